@@ -1,0 +1,152 @@
+//! Hosts as the runner sees them: something to observe, and something to operate.
+//!
+//! A monitor is handed `dyn Observe` only, a type that has no method to change a host.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::model::{Digest, JobName, SessionId};
+
+/// What can be asked of a host without changing it.
+#[async_trait]
+pub trait Observe: Send + Sync {
+    /// Makes sure that a real command gets through, connecting first where there is no connection.
+    ///
+    /// # Errors
+    /// Says why the host cannot be reached or used, and what to do about it.
+    async fn connect(&self) -> Result<(), HostError>;
+
+    /// Runs a read-only script with `sh` and returns what it printed on standard output.
+    ///
+    /// # Errors
+    /// When the host does not answer, or the script does not come back in `deadline`.
+    async fn probe(&self, script: &str, deadline: Duration) -> Result<String, HostError>;
+}
+
+/// What can be done on a host. Everything here survives the loss of its connection.
+#[async_trait]
+pub trait Operate: Observe {
+    /// Keeps other operators out. Taking one's own lease again is well.
+    ///
+    /// # Errors
+    /// When the host does not answer or root cannot be had there.
+    async fn take_lease(&self, lease: &Lease) -> Result<LeaseAnswer, HostError>;
+
+    /// Gives the lease back, if it is this session's.
+    ///
+    /// # Errors
+    /// When the host does not answer.
+    async fn release_lease(&self, session: &SessionId) -> Result<(), HostError>;
+
+    /// Starts a script, detached, at most once: where a job of that name is known on the host, nothing is started.
+    ///
+    /// # Errors
+    /// `HostError::Lost` leaves open whether it started: ask with `claim_job`.
+    async fn start_job(&self, job: &JobSpec) -> Result<(), HostError>;
+
+    /// Output from `offset` on, and how the job stands. Waits a second or two for news before it says there is none.
+    ///
+    /// # Errors
+    /// When the host does not answer; nothing is lost by asking again.
+    async fn poll_job(&self, job: &JobName, offset: u64) -> Result<JobNews, HostError>;
+
+    /// Asks how a job stands. One that has not started never will after this.
+    ///
+    /// # Errors
+    /// When the host does not answer; nothing is lost by asking again.
+    async fn claim_job(&self, job: &JobName) -> Result<JobStatus, HostError>;
+
+    /// Writes a file as root, whole or not at all, and returns the digest of what then stands there.
+    ///
+    /// # Errors
+    /// When the host does not answer, or the file cannot be written.
+    async fn push(&self, path: &str, mode: &str, content: &[u8]) -> Result<Digest, HostError>;
+
+    /// Copies a host's file to `into` (0600, whole or not at all) and compares the digests of both ends.
+    ///
+    /// # Errors
+    /// When the host does not answer, there is no such file, or the digests differ.
+    async fn fetch(&self, path: &str, into: &Path) -> Result<Fetched, HostError>;
+}
+
+/// A script to run on a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobSpec {
+    /// Unique for ever.
+    pub name: JobName,
+    /// For `sh -eu`, as root.
+    pub script: String,
+    /// The shell variables it sees, exported.
+    pub env: BTreeMap<String, String>,
+    /// After this it is ended, and its exit status is 124.
+    pub timeout: Duration,
+}
+
+/// What is new of a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobNews {
+    /// Output from the asked offset on; a bounded piece of it.
+    pub output: Vec<u8>,
+    /// How the job stands. Not `Running` only once all output was handed over.
+    pub status: JobStatus,
+}
+
+/// How a job stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobStatus {
+    /// It runs, or there is more output to ask for.
+    Running,
+    /// It ended by itself, with this status.
+    Exited(i32),
+    /// It is gone and left no status.
+    Interrupted {
+        /// The host has booted since it started.
+        rebooted: bool,
+    },
+    /// It never started, and never will.
+    Absent,
+}
+
+/// Who holds a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// For which session.
+    pub session: SessionId,
+    /// `user@host` of the operator.
+    pub operator: String,
+}
+
+/// The answer to asking for a lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LeaseAnswer {
+    /// It is ours.
+    Taken,
+    /// Somebody else has it.
+    HeldBy(String),
+}
+
+/// A file that came back the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fetched {
+    /// Its size.
+    pub bytes: u64,
+    /// On both ends.
+    pub sha256: Digest,
+}
+
+/// Why something with a host did not work, said for the operator.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HostError {
+    /// No connection could be made: wrong address, closed port, key refused, host key changed …
+    #[error("cannot connect: {0}")]
+    Connect(String),
+    /// The connection broke, or the host went silent. What was under way may or may not have happened.
+    #[error("connection lost: {0}")]
+    Lost(String),
+    /// The host answered and said no: no root, no such file, no room.
+    #[error("{0}")]
+    Refused(String),
+}

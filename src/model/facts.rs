@@ -1,0 +1,259 @@
+//! What a probe saw on one host, typed. What was not seen is absent, and an absent fact passes no check.
+//!
+//! The field names are the ones runbooks use in their checks (`host.etcd.server`), so a name changed here is a
+//! change of the runbook language.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// All that one probe saw on one host.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Facts {
+    /// The operating system's own word (`/etc/os-release`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub os: Option<Os>,
+    /// `/proc/sys/kernel/random/boot_id`: changes with every boot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub boot_id: Option<String>,
+    /// The kernel's command line (`/proc/cmdline`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cmdline: Option<String>,
+    /// The etcd member on this host, as it answers locally. Absent where nothing answered and no binary was found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub etcd: Option<Etcd>,
+    /// systemd units the runbook asked for, by full name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub units: BTreeMap<String, Unit>,
+    /// Paths the runbook asked for.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub paths: BTreeMap<String, PathFact>,
+    /// `kubelet --version`, without the leading `v`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kubelet: Option<String>,
+    /// The deployments of an ostree host, the next boot's first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ostree: Option<Ostree>,
+    /// The API server's view, where `kubectl` works.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kube: Option<Kube>,
+    /// What would update or reboot the host by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub updates: Option<Updates>,
+    /// File systems, by mount point.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub disks: BTreeMap<String, Disk>,
+    /// Lines of this boot's journal that the runbook asked for, by unit: the last twenty of each.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub journal: BTreeMap<String, Vec<String>>,
+    /// What was printed but not understood: tool and complaint. Never guessed at.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<String>,
+}
+
+/// `/etc/os-release`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Os {
+    /// `ID`, such as `coreos`, `fedora`, `debian`, `flatcar`.
+    pub id: String,
+    /// `VERSION_ID`, or empty on a rolling release.
+    pub version: String,
+    /// `PRETTY_NAME`.
+    pub name: String,
+}
+
+/// One etcd member, seen from its own host.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Etcd {
+    /// `etcdserver` of `GET /version`: the version that runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+    /// `etcdcluster` of `GET /version`: the version the members agreed on, always `X.Y.0`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// `GET /health` said the string `true`. Present whenever the question was asked: no answer is `false`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub healthy: Option<bool>,
+    /// This member's id in lower-case hex without padding.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// This member's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Whether this member leads.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leader: Option<bool>,
+    /// Raft index (applied where the version tells it apart). A count of log entries.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub raft_index: Option<i64>,
+    /// Raft term.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub raft_term: Option<i64>,
+    /// The member list as this member tells it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub members: Option<Vec<Member>>,
+    /// Raised alarms, such as `NOSPACE`; v3 API only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alarms: Option<Vec<String>>,
+    /// Size of the v3 backend, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub db_bytes: Option<i64>,
+    /// The version of the binary on disk, which need not be the one that runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_disk: Option<String>,
+}
+
+/// A row of the member list.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// Lower-case hex without padding.
+    pub id: String,
+    /// Empty for a member that was added and never started.
+    pub name: String,
+    /// Where peers reach it.
+    pub peer_urls: Vec<String>,
+    /// Where clients reach it; empty until it has started.
+    pub client_urls: Vec<String>,
+    /// A learner does not vote.
+    #[serde(default)]
+    pub learner: bool,
+}
+
+/// `systemctl show`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unit {
+    /// `LoadState`: `loaded`, `not-found`, `masked`.
+    pub load: String,
+    /// `ActiveState`: `active`, `inactive`, `activating`, `deactivating`, `failed`.
+    pub active: String,
+    /// `SubState`: `running`, `dead`, `start`, …
+    pub sub: String,
+    /// `UnitFileState`: `enabled`, `disabled`, `static`, `masked`, or empty.
+    pub enabled: String,
+    /// `MainPID`, 0 when it does not run.
+    pub pid: i64,
+    /// `NRestarts`: automatic restarts since it was last started by hand.
+    #[serde(default)]
+    pub restarts: i64,
+    /// `FragmentPath`: the file the unit was loaded from.
+    #[serde(default)]
+    pub file: String,
+    /// `DropInPaths`.
+    #[serde(default)]
+    pub drop_ins: Vec<String>,
+    /// `Environment`, one `NAME=value` each.
+    #[serde(default)]
+    pub environment: Vec<String>,
+    /// `NeedDaemonReload`: files changed since systemd read them.
+    #[serde(default)]
+    pub need_reload: bool,
+}
+
+/// What stands at a path.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PathFact {
+    /// Whether anything is there.
+    pub exists: bool,
+    /// `file`, `directory`, `symlink`, `other`, or empty where nothing is.
+    #[serde(default)]
+    pub kind: String,
+    /// The owning user, by name where it has one.
+    #[serde(default)]
+    pub owner: String,
+    /// Permissions in octal, such as `700`.
+    #[serde(default)]
+    pub mode: String,
+    /// In bytes; of a directory, of its entry alone.
+    #[serde(default)]
+    pub bytes: i64,
+    /// Names in a directory.
+    #[serde(default)]
+    pub entries: Vec<String>,
+    /// The type of the file system it lies on, such as `ext4` or `tmpfs`.
+    #[serde(default)]
+    pub fs: String,
+}
+
+/// What an ostree host has deployed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ostree {
+    /// The next boot's first.
+    pub deployments: Vec<Deployment>,
+}
+
+impl Ostree {
+    /// The deployment the host runs from.
+    #[must_use]
+    pub fn booted(&self) -> Option<&Deployment> {
+        self.deployments.iter().find(|deployment| deployment.booted)
+    }
+}
+
+/// One bootable tree.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deployment {
+    /// Such as `27.61`; empty where the tree has none.
+    pub version: String,
+    /// Commit checksum in hex.
+    pub checksum: String,
+    /// What it follows, such as `fedora-atomic-27:fedora/27/x86_64/atomic-host`.
+    #[serde(default)]
+    pub origin: String,
+    /// Whether the host runs from it now.
+    pub booted: bool,
+    /// Whether it waits for the next boot.
+    #[serde(default)]
+    pub staged: bool,
+    /// Packages layered on top.
+    #[serde(default)]
+    pub packages: Vec<String>,
+}
+
+/// The API server's view of the cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kube {
+    /// Whether the API server answered `ok` on `/healthz`.
+    pub healthy: bool,
+    /// `serverVersion.gitVersion` without the leading `v`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+    /// By the name of the Node object.
+    #[serde(default)]
+    pub nodes: BTreeMap<String, Node>,
+}
+
+/// A Node object.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Node {
+    /// The `Ready` condition is `True`.
+    pub ready: bool,
+    /// `spec.unschedulable`: cordoned.
+    pub cordoned: bool,
+    /// `status.nodeInfo.kubeletVersion` without the leading `v`.
+    pub kubelet: String,
+}
+
+/// What would update or reboot the host by itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Updates {
+    /// `CURRENT_OP` of update_engine without its prefix, such as `IDLE` or `UPDATED_NEED_REBOOT`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
+    /// locksmith's `REBOOT_STRATEGY`: `reboot`, `etcd-lock`, `off`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reboot_strategy: Option<String>,
+}
+
+/// Room on a file system.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disk {
+    /// Such as `ext4` or `tmpfs`.
+    pub fs: String,
+    /// KiB in all.
+    pub size_kib: i64,
+    /// KiB free to an ordinary user, rounded down to MiB so that a busy log does not make every probe a change.
+    pub free_kib: i64,
+}

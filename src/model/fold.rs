@@ -1,0 +1,265 @@
+//! `State = fold(State, Record)`: total, without a clock, and the same on every machine.
+
+use std::sync::Arc;
+
+use super::event::{Event, JobKind, Record};
+use super::logtail::LineKind;
+use super::state::{Artifact, HostState, JobState, Link, Note, Phase, Seen, Session, State, TaskState};
+use super::{HostName, TaskId};
+
+impl State {
+    /// The state after all these records.
+    pub fn of<'a>(records: impl IntoIterator<Item = &'a Record>) -> Self {
+        let mut state = Self::default();
+        for record in records {
+            state.apply(record);
+        }
+        state
+    }
+
+    /// Takes one more event in. An event that does not fit (an unknown host, a task of no plan) changes nothing but
+    /// the count: a journal is read, never trusted.
+    pub fn apply(&mut self, record: &Record) {
+        self.seq = record.seq;
+        self.now = record.at;
+        match &record.event {
+            Event::SessionStarted { session, mode, version: _, operator, inventory, plan } => {
+                let names = inventory.hosts.iter().map(|host| host.name.clone());
+                self.hosts = names.map(|name| (name, HostState::default())).collect();
+                self.session = Some(Session {
+                    id: session.clone(),
+                    mode: *mode,
+                    operator: operator.clone(),
+                    started: record.at,
+                    inventory: Arc::new((**inventory).clone()),
+                    resumed: 0,
+                });
+                self.plan = plan.as_ref().map(|plan| Arc::new((**plan).clone()));
+                self.tasks = plan.iter().flat_map(|plan| &plan.tasks).map(|_| TaskState::default()).collect();
+            }
+            Event::SessionResumed { operator } => self.resume(operator),
+            Event::SessionEnded { outcome } => self.outcome = Some(outcome.clone()),
+            Event::WorkPaused => self.paused = true,
+            Event::WorkContinued => self.paused = false,
+            Event::NoteAdded { text } => self.notes.push(Note { at: record.at, text: text.clone() }),
+
+            Event::HostConnected { host } => {
+                self.say(host, LineKind::Wizard, "connected");
+                self.on_host(host, |host| host.link = Link::Up);
+            }
+            Event::HostLost { host, reason } => {
+                let since = record.at;
+                self.say(host, LineKind::Trouble, reason);
+                self.on_host(host, |host| {
+                    host.link = Link::Lost { since, reason: reason.clone() };
+                    host.stale = Some("the host does not answer".into());
+                });
+            }
+            Event::FactsSeen { host, facts } => {
+                let seen = Seen { facts: Arc::new((**facts).clone()), at: record.at, seq: record.seq };
+                self.on_host(host, |host| {
+                    host.facts = Some(seen);
+                    host.stale = None;
+                });
+            }
+            Event::FactsConfirmed { host } => self.on_host(host, |host| {
+                if let Some(seen) = &mut host.facts {
+                    seen.at = record.at;
+                    seen.seq = record.seq;
+                    host.stale = None;
+                }
+            }),
+            Event::ProbeFailed { host, reason } => {
+                self.say(host, LineKind::Trouble, reason);
+                self.on_host(host, |host| host.stale = Some(reason.clone()));
+            }
+            Event::LeaseTaken { host } => self.on_host(host, |host| host.held_by = None),
+            Event::LeaseRefused { host, holder } => {
+                self.say(host, LineKind::Trouble, &format!("held by another operator: {holder}"));
+                self.on_host(host, |host| host.held_by = Some(holder.clone()));
+            }
+
+            Event::GateShown { task } => self.enter(*task, Phase::Gate, |task| {
+                task.checks.clear();
+                task.job = None;
+                task.pushed.clear();
+            }),
+            Event::GateOpened { task, typed: _, checks, boot_id } => {
+                self.say_task(*task, LineKind::Wizard, "gate opened");
+                self.enter(*task, Phase::Opened, |task| {
+                    task.checks.clone_from(checks);
+                    task.boot_id.clone_from(boot_id);
+                });
+            }
+            Event::TaskSkipped { task, reason } => {
+                self.say_task(*task, LineKind::Wizard, &format!("skipped: {reason}"));
+                self.enter(*task, Phase::Skipped { reason: reason.clone() }, |_| {});
+            }
+            Event::TaskNotNeeded { task } => self.enter(*task, Phase::NotNeeded, |_| {}),
+            Event::FilePushed { task, path, sha256 } => {
+                self.say_task(*task, LineKind::Wizard, &format!("wrote {path} (sha256 {:.12}…)", sha256.as_str()));
+                self.on_task(*task, |task| {
+                    task.pushed.insert(path.clone(), sha256.clone());
+                });
+            }
+            Event::JobIntended { task, kind, job } => {
+                let what = match kind {
+                    JobKind::Run => "running",
+                    JobKind::Undo => "undoing",
+                };
+                self.say_task(*task, LineKind::Wizard, what);
+                self.enter(*task, Phase::Starting, |task| {
+                    match kind {
+                        JobKind::Run => task.attempts += 1,
+                        JobKind::Undo => task.undo_attempts += 1,
+                    }
+                    task.job = Some(JobState { name: job.clone(), kind: *kind, offset: 0 });
+                });
+            }
+            Event::JobStarted { task } => self.enter(*task, Phase::Running, |_| {}),
+            Event::JobOutput { task, offset, bytes, text } => {
+                if let Some(host) = self.runs_on(*task) {
+                    self.on_host(&host, |host| host.log.output(record.at, text));
+                }
+                self.on_task(*task, |task| {
+                    if let Some(job) = &mut task.job {
+                        job.offset = offset + bytes;
+                    }
+                });
+            }
+            Event::JobFinished { task, exit } => {
+                let kind = if *exit == 0 { LineKind::Wizard } else { LineKind::Trouble };
+                self.say_task(*task, kind, &format!("exit status {exit}"));
+                self.enter(*task, Phase::Exited { status: *exit }, |_| {});
+            }
+            Event::JobUncertain { task, reason } => {
+                self.say_task(*task, LineKind::Trouble, &format!("outcome unknown, asking the host: {reason}"));
+                self.enter(*task, Phase::Uncertain { reason: reason.clone() }, |_| {});
+            }
+            Event::JobAbsent { task } => {
+                self.say_task(*task, LineKind::Wizard, "the job had not started on the host, and will not");
+                self.absent(*task);
+            }
+            Event::JobInterrupted { task, rebooted } => {
+                let why = if *rebooted { "the host went down under it" } else { "its process is gone" };
+                self.say_task(*task, LineKind::Wizard, &format!("the job left no exit status: {why}"));
+                self.enter(*task, Phase::Interrupted { rebooted: *rebooted }, |_| {});
+            }
+            Event::ArtifactFetched { task, path, to, bytes, sha256 } => {
+                self.say_task(
+                    *task,
+                    LineKind::Wizard,
+                    &format!("brought {path} to {to}: {bytes} bytes, sha256 {:.12}… on both ends", sha256.as_str()),
+                );
+                let Some(host) = self.runs_on(*task) else { return };
+                self.artifacts.retain(|artifact| artifact.task != *task || artifact.path != *path);
+                self.artifacts.push(Artifact {
+                    task: *task,
+                    host,
+                    path: path.clone(),
+                    to: to.clone(),
+                    bytes: *bytes,
+                    sha256: sha256.clone(),
+                });
+            }
+            Event::VerifyStarted { task } => self.enter(*task, Phase::Verifying, |_| {}),
+            Event::TaskDone { task, checks } => {
+                self.say_task(*task, LineKind::Wizard, "done");
+                self.enter(*task, Phase::Done, |task| task.checks.clone_from(checks));
+            }
+            Event::TaskFailed { task, at, reason } => {
+                self.say_task(*task, LineKind::Trouble, reason);
+                self.undo.clear();
+                self.enter(*task, Phase::Failed { at: *at, reason: reason.clone() }, |_| {});
+            }
+            Event::UndoOpened { tasks } => self.undo.clone_from(tasks),
+            Event::TaskUndone { task } => {
+                self.say_task(*task, LineKind::Wizard, "undone");
+                self.undo.retain(|waiting| waiting != task);
+                self.artifacts.retain(|artifact| artifact.task != *task);
+                self.enter(*task, Phase::Waiting, |task| {
+                    task.checks.clear();
+                    task.job = None;
+                    task.pushed.clear();
+                });
+            }
+
+            Event::Unknown(_) => self.unknown_events += 1,
+        }
+    }
+
+    /// After a restart nothing is taken for granted: facts are old, links are down, and a job that was intended has
+    /// to be asked for.
+    fn resume(&mut self, operator: &str) {
+        if let Some(session) = &mut self.session {
+            session.operator = operator.to_owned();
+            session.resumed += 1;
+        }
+        for host in self.hosts.values_mut() {
+            host.link = Link::Connecting;
+            host.stale = Some("seen before the session was resumed".into());
+        }
+        for task in &mut self.tasks {
+            if matches!(task.phase, Phase::Starting | Phase::Running) {
+                task.phase = Phase::Uncertain { reason: "the session was resumed".into() };
+            } else if task.phase == Phase::Gate {
+                // It is shown again, so that its checks count facts seen from now on only.
+                task.phase = Phase::Waiting;
+            }
+        }
+    }
+
+    /// A run that never started stands before its gate again; an undo that never started is intended anew.
+    fn absent(&mut self, id: TaskId) {
+        let undo = self.tasks.get(id.index()).and_then(|task| task.job.as_ref()).map(|job| job.kind);
+        let phase = match undo {
+            Some(JobKind::Undo) => Phase::Failed {
+                at: super::event::FailedAt::Undo,
+                reason: "the undo had not started on the host".into(),
+            },
+            Some(JobKind::Run) | None => Phase::Waiting,
+        };
+        if undo == Some(JobKind::Undo) {
+            self.undo.clear();
+        }
+        self.enter(id, phase, |task| task.job = None);
+    }
+
+    fn enter(&mut self, id: TaskId, phase: Phase, also: impl FnOnce(&mut TaskState)) {
+        let (seq, now) = (self.seq, self.now);
+        self.on_task(id, |task| {
+            task.phase = phase;
+            task.since_seq = seq;
+            task.since = now;
+            also(task);
+        });
+    }
+
+    fn on_task(&mut self, id: TaskId, change: impl FnOnce(&mut TaskState)) {
+        if let Some(task) = self.tasks.get_mut(id.index()) {
+            change(task);
+        }
+    }
+
+    fn on_host(&mut self, name: &HostName, change: impl FnOnce(&mut HostState)) {
+        if let Some(host) = self.hosts.get_mut(name) {
+            change(host);
+        }
+    }
+
+    fn runs_on(&self, id: TaskId) -> Option<HostName> {
+        Some(self.plan.as_ref()?.tasks.get(id.index())?.on.clone())
+    }
+
+    fn say(&mut self, host: &HostName, kind: LineKind, text: &str) {
+        let now = self.now;
+        self.on_host(host, |host| host.log.say(now, kind, text));
+    }
+
+    /// A line in the log of the host that a task runs on, after the name of its step.
+    fn say_task(&mut self, id: TaskId, kind: LineKind, text: &str) {
+        let Some(plan) = self.plan.clone() else { return };
+        let Some(task) = plan.tasks.get(id.index()) else { return };
+        self.say(&task.on, kind, &format!("{}: {text}", plan.step_of(task).name));
+    }
+}

@@ -1,0 +1,22 @@
+//! Plain data and the fold: what a cluster is, what was seen of it, what shall be done, and what has happened.
+//!
+//! This room imports nothing of ours, reads no clock and does no IO. Everything the screen shows and everything the
+//! engine decides on is made of these values.
+
+pub mod event;
+pub mod facts;
+mod fold;
+pub mod inventory;
+pub mod logtail;
+pub mod names;
+pub mod plan;
+pub mod runbook;
+pub mod state;
+
+pub use event::{Event, Record};
+pub use facts::Facts;
+pub use inventory::{Host, Inventory, Role};
+pub use names::{Digest, HostName, JobName, SessionId, TaskId};
+pub use plan::{Plan, Task};
+pub use runbook::Runbook;
+pub use state::State;

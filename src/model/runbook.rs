@@ -1,0 +1,285 @@
+//! A procedure as data: stages of guarded steps.
+
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use super::Role;
+
+/// A procedure.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Runbook {
+    /// Unique name, as `--runbook` takes it.
+    pub name: String,
+    /// One line.
+    pub title: String,
+    /// What it does, for whom, and what it leaves alone.
+    #[serde(default)]
+    pub about: String,
+    /// Values its scripts and checks use, by name.
+    #[serde(default)]
+    pub vars: IndexMap<String, VarSpec>,
+    /// What the probe looks at beyond the ordinary.
+    #[serde(default)]
+    pub probe: ProbeSpec,
+    /// In order; one is finished before the next begins.
+    pub stages: Vec<Stage>,
+    /// What holds when it has ended well.
+    #[serde(default)]
+    pub promise: Vec<Check>,
+}
+
+/// A variable of a runbook.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VarSpec {
+    /// What it means, for the operator.
+    pub about: String,
+    /// Must be given by inventory or command line.
+    #[serde(default)]
+    pub required: bool,
+    /// Used where nothing was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
+    /// The only values it may have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub one_of: Vec<String>,
+    /// The form it must have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub form: Option<VarForm>,
+}
+
+/// The form of a variable's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VarForm {
+    /// `major.minor.patch`, without a `v`.
+    Version,
+    /// An absolute path.
+    Path,
+}
+
+/// What the probe looks at beyond the ordinary. Names and paths may hold `$variable`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProbeSpec {
+    /// systemd units, by full name.
+    pub units: Vec<String>,
+    /// Paths to look at.
+    pub paths: Vec<String>,
+    /// Journal lines of this boot to look for: unit to fixed texts.
+    pub journal: IndexMap<String, Vec<String>>,
+}
+
+/// A part of a runbook that runs on some of the hosts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stage {
+    /// Unique within the runbook.
+    pub name: String,
+    /// One line.
+    pub title: String,
+    /// Hosts that have any of these roles.
+    pub hosts: Vec<Role>,
+    /// How hosts follow each other.
+    #[serde(default)]
+    pub order: Order,
+    /// Take the etcd leader after all others.
+    #[serde(default)]
+    pub leader_last: bool,
+    /// In order, on each host.
+    pub steps: Vec<Step>,
+}
+
+/// How the hosts of a stage follow each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// All steps on one host before the next begins.
+    #[default]
+    OneAtATime,
+    /// So many percent of the hosts at a time, rounded down, at least one.
+    Batch(u8),
+    /// Every host as soon as its own gate opens.
+    AllAtOnce,
+}
+
+/// One guarded step.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Step {
+    /// Unique within the stage.
+    pub name: String,
+    /// One line.
+    pub title: String,
+    /// Why it is done, for a tired reader.
+    pub why: String,
+    /// Must hold on fresh facts before the gate opens.
+    pub require: Vec<Check>,
+    /// What the operator must give to open the gate.
+    pub confirm: Confirm,
+    /// Files to write on the host before the script runs.
+    pub push: Vec<Push>,
+    /// The script, for `sh` as root.
+    pub run: Option<String>,
+    /// What the operator must do by hand.
+    pub hands: Option<String>,
+    /// The host restarts: its boot id must change before anything is verified.
+    pub reboots: bool,
+    /// Files to bring back, with their digest checked on both ends.
+    pub fetch: Vec<Fetch>,
+    /// Must come true afterwards.
+    pub verify: Vec<Check>,
+    /// A script that takes the step back.
+    pub undo: Option<String>,
+    /// What is destroyed, in the operator's words.
+    pub destroys: Option<String>,
+    /// Why there is no way back from here.
+    pub point_of_no_return: Option<String>,
+    /// Run the script on the first host of this role instead.
+    pub on: Option<Role>,
+    /// How long the script may run.
+    pub timeout: Option<Span>,
+    /// Whether the step is needed at all: CEL.
+    pub only_if: Option<Expression>,
+    /// May simply be run again after a failure, without an undo.
+    pub repeatable: bool,
+}
+
+impl Step {
+    /// How long a script may run unless its step says otherwise.
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
+
+    /// The script's deadline.
+    #[must_use]
+    pub fn timeout(&self) -> Duration {
+        self.timeout.map_or(Self::DEFAULT_TIMEOUT, |span| span.0)
+    }
+
+    /// Whether doing it changes anything on a host. A step that only asks has nothing to undo.
+    #[must_use]
+    pub fn changes(&self) -> bool {
+        self.run.is_some() || self.hands.is_some() || !self.push.is_empty()
+    }
+}
+
+/// What the operator must give to open a gate.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Confirm {
+    /// Opens by itself once every check has passed.
+    None,
+    /// Enter.
+    #[default]
+    Enter,
+    /// The host's name, typed.
+    Host,
+    /// These words, typed.
+    Phrase(String),
+}
+
+/// A condition over facts, in CEL.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Check {
+    /// The condition.
+    pub that: Expression,
+    /// Why it matters, in the operator's words.
+    pub because: String,
+    /// For `verify`: how long it may take to come true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<Span>,
+}
+
+impl Check {
+    /// How long a verification may take unless it says otherwise.
+    pub const DEFAULT_WITHIN: Duration = Duration::from_secs(60);
+
+    /// How long it may take to come true.
+    #[must_use]
+    pub fn within(&self) -> Duration {
+        self.within.map_or(Self::DEFAULT_WITHIN, |span| span.0)
+    }
+}
+
+/// CEL source text that was seen to compile when its runbook was read.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Expression(pub String);
+
+/// A file to write on a host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Push {
+    /// Where it goes; may hold `$variable`.
+    pub path: String,
+    /// A file on this machine, relative to the runbook; may hold `$variable` and `$host`.
+    pub from: String,
+    /// What is made of it on the way.
+    #[serde(default)]
+    pub convert: Convert,
+    /// Permissions, octal.
+    #[serde(default = "default_mode")]
+    pub mode: String,
+}
+
+fn default_mode() -> String {
+    "0644".into()
+}
+
+/// What is made of a pushed file on its way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Convert {
+    /// Nothing.
+    #[default]
+    None,
+    /// A Container Linux Config becomes an Ignition config.
+    Ignition,
+    /// A Container Linux Config becomes the drop-in its `etcd` section makes for `etcd-member.service`.
+    EtcdDropIn,
+}
+
+/// A file to bring back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fetch {
+    /// Where it lies; may hold `$variable`.
+    pub path: String,
+    /// What it is called here, after the host's name.
+    pub name: String,
+}
+
+/// A length of time, written `90s`, `5m`, `1h`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Span(pub Duration);
+
+impl TryFrom<String> for Span {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let wrong = || format!("`{text}` is not a length of time: write 90s, 5m or 1h");
+        let unit = text.chars().last().ok_or_else(wrong)?;
+        let seconds = match unit {
+            's' => 1,
+            'm' => 60,
+            'h' => 3600,
+            _ => return Err(wrong()),
+        };
+        let count: u32 = text[..text.len() - unit.len_utf8()].parse().map_err(|_| wrong())?;
+        Ok(Self(Duration::from_secs(u64::from(count) * seconds)))
+    }
+}
+
+impl From<Span> for String {
+    fn from(span: Span) -> Self {
+        span.to_string()
+    }
+}
+
+impl std::fmt::Display for Span {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0.as_secs() {
+            hours if hours > 0 && hours % 3600 == 0 => write!(f, "{}h", hours / 3600),
+            minutes if minutes > 0 && minutes % 60 == 0 => write!(f, "{}m", minutes / 60),
+            seconds => write!(f, "{seconds}s"),
+        }
+    }
+}

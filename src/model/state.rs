@@ -1,0 +1,333 @@
+//! What a session's events add up to. The screen draws this and nothing else.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use jiff::Timestamp;
+
+use super::event::{CheckResult, FailedAt, JobKind, Mode, Outcome};
+use super::logtail::LogTail;
+use super::plan::{Plan, Task};
+use super::runbook::Step;
+use super::{Digest, Facts, HostName, Inventory, JobName, SessionId, TaskId};
+
+/// Everything that is known about a session after some of its events.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct State {
+    /// Who, when, how; nothing before the first event.
+    pub session: Option<Session>,
+    /// What shall be done; a monitor has none.
+    pub plan: Option<Arc<Plan>>,
+    /// By name, in the inventory's order.
+    pub hosts: IndexMap<HostName, HostState>,
+    /// As many as the plan has tasks, in its order.
+    pub tasks: Vec<TaskState>,
+    /// The operator holds all gates shut.
+    pub paused: bool,
+    /// How it ended, if it has.
+    pub outcome: Option<Outcome>,
+    /// What the operator wrote down.
+    pub notes: Vec<Note>,
+    /// What was brought back.
+    pub artifacts: Vec<Artifact>,
+    /// Tasks still to be taken back; the last of them is next.
+    pub undo: Vec<TaskId>,
+    /// Number of the last event.
+    pub seq: u64,
+    /// Time of the last event.
+    pub now: Timestamp,
+    /// Events of a later version that were passed over.
+    pub unknown_events: u64,
+}
+
+/// Who, when, how.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Session {
+    /// Its name.
+    pub id: SessionId,
+    /// How the program is used.
+    pub mode: Mode,
+    /// Who, on which machine; of the last to take it up.
+    pub operator: String,
+    /// Time of the first event.
+    pub started: Timestamp,
+    /// The hosts.
+    pub inventory: Arc<Inventory>,
+    /// How often it was taken up again.
+    pub resumed: u32,
+}
+
+/// What the operator wrote down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// When.
+    pub at: Timestamp,
+    /// In their words.
+    pub text: String,
+}
+
+/// A file that was brought back and is the same on both ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Artifact {
+    /// By which task.
+    pub task: TaskId,
+    /// From which host.
+    pub host: HostName,
+    /// From where there.
+    pub path: String,
+    /// To where here.
+    pub to: String,
+    /// Its size.
+    pub bytes: u64,
+    /// On both ends.
+    pub sha256: Digest,
+}
+
+/// What is known of one host.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct HostState {
+    /// Whether it answers.
+    pub link: Link,
+    /// What the last probe saw.
+    pub facts: Option<Seen>,
+    /// Why the facts do not count any more, if they do not.
+    pub stale: Option<String>,
+    /// Who else holds it, if anybody does.
+    pub held_by: Option<String>,
+    /// The end of its log.
+    pub log: LogTail,
+}
+
+impl HostState {
+    /// What the last probe saw, while it counts.
+    #[must_use]
+    pub fn current(&self) -> Option<&Seen> {
+        self.facts.as_ref().filter(|_| self.stale.is_none())
+    }
+}
+
+/// Whether a host answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Link {
+    /// Not yet.
+    #[default]
+    Connecting,
+    /// Yes.
+    Up,
+    /// No.
+    Lost {
+        /// Since when.
+        since: Timestamp,
+        /// What was seen.
+        reason: String,
+    },
+}
+
+/// Facts, and when they were seen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Seen {
+    /// What was seen.
+    pub facts: Arc<Facts>,
+    /// When it was last seen to be so.
+    pub at: Timestamp,
+    /// Number of the event that last said so.
+    pub seq: u64,
+}
+
+/// How far a task is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskState {
+    /// Where in its course.
+    pub phase: Phase,
+    /// Runs begun, counted from 1 once the first job is intended.
+    pub attempts: u32,
+    /// Undos begun.
+    pub undo_attempts: u32,
+    /// Number of the event that began the phase: facts must be younger.
+    pub since_seq: u64,
+    /// Time of that event.
+    pub since: Timestamp,
+    /// What held at the gate, or at the end.
+    pub checks: Vec<CheckResult>,
+    /// The host's boot id when the gate opened, for a step that reboots.
+    pub boot_id: Option<String>,
+    /// The job of this attempt.
+    pub job: Option<JobState>,
+    /// Files that stand on the host.
+    pub pushed: BTreeMap<String, Digest>,
+}
+
+impl Default for TaskState {
+    fn default() -> Self {
+        Self {
+            phase: Phase::Waiting,
+            attempts: 0,
+            undo_attempts: 0,
+            since_seq: 0,
+            since: Timestamp::UNIX_EPOCH,
+            checks: Vec::new(),
+            boot_id: None,
+            job: None,
+            pushed: BTreeMap::new(),
+        }
+    }
+}
+
+/// Where in its course a task is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Phase {
+    /// Others come first.
+    #[default]
+    Waiting,
+    /// Before the operator.
+    Gate,
+    /// The gate is open; files are written, and then the job is intended.
+    Opened,
+    /// The job is on disk here and on its way to the host.
+    Starting,
+    /// The job runs.
+    Running,
+    /// Whether the job runs is not known; the host is asked.
+    Uncertain {
+        /// Why.
+        reason: String,
+    },
+    /// The job exited, with this status.
+    Exited {
+        /// 0 is well.
+        status: i32,
+    },
+    /// The job is gone without an exit status.
+    Interrupted {
+        /// The host has booted since.
+        rebooted: bool,
+    },
+    /// The script is through; its effect is looked for.
+    Verifying,
+    /// Done, and seen to be.
+    Done,
+    /// The operator passed it over.
+    Skipped {
+        /// In their words.
+        reason: String,
+    },
+    /// This host does not need it.
+    NotNeeded,
+    /// It came to a stop.
+    Failed {
+        /// Where.
+        at: FailedAt,
+        /// What happened.
+        reason: String,
+    },
+}
+
+impl Phase {
+    /// Nothing more will happen to it, and what comes after it may begin.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        matches!(self, Self::Done | Self::Skipped { .. } | Self::NotNeeded)
+    }
+
+    /// A gate was opened and no end is reached: work is under way, or may be.
+    #[must_use]
+    pub fn is_under_way(&self) -> bool {
+        matches!(
+            self,
+            Self::Opened
+                | Self::Starting
+                | Self::Running
+                | Self::Uncertain { .. }
+                | Self::Exited { .. }
+                | Self::Interrupted { .. }
+                | Self::Verifying
+        )
+    }
+}
+
+/// One run of a script on a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobState {
+    /// What it is called on the host.
+    pub name: JobName,
+    /// The step itself, or its undo.
+    pub kind: JobKind,
+    /// Bytes of its output that are here.
+    pub offset: u64,
+}
+
+impl State {
+    /// The host of that name.
+    #[must_use]
+    pub fn host(&self, name: &HostName) -> Option<&HostState> {
+        self.hosts.get(name)
+    }
+
+    /// A task with its step and its state; nothing without a plan, or for an id of another one.
+    #[must_use]
+    pub fn task(&self, id: TaskId) -> Option<(&Task, &Step, &TaskState)> {
+        let plan = self.plan.as_ref()?;
+        let task = plan.tasks.get(id.index())?;
+        Some((task, plan.step_of(task), self.tasks.get(id.index())?))
+    }
+
+    /// The ids of all tasks, in the plan's order.
+    pub fn task_ids(&self) -> impl Iterator<Item = TaskId> + use<> {
+        (0..u32::try_from(self.tasks.len()).unwrap_or(u32::MAX)).map(TaskId)
+    }
+
+    /// Tasks that stand before the operator, in the plan's order.
+    pub fn gates(&self) -> impl Iterator<Item = TaskId> {
+        self.task_ids().filter(|id| self.tasks[id.index()].phase == Phase::Gate)
+    }
+
+    /// The task that has work under way on a host, or came to a stop there.
+    #[must_use]
+    pub fn active_on(&self, host: &HostName) -> Option<TaskId> {
+        let plan = self.plan.as_ref()?;
+        self.task_ids().find(|id| {
+            let phase = &self.tasks[id.index()].phase;
+            plan.task(*id).host == *host && (phase.is_under_way() || matches!(phase, Phase::Failed { .. }))
+        })
+    }
+
+    /// How many tasks are done, failed, passed over (by the operator or as not needed), and there in all.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        let mut tally = Tally { total: self.tasks.len(), ..Tally::default() };
+        for task in &self.tasks {
+            match task.phase {
+                Phase::Done => tally.done += 1,
+                Phase::Failed { .. } => tally.failed += 1,
+                Phase::Skipped { .. } => tally.skipped += 1,
+                Phase::NotNeeded => tally.not_needed += 1,
+                Phase::Waiting
+                | Phase::Gate
+                | Phase::Opened
+                | Phase::Starting
+                | Phase::Running
+                | Phase::Uncertain { .. }
+                | Phase::Exited { .. }
+                | Phase::Interrupted { .. }
+                | Phase::Verifying => {}
+            }
+        }
+        tally
+    }
+}
+
+/// Tasks, counted by how they stand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Done and verified.
+    pub done: usize,
+    /// Came to a stop.
+    pub failed: usize,
+    /// Passed over by the operator.
+    pub skipped: usize,
+    /// Not needed on their host.
+    pub not_needed: usize,
+    /// In all.
+    pub total: usize,
+}

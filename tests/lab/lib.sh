@@ -1,0 +1,99 @@
+# shellcheck shell=bash
+# What the lab scripts share: names, messages, the lock, and how a host is found and stopped.
+# Sourced, never run.
+# shellcheck disable=SC2034  # the names below are used by the scripts that source this file
+
+hosts=(lab1 lab2 lab3)
+bridge=lklab0
+subnet=10.99.47
+etcd_old=3.4.23
+etcd_new=3.5.1
+
+say() { printf 'lab: %s\n' "$*" >&2; }
+die() { say "$*"; exit 1; }
+# 77 is what test harnesses read as "could not be tried here", as opposed to "failed".
+skip() { printf 'lab skipped: %s\n' "$*" >&2; exit 77; }
+
+# No silent end: `set -e` alone would leave only an exit status.
+set -o errtrace
+trap 'say "${BASH_SOURCE[0]##*/}:$LINENO: failed: $BASH_COMMAND"' ERR
+
+address_of() { printf '%s.%d' "$subnet" "$((10 + ${1#lab}))"; }
+
+# The lab's directory: the argument, or $LOCKKEEPER_LAB, or one cache for the machine.
+lab_dir() {
+    local dir
+    dir=$(realpath -m -- "${1:-${LOCKKEEPER_LAB:-/var/tmp/lockkeeper-lab}}")
+    # Overlay options and ssh_config would each need their own quoting.
+    [[ $dir =~ ^[A-Za-z0-9/._+-]+$ ]] || die "directory name with characters the lab cannot use: $dir"
+    printf '%s' "$dir"
+}
+
+# Bridge, subnet and host names exist once per machine, so the lock does too, whatever the directory.
+# It is freed when the script ends: nothing that outlives the script may inherit descriptor 9.
+take_lock() {
+    exec 9>/run/lock/lockkeeper-lab.lock
+    flock --nonblock 9 && return
+    say 'waiting for another up or down to end'
+    flock --timeout 300 9 || die 'another up or down has held the lock for 5 minutes'
+}
+
+# Whose hosts are up: the bridge carries it as its alias. It is made before the first host and
+# removed after the last, so the record is there exactly as long as what it describes.
+lab_owner() { cat "/sys/class/net/$bridge/ifalias" 2>/dev/null || true; }
+
+# All of the lab's processes live in one cgroup tree of our own. Two reasons: hosts booted in one and
+# the same cgroup would share their system.slice and kill each other's units; and a whole tree can be
+# asked about, and ended, without pid files that may name somebody else's process by now.
+cgroup_root() {
+    local root
+    root=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
+    [ -n "$root" ] && printf '%s/lockkeeper-lab' "$root"
+}
+
+is_up() {
+    [ -e "$(cgroup_root)/$1/cgroup.events" ] && grep -q '^populated 1' "$(cgroup_root)/$1/cgroup.events"
+}
+
+# wait_until SECONDS COMMAND...: true as soon as the command is.
+wait_until() {
+    local deadline=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        ((SECONDS < deadline)) || return 1
+        sleep 0.2
+    done
+}
+
+all_down() {
+    local name
+    for name in "${hosts[@]}"; do
+        if is_up "$name"; then return 1; fi
+    done
+}
+
+# Ends every host at once. The nspawn processes get a chance to put away what they made outside of the
+# host (links, locks under /run); the cgroup's kill is for what does not listen.
+stop_hosts() {
+    local root pid name
+    root=$(cgroup_root)
+    [ -d "$root" ] || return 0
+    for name in "${hosts[@]}"; do
+        [ -e "$root/$name/loop/cgroup.procs" ] || continue
+        while read -r pid; do
+            kill -TERM "$pid" 2>/dev/null || true
+        done <"$root/$name/loop/cgroup.procs"
+    done
+    if ! wait_until 10 all_down; then
+        say 'hosts do not end by themselves, killing them'
+        printf 1 >"$root/cgroup.kill"
+        wait_until 10 all_down || die "processes that cannot be killed: see $root"
+    fi
+    # Cgroups go leaves first; one whose last process is still being reaped is busy for a moment.
+    wait_until 5 remove_cgroups "$root" || die "cannot remove $root"
+}
+
+remove_cgroups() {
+    find "$1" -depth -type d -exec rmdir {} + 2>/dev/null || true
+    [ ! -d "$1" ]
+}

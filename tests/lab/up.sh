@@ -1,0 +1,202 @@
+#!/usr/bin/env bash
+# up.sh [--fresh|--keep] [LABDIR]
+# Three real hosts (systemd, sshd, etcd 3.4.23 as one cluster; 3.5.1 installed beside it) as nspawn containers.
+#   --fresh  (default) new file systems and a new, empty cluster, whatever ran before
+#   --keep   hosts that are up stay as they are; those that are not are booted with the disks they had
+# Afterwards: ssh -F LABDIR/ssh_config lab1, and LABDIR/inventory.yaml for the wizard. LABDIR defaults to
+# $LOCKKEEPER_LAB, then /var/tmp/lockkeeper-lab. Exit 77: this machine cannot run the lab.
+set -euo pipefail
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source-path=SCRIPTDIR
+. "$here/lib.sh"
+
+fresh=yes
+case ${1:-} in
+--fresh) shift ;;
+--keep) fresh=no; shift ;;
+-*) die "usage: up.sh [--fresh|--keep] [LABDIR]" ;;
+esac
+lab=$(lab_dir "${1:-}")
+
+need_machine() {
+    [ "$(id -u)" = 0 ] || skip 'needs root (systemd-nspawn, a bridge)'
+    [ "$(uname -sm)" = 'Linux x86_64' ] || skip 'needs Linux on x86_64 (the etcd binaries are built for it)'
+    [ -n "$(cgroup_root)" ] || skip 'no cgroup2 file system is mounted'
+    mkdir -p "$(cgroup_root)" 2>/dev/null || skip "cannot write to cgroups at $(cgroup_root)"
+    unshare --mount true 2>/dev/null || skip 'not allowed to make namespaces'
+}
+
+# Installs what is missing where apt-get is there to do it; elsewhere says what is missing.
+need_tools() {
+    local -A package=([systemd-nspawn]=systemd-container [debootstrap]=debootstrap [ip]=iproute2
+        [ssh]=openssh-client [ssh-keygen]=openssh-client [curl]=curl [python3]=python3)
+    local tool missing=()
+    for tool in "${!package[@]}"; do
+        command -v "$tool" >/dev/null || missing+=("${package[$tool]}")
+    done
+    python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
+    ((${#missing[@]})) || return 0
+    command -v apt-get >/dev/null || skip "missing, and no apt-get to install them: ${missing[*]}"
+    say "installing ${missing[*]}"
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}"; } >&2 9>&- ||
+        skip "cannot install ${missing[*]}"
+}
+
+# Built beside and renamed, so that a broken build is never taken for a base.
+need_base() {
+    local recipe
+    recipe=$(cat "$here/base.sh" "$here/lib.sh" | sha256sum)
+    [ -f "$lab/base.recipe" ] && [ "$(cat "$lab/base.recipe")" = "$recipe" ] && return
+    stop_hosts
+    fresh=yes
+    rm -rf "$lab/base" "$lab/base.new" "$lab/base.recipe"
+    "$here/base.sh" "$lab/base.new" 9>&-
+    mv "$lab/base.new" "$lab/base"
+    echo "$recipe" >"$lab/base.recipe"
+}
+
+# Client and host keys are made once per LABDIR; hosts keep theirs when their disks are made anew.
+need_keys() {
+    local name
+    mkdir -p "$lab/keys"
+    [ -f "$lab/id_ed25519" ] || ssh-keygen -q -t ed25519 -N '' -C lockkeeper-lab -f "$lab/id_ed25519"
+    for name in "${hosts[@]}"; do
+        [ -f "$lab/keys/$name" ] || ssh-keygen -q -t ed25519 -N '' -C "$name" -f "$lab/keys/$name"
+        echo "$name,$(address_of "$name") $(cut -d' ' -f1,2 "$lab/keys/$name.pub")"
+    done >"$lab/known_hosts"
+    {
+        for name in "${hosts[@]}"; do
+            printf 'Host %s %s\n    HostName %s\n' "$name" "$(address_of "$name")" "$(address_of "$name")"
+        done
+        cat <<SSH
+Host *
+    User core
+    IdentityFile $lab/id_ed25519
+    IdentitiesOnly yes
+    UserKnownHostsFile $lab/known_hosts
+    GlobalKnownHostsFile /dev/null
+    StrictHostKeyChecking yes
+    BatchMode yes
+    ConnectTimeout 5
+SSH
+    } >"$lab/ssh_config"
+}
+
+need_bridge() {
+    [ -d "/sys/class/net/$bridge" ] || ip link add "$bridge" type bridge
+    ip link set "$bridge" alias "$lab" up
+    ip address replace "$subnet.1/24" dev "$bridge"
+}
+
+# What makes the host itself, written into its layer over the base before it boots.
+make_disk() {
+    local name=$1 address etc=$lab/hosts/$1/upper/etc peers='' other
+    address=$(address_of "$name")
+    for other in "${hosts[@]}"; do peers+=${peers:+,}$other=http://$(address_of "$other"):2380; done
+
+    mkdir -p "$lab/hosts/$name"/{upper,work,root} "$etc"/{ssh,etcd,systemd/network}
+    echo "$name" >"$etc/hostname"
+    # Given, because an empty one means "first boot" to systemd, which then applies all presets.
+    printf 'lockkeeper-lab %s' "$name" | md5sum | cut -d' ' -f1 >"$etc/machine-id"
+    {
+        echo '127.0.0.1 localhost'
+        for other in "${hosts[@]}"; do echo "$(address_of "$other") $other"; done
+    } >"$etc/hosts"
+    install -m 0600 "$lab/keys/$name" "$etc/ssh/ssh_host_ed25519_key"
+    install -m 0644 "$lab/keys/$name.pub" "$etc/ssh/ssh_host_ed25519_key.pub"
+    install -m 0644 "$lab/id_ed25519.pub" "$etc/ssh/lab_authorized_keys"
+    # Sorts before systemd's own 80-container-host0.network, which would ask for DHCP.
+    cat >"$etc/systemd/network/10-host0.network" <<NETWORK
+[Match]
+Name=host0
+
+[Network]
+Address=$address/24
+Gateway=$subnet.1
+LinkLocalAddressing=no
+IPv6AcceptRA=no
+NETWORK
+    cat >"$etc/etcd/etcd.conf" <<ETCD
+ETCD_NAME=$name
+ETCD_DATA_DIR=/var/lib/etcd
+ETCD_LISTEN_CLIENT_URLS=http://127.0.0.1:2379,http://$address:2379
+ETCD_ADVERTISE_CLIENT_URLS=http://$address:2379
+ETCD_LISTEN_PEER_URLS=http://$address:2380
+ETCD_INITIAL_ADVERTISE_PEER_URLS=http://$address:2380
+ETCD_INITIAL_CLUSTER=$peers
+ETCD_INITIAL_CLUSTER_STATE=new
+ETCD_INITIAL_CLUSTER_TOKEN=lab
+ETCD_ENABLE_V2=true
+ETCD
+}
+
+# In a session of its own: the hosts outlive this script, its terminal and its harness.
+start_host() {
+    setsid --fork unshare --mount --propagation private "$here/host.sh" "$lab" "$1" \
+        </dev/null >>"$lab/hosts/$1/console.log" 2>&1 9>&-
+}
+
+on() { ssh -F "$lab/ssh_config" -o ConnectTimeout=1 "$@" </dev/null 2>/dev/null; }
+
+answers_ssh() {
+    local name
+    for name in "${hosts[@]}"; do on "$name" true || return 1; done
+}
+
+# Every member answers a linearised read, and the leader has agreed a cluster version with all of them:
+# before that it stands at 3.0.0, which a test of a rolling upgrade would read as a cluster version.
+cluster_settled() {
+    local name
+    for name in "${hosts[@]}"; do
+        curl --silent --max-time 2 "http://$(address_of "$name"):2379/health" | grep -q '"health":"true"' || return 1
+        curl --silent --max-time 2 "http://$(address_of "$name"):2379/version" |
+            grep -q '"etcdcluster":"3\.[1-9]' || return 1
+    done
+}
+
+write_inventory() {
+    local name
+    cat <<YAML
+cluster: lab
+ssh:
+  user: core
+  identity: $lab/id_ed25519
+  known_hosts: $lab/known_hosts
+vars:
+  etcd_unit: etcd.service
+  etcd_data_dir: /var/lib/etcd
+  etcd_install: ln -sfn "/opt/etcd-\$target/etcd" /usr/local/bin/etcd && ln -sfn "/opt/etcd-\$target/etcdctl" /usr/local/bin/etcdctl
+  etcd_uninstall: ln -sfn "/opt/etcd-\$previous/etcd" /usr/local/bin/etcd && ln -sfn "/opt/etcd-\$previous/etcdctl" /usr/local/bin/etcdctl
+hosts:
+YAML
+    for name in "${hosts[@]}"; do
+        printf '  - name: %s\n    address: %s\n    roles: [etcd]\n' "$name" "$(address_of "$name")"
+    done
+}
+
+need_machine
+take_lock
+owner=$(lab_owner)
+[ -z "$owner" ] || [ "$owner" = "$lab" ] || die "the hosts of $owner are up; first: down.sh $owner"
+need_tools
+mkdir -p "$lab"
+need_base
+need_keys
+
+if [ "$fresh" = yes ]; then
+    stop_hosts
+    rm -rf "$lab/hosts"
+fi
+need_bridge
+for name in "${hosts[@]}"; do
+    if is_up "$name"; then continue; fi
+    say "booting $name"
+    [ -d "$lab/hosts/$name/upper" ] || make_disk "$name"
+    start_host "$name"
+done
+
+wait_until 60 answers_ssh || die "no ssh to all hosts within a minute, see $lab/hosts/*/console.log"
+say 'ssh answers on all hosts; waiting for the cluster'
+wait_until 60 cluster_settled || die "etcd not healthy within a minute: ssh -F $lab/ssh_config lab1 journalctl -u etcd"
+write_inventory >"$lab/inventory.yaml"
+say "ready in ${SECONDS} s: $lab/inventory.yaml"

@@ -3,6 +3,13 @@
 //! The library holds every room of the house; the binary is a thin front door. The README's architecture section says
 //! which room may know which.
 
+pub mod documents;
 pub mod engine;
 pub mod hosts;
+pub mod ignition;
+pub mod journal;
 pub mod model;
+pub mod practice;
+pub mod probe;
+pub mod runner;
+pub mod ui;

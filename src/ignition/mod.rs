@@ -1,0 +1,1 @@
+//! Container Linux Config to Ignition, and the lint for destructive content.

@@ -1,0 +1,1 @@
+//! The one read-only script that gathers facts, and a parser a tool.

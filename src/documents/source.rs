@@ -65,7 +65,7 @@ pub fn builtin_runbooks() -> impl Iterator<Item = (&'static str, &'static str)> 
 
 /// A file of the program's own, by its path under `assets/`.
 #[must_use]
-pub fn asset(path: &str) -> Option<&'static str> {
+pub(super) fn asset(path: &str) -> Option<&'static str> {
     ASSETS.get_file(path)?.contents_utf8()
 }
 

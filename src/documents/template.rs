@@ -1,10 +1,8 @@
 //! Texts with `$variable` in them: paths to push, fetch and look at. Scripts are not templates, the shell reads them.
 
-use std::collections::BTreeMap;
-
 /// A piece of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Piece<'t> {
+pub(super) enum Piece<'t> {
     /// As it stands.
     Text(&'t str),
     /// `$name` or `${name}`, with the byte offset of the dollar sign.
@@ -12,7 +10,7 @@ pub enum Piece<'t> {
 }
 
 /// The pieces of a text. A dollar sign without a name after it is text.
-pub fn pieces(text: &str) -> Vec<Piece<'_>> {
+pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut from = 0;
     let mut search = 0;
@@ -40,16 +38,8 @@ pub fn pieces(text: &str) -> Vec<Piece<'_>> {
     pieces
 }
 
-/// The text with its variables filled in; a variable without a value is the error.
-pub fn expand<'t>(text: &'t str, vars: &BTreeMap<String, String>) -> Result<String, &'t str> {
-    pieces(text).into_iter().try_fold(String::new(), |done, piece| match piece {
-        Piece::Text(text) => Ok(done + text),
-        Piece::Variable(name, _) => vars.get(name).map(|value| done + value).ok_or(name),
-    })
-}
-
 /// One way of writing it, so that `$x` and `${x}` compare as equal.
-pub fn canonical(text: &str) -> String {
+pub(super) fn canonical(text: &str) -> String {
     pieces(text).into_iter().fold(String::new(), |done, piece| match piece {
         Piece::Text(text) => done + text,
         Piece::Variable(name, _) => format!("{done}${{{name}}}"),
@@ -66,14 +56,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn variables_are_found_and_filled_in() {
+    fn variables_are_found() {
         assert_eq!(
             pieces("/a/$b_1/${c}x$ $1"),
             [Piece::Text("/a/"), Piece::Variable("b_1", 3), Piece::Text("/"), Piece::Variable("c", 8), Piece::Text("x$ $1")]
         );
-        let vars = BTreeMap::from([("b".to_owned(), "x y".to_owned())]);
-        assert_eq!(expand("$b/${b}", &vars), Ok("x y/x y".to_owned()));
-        assert_eq!(expand("$c", &vars), Err("c"));
         assert_eq!(canonical("$b/c"), "${b}/c");
     }
 }

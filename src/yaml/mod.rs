@@ -134,7 +134,8 @@ impl Scalar {
         let quote = source.chars().next().filter(|c| self.quoted && matches!(c, '\'' | '"'));
         let mut chars = source.char_indices().skip(usize::from(quote.is_some())).peekable();
         let mut seen = 0;
-        let mut at = self.source.end;
+        // What lies past the last character (where an expression breaks off) is shown right after it.
+        let mut at = self.source.start;
         while let Some((index, c)) = chars.next() {
             let mut white = c.is_whitespace();
             if quote == Some('\'') && c == '\'' || quote == Some('"') && c == '\\' {
@@ -148,6 +149,7 @@ impl Scalar {
                 break;
             }
             seen += 1;
+            at = self.source.start + index + c.len_utf8();
         }
         place_of(&document.text, at, width)
     }

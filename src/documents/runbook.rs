@@ -1,0 +1,443 @@
+//! The runbook: stages of guarded steps, in shell and CEL, read and checked as far as it goes without a host.
+
+use indexmap::IndexMap;
+
+use super::expression::{self, Surroundings};
+use super::inventory::{role_words, variable_name};
+use super::script::{self, Declared};
+use super::template::{Piece, pieces};
+use super::{BUILT_IN_VARS, Source};
+use crate::model::runbook::{
+    Check, Confirm, Convert, Expression, Fetch, Order, ProbeSpec, Push, Runbook, Span, Stage, Step, VarForm, VarSpec,
+};
+use crate::yaml::{Data, Fields, Node, Problems, Reader, did_you_mean, parse};
+
+/// Reads a runbook and checks it: its form, its expressions, and its scripts as far as reading them tells.
+///
+/// # Errors
+/// Everything that is wrong with it, each with its place.
+pub fn read_runbook(source: &Source) -> Result<Runbook, Problems> {
+    let root = parse(&source.document)?;
+    let mut reader = Reader::new(&source.document);
+    let runbook = runbook(&mut reader, &root);
+    reader.problems.or(runbook)
+}
+
+/// What the parts of a runbook know of the whole.
+struct Whole {
+    /// Names of all variables that scripts see.
+    names: Vec<String>,
+    /// Names of the declared ones, which is what checks see.
+    vars: Vec<String>,
+    probe: ProbeSpec,
+}
+
+fn runbook(reader: &mut Reader<'_>, root: &Node) -> Option<Runbook> {
+    let keys = ["runbook", "title", "about", "vars", "probe", "stages", "promise"];
+    let fields = reader.fields(root, "a runbook", &keys)?;
+    let name = reader.required(fields, "the runbook", "runbook").and_then(|node| name(reader, node, "runbook"));
+    let title = reader.required(fields, "the runbook", "title").and_then(|node| line(reader, node, "title"));
+    let about = text(reader, fields, "about").unwrap_or_default();
+    let vars = fields.get("vars").map(|node| vars(reader, node)).unwrap_or_default();
+    let declared: Vec<String> = vars.keys().cloned().collect();
+    let names: Vec<String> = declared.iter().cloned().chain(BUILT_IN_VARS.map(str::to_owned)).collect();
+    let probe = fields.get("probe").and_then(|node| probe(reader, node, &names)).unwrap_or_default();
+    let whole = Whole { names, vars: declared, probe };
+
+    let mut stages: Vec<Stage> = Vec::new();
+    if let Some(list) = reader.required(fields, "the runbook", "stages") {
+        for node in reader.list(list, "stages") {
+            let Some(stage) = stage(reader, node, &whole) else { continue };
+            if stages.iter().any(|other| other.name == stage.name) {
+                let at = node.get("stage").unwrap_or(node);
+                reader.complain(at, format!("there is a stage `{}` already: names are unique", stage.name));
+            }
+            stages.push(stage);
+        }
+        if matches!(&list.data, Data::Seq(items) if items.is_empty()) {
+            reader.complain(list, "a runbook has at least one stage");
+        }
+    }
+    let without = [("host", "a promise is about all hosts; use `hosts`"), ("config", "a promise pushes nothing")];
+    let promise = fields.get("promise").map(|node| checks(reader, node, "promise", &whole, &without)).unwrap_or_default();
+    Some(Runbook { name: name?, title: title?, about, vars, probe: whole.probe, stages, promise })
+}
+
+fn vars(reader: &mut Reader<'_>, node: &Node) -> IndexMap<String, VarSpec> {
+    let mut vars = IndexMap::new();
+    for (key, value) in reader.entries(node, "vars") {
+        variable_name(reader, key);
+        // Even a faulty variable is known from here on, or every use of it would be a problem as well.
+        let spec = var(reader, key, value).unwrap_or_default();
+        vars.insert(key.text().unwrap_or_default().to_owned(), spec);
+    }
+    vars
+}
+
+fn var(reader: &mut Reader<'_>, key: &Node, node: &Node) -> Option<VarSpec> {
+    let fields = reader.fields(node, "a variable", &["about", "required", "default", "one_of", "form"])?;
+    let about = reader.required(fields, "this variable", "about").and_then(|node| reader.text(node, "about"));
+    let required = boolean(reader, fields, "required");
+    let one_of = fields.get("one_of").map(|node| reader.texts(node, "one_of")).unwrap_or_default();
+    let forms = [("version", VarForm::Version), ("path", VarForm::Path)];
+    let form = fields.get("form").and_then(|node| reader.word(node, "form", &forms));
+    // An empty default is a value like any other, but has to be written as one: ''.
+    let default = fields.get("default").and_then(|node| reader.text(node, "default"));
+    let spec = VarSpec { about: about.unwrap_or_default(), required, default, one_of, form };
+    match (&spec.default, fields.get("default")) {
+        (Some(default), Some(node)) => {
+            if required {
+                reader.complain(node, "a variable that is required needs no default: leave out one of them");
+            }
+            if let Err(wrong) = fits(&spec, default) {
+                reader.complain(node, wrong);
+            }
+        }
+        _ if !required && node.get("default").is_none() => {
+            reader.complain(key, "say what it is when nobody gives it: `default: ...`, or `required: true`");
+        }
+        _ => {}
+    }
+    Some(spec)
+}
+
+/// Whether a variable may have a value; if not, what it may be.
+pub(super) fn fits(spec: &VarSpec, value: &str) -> Result<(), String> {
+    if !spec.one_of.is_empty() && !spec.one_of.iter().any(|allowed| allowed == value) {
+        let near = did_you_mean(value, spec.one_of.iter().map(String::as_str));
+        let hint = if near.is_empty() { format!("; it is one of: {}", spec.one_of.join(", ")) } else { near };
+        return Err(format!("it cannot be `{value}`{hint}"));
+    }
+    match spec.form {
+        Some(VarForm::Version) if semver::Version::parse(value).is_err() => {
+            let hint = did_you_mean(value, [value.trim_start_matches('v')]);
+            Err(format!("`{value}` is not a version such as 3.5.21: three numbers, without a v{hint}"))
+        }
+        Some(VarForm::Path) if !value.starts_with('/') => Err(format!("`{value}` is not a path that begins with `/`")),
+        _ => Ok(()),
+    }
+}
+
+fn probe(reader: &mut Reader<'_>, node: &Node, names: &[String]) -> Option<ProbeSpec> {
+    let fields = reader.fields(node, "`probe`", &["units", "paths", "journal"])?;
+    let mut spec = ProbeSpec::default();
+    for node in fields.get("units").map(|node| reader.list(node, "units")).unwrap_or_default() {
+        spec.units.extend(unit(reader, node, names));
+    }
+    for node in fields.get("paths").map(|node| reader.list(node, "paths")).unwrap_or_default() {
+        spec.paths.extend(path(reader, node, "paths", names));
+    }
+    for (key, value) in fields.get("journal").map(|node| reader.entries(node, "journal")).unwrap_or_default() {
+        if let Some(unit) = unit(reader, key, names) {
+            spec.journal.insert(unit, reader.texts(value, "journal"));
+        }
+    }
+    Some(spec)
+}
+
+fn unit(reader: &mut Reader<'_>, node: &Node, names: &[String]) -> Option<String> {
+    let unit = template(reader, node, "units", names)?;
+    let suffix = unit.rsplit_once('.').map(|(_, suffix)| suffix);
+    let known = ["service", "socket", "target", "timer", "mount", "path", "slice", "scope", "automount", "swap", "device"];
+    if !unit.contains('$') && !suffix.is_some_and(|suffix| known.contains(&suffix)) {
+        reader.complain(node, format!("a unit has its full name here: `{unit}.service`?"));
+    }
+    Some(unit)
+}
+
+/// A path on a host: absolute, or made so by a variable.
+fn path(reader: &mut Reader<'_>, node: &Node, what: &str, names: &[String]) -> Option<String> {
+    let path = template(reader, node, what, names)?;
+    if !path.starts_with(['/', '$']) {
+        reader.complain(node, format!("a path on a host begins with `/`, and `{path}` does not"));
+    }
+    Some(path)
+}
+
+/// A text that may hold `$variable`.
+fn template(reader: &mut Reader<'_>, node: &Node, what: &str, names: &[String]) -> Option<String> {
+    let text = reader.text(node, what)?;
+    for piece in pieces(&text) {
+        if let Piece::Variable(name, at) = piece
+            && !names.iter().any(|known| known == name)
+        {
+            let hint = did_you_mean(name, names.iter().map(String::as_str));
+            let message = format!("the runbook declares no variable `{name}`{hint}");
+            reader.complain_in(node, at, name.chars().count() + 1, message);
+        }
+    }
+    Some(text)
+}
+
+fn stage(reader: &mut Reader<'_>, node: &Node, whole: &Whole) -> Option<Stage> {
+    let fields = reader.fields(node, "a stage", &["stage", "title", "hosts", "order", "leader-last", "steps"])?;
+    let name = reader.required(fields, "this stage", "stage").and_then(|node| name(reader, node, "stage"));
+    let title = reader.required(fields, "this stage", "title").and_then(|node| line(reader, node, "title"));
+    let mut hosts = Vec::new();
+    if let Some(roles) = reader.required(fields, "this stage", "hosts") {
+        for role in reader.one_or_more(roles) {
+            hosts.extend(reader.word(role, "hosts", &role_words()));
+        }
+    }
+    let order = fields.get("order").and_then(|node| order(reader, node)).unwrap_or_default();
+    let leader_last = boolean(reader, fields, "leader-last");
+    if leader_last && order == Order::AllAtOnce {
+        let at = fields.get("leader-last").unwrap_or(node);
+        reader.complain(at, "there is no last one where all go at once: leave this out, or go one-at-a-time");
+    }
+    let mut steps: Vec<Step> = Vec::new();
+    if let Some(list) = reader.required(fields, "this stage", "steps") {
+        for node in reader.list(list, "steps") {
+            let Some(step) = step(reader, node, whole) else { continue };
+            if steps.iter().any(|other| other.name == step.name) {
+                let at = node.get("step").unwrap_or(node);
+                reader.complain(at, format!("this stage has a step `{}` already: names are unique", step.name));
+            }
+            steps.push(step);
+        }
+        if matches!(&list.data, Data::Seq(items) if items.is_empty()) {
+            reader.complain(list, "a stage has at least one step");
+        }
+    }
+    Some(Stage { name: name?, title: title?, hosts, order, leader_last, steps })
+}
+
+fn order(reader: &mut Reader<'_>, node: &Node) -> Option<Order> {
+    let text = reader.text(node, "order")?;
+    if let Some(share) = text.strip_prefix("batch") {
+        let percent = share.trim().strip_suffix('%').and_then(|number| number.parse::<u8>().ok());
+        if let Some(percent @ 1..=100) = percent {
+            return Some(Order::Batch(percent));
+        }
+        reader.complain(node, format!("`{text}` is not a batch: write `batch 25%`"));
+        return None;
+    }
+    let words = [("one-at-a-time", Order::OneAtATime), ("all-at-once", Order::AllAtOnce), ("batch 25%", Order::Batch(25))];
+    reader.word(node, "order", &words)
+}
+
+const STEP_KEYS: [&str; 18] = [
+    "step", "title", "why", "require", "confirm", "push", "run", "hands", "reboots", "fetch", "verify", "undo",
+    "destroys", "point_of_no_return", "on", "timeout", "only_if", "repeatable",
+];
+
+fn step(reader: &mut Reader<'_>, node: &Node, whole: &Whole) -> Option<Step> {
+    let fields = reader.fields(node, "a step", &STEP_KEYS)?;
+    let name = reader.required(fields, "this step", "step").and_then(|node| name(reader, node, "step"));
+    let title = reader.required(fields, "this step", "title").and_then(|node| line(reader, node, "title"));
+    let reboots = boolean(reader, fields, "reboots");
+    let destroys = text(reader, fields, "destroys");
+    let point_of_no_return = text(reader, fields, "point_of_no_return");
+    let declared = Declared { names: &whole.names, destroys: destroys.is_some(), reboots };
+
+    let mut push = Vec::new();
+    for node in fields.get("push").map(|node| reader.one_or_more(node)).unwrap_or_default() {
+        push.extend(push_item(reader, node, &whole.names));
+    }
+    let mut fetch = Vec::new();
+    for node in fields.get("fetch").map(|node| reader.one_or_more(node)).unwrap_or_default() {
+        fetch.extend(fetch_item(reader, node, &whole.names));
+    }
+    let converted = push.iter().any(|push| push.convert != Convert::None);
+    let without: &[_] = if converted { &[] } else { &[("config", "this step pushes no converted config")] };
+    let check_list = |reader: &mut Reader<'_>, key: &str| {
+        fields.get(key).map(|node| checks(reader, node, key, whole, without)).unwrap_or_default()
+    };
+    let require = check_list(reader, "require");
+    let verify = check_list(reader, "verify");
+    let only_if = fields.get("only_if").and_then(|node| condition(reader, node, "only_if", whole, without));
+    let script = |reader: &mut Reader<'_>, key: &str| {
+        let node = fields.get(key)?;
+        let text = reader.script(node, key)?;
+        script::check(reader, node, declared);
+        Some(text)
+    };
+    let run = script(reader, "run");
+    let undo = script(reader, "undo");
+    let hands = text(reader, fields, "hands");
+    let on = fields.get("on").and_then(|node| reader.word(node, "on", &role_words()));
+    let timeout = fields.get("timeout").and_then(|node| span(reader, node, "timeout"));
+    let repeatable = boolean(reader, fields, "repeatable");
+
+    let grave = destroys.is_some() || reboots;
+    let given = fields.get("confirm").and_then(|node| Some((node, confirm(reader, node)?)));
+    if let Some((node, Confirm::None | Confirm::Enter)) = &given
+        && grave
+    {
+        let what = if reboots { "reboots" } else { "destroys" };
+        reader.complain(node, format!("a step that {what} is confirmed with the typed host name at least: `confirm: host`"));
+    }
+    if let Some((node, Confirm::None)) = &given
+        && point_of_no_return.is_some()
+    {
+        reader.complain(node, "a point of no return is not passed by itself: ask for `enter`, `host` or a phrase");
+    }
+    let confirm = match given {
+        Some((_, confirm)) => confirm,
+        None if grave => Confirm::Host,
+        None => Confirm::Enter,
+    };
+    let step = Step {
+        name: name?,
+        title: title?,
+        why: text(reader, fields, "why").unwrap_or_default(),
+        require,
+        confirm,
+        push,
+        run,
+        hands,
+        reboots,
+        fetch,
+        verify,
+        undo,
+        destroys,
+        point_of_no_return,
+        on,
+        timeout,
+        only_if,
+        repeatable,
+    };
+    contradictions(reader, node, &step);
+    Some(step)
+}
+
+/// What does not go together within a step.
+fn contradictions(reader: &mut Reader<'_>, node: &Node, step: &Step) {
+    let at = |key: &str| node.get(key).unwrap_or(node);
+    if !step.changes() && step.require.is_empty() && step.verify.is_empty() && step.fetch.is_empty() {
+        reader.complain(at("step"), "this step does nothing: it has no `run`, `hands`, `push`, `fetch`, `require` or `verify`");
+    }
+    if !step.changes() && step.undo.is_some() {
+        reader.complain(at("undo"), "there is nothing to take back: this step changes nothing");
+    }
+    if step.reboots && step.run.is_none() && step.hands.is_none() {
+        reader.complain(at("reboots"), "who restarts the host? There is neither `run` nor `hands`");
+    }
+    for (key, alone) in [("timeout", step.run.is_none() && step.undo.is_none()), ("on", step.run.is_none())] {
+        if alone && node.get(key).is_some() {
+            reader.complain(at(key), format!("`{key}` is about a script, and this step has none"));
+        }
+    }
+}
+
+fn confirm(reader: &mut Reader<'_>, node: &Node) -> Option<Confirm> {
+    if matches!(node.data, Data::Map(_)) {
+        let fields = reader.fields(node, "`confirm`", &["phrase"])?;
+        let phrase = reader.required(fields, "`confirm`", "phrase").and_then(|node| reader.text(node, "phrase"))?;
+        return Some(Confirm::Phrase(phrase));
+    }
+    let words = [("none", 0), ("enter", 1), ("host", 2), ("phrase: WORDS", 3)];
+    match reader.word(node, "confirm", &words)? {
+        0 => Some(Confirm::None),
+        1 => Some(Confirm::Enter),
+        2 => Some(Confirm::Host),
+        _ => None,
+    }
+}
+
+fn push_item(reader: &mut Reader<'_>, node: &Node, names: &[String]) -> Option<Push> {
+    let fields = reader.fields(node, "a push", &["path", "from", "convert", "mode"])?;
+    let target = reader.required(fields, "this push", "path").and_then(|node| path(reader, node, "path", names));
+    let from = reader.required(fields, "this push", "from").and_then(|node| template(reader, node, "from", names));
+    let converts = [("none", Convert::None), ("ignition", Convert::Ignition), ("etcd-drop-in", Convert::EtcdDropIn)];
+    let convert = fields.get("convert").and_then(|node| reader.word(node, "convert", &converts)).unwrap_or_default();
+    let mode = fields.get("mode").and_then(|node| {
+        let mode = reader.text(node, "mode")?;
+        let octal = (3..=4).contains(&mode.len()) && mode.chars().all(|c| c.is_digit(8));
+        if !octal {
+            reader.complain(node, format!("`{mode}` is not a mode: three or four octal digits, such as 0644"));
+        }
+        octal.then_some(mode)
+    });
+    Some(Push { path: target?, from: from?, convert, mode: mode.unwrap_or_else(|| "0644".into()) })
+}
+
+fn fetch_item(reader: &mut Reader<'_>, node: &Node, names: &[String]) -> Option<Fetch> {
+    let fields = reader.fields(node, "a fetch", &["path", "name"])?;
+    let path = reader.required(fields, "this fetch", "path").and_then(|node| path(reader, node, "path", names));
+    let name = reader.required(fields, "this fetch", "name").and_then(|node| {
+        let name = reader.text(node, "name")?;
+        if name.contains('/') || name.starts_with('.') {
+            reader.complain(node, "the name of an artifact is a plain file name, without a directory or a leading dot");
+        }
+        Some(name)
+    });
+    Some(Fetch { path: path?, name: name? })
+}
+
+fn checks(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    key: &str,
+    whole: &Whole,
+    without: &[(&'static str, &'static str)],
+) -> Vec<Check> {
+    let mut checks = Vec::new();
+    for node in reader.list(node, key) {
+        let Some(fields) = reader.fields(node, "a check", &["that", "because", "within"]) else { continue };
+        let that = reader
+            .required(fields, "this check", "that")
+            .and_then(|node| condition(reader, node, "that", whole, without));
+        let because = reader.required(fields, "this check", "because").and_then(|node| reader.text(node, "because"));
+        let within = fields.get("within").and_then(|node| span(reader, node, "within"));
+        if key == "require"
+            && let Some(node) = fields.get("within")
+        {
+            reader.complain(node, "what is required must hold at once; `within` is for `verify`");
+        }
+        if let (Some(that), Some(because)) = (that, because) {
+            checks.push(Check { that, because, within });
+        }
+    }
+    checks
+}
+
+fn condition(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    what: &str,
+    whole: &Whole,
+    without: &[(&'static str, &'static str)],
+) -> Option<Expression> {
+    let text = reader.text(node, what)?;
+    expression::check(reader, node, Surroundings { vars: &whole.vars, probe: &whole.probe, without });
+    Some(Expression(text))
+}
+
+fn span(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<Span> {
+    match Span::try_from(reader.text(node, what)?) {
+        Ok(span) => Some(span),
+        Err(wrong) => {
+            reader.complain(node, wrong);
+            None
+        }
+    }
+}
+
+/// A name of the runbook's own: it stands in commands, in file names and beside others in lists.
+fn name(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<String> {
+    let name = reader.text(node, what)?;
+    let fits = name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    if !fits {
+        reader.complain(node, format!("`{name}` cannot be a name: small letters, digits and `-`, a letter first"));
+    }
+    Some(name)
+}
+
+/// A text of one line.
+fn line(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<String> {
+    let text = reader.text(node, what)?;
+    if text.contains('\n') {
+        reader.complain(node, format!("`{what}` is one line"));
+    }
+    Some(text)
+}
+
+fn text(reader: &mut Reader<'_>, fields: Fields<'_>, key: &str) -> Option<String> {
+    fields.get(key).and_then(|node| reader.text(node, key))
+}
+
+fn boolean(reader: &mut Reader<'_>, fields: Fields<'_>, key: &str) -> bool {
+    fields.get(key).and_then(|node| reader.boolean(node, key)).unwrap_or_default()
+}

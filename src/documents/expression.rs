@@ -187,20 +187,25 @@ impl Walk<'_, '_> {
                 (Shape::Any | Shape::Record(_) | Shape::Vars, _) => Shape::Any,
             };
         }
-        let target = call.target.as_ref().map(|target| self.shape(target));
-        let shapes: Vec<Shape> = call.args.iter().map(|argument| self.shape(argument)).collect();
         let name = call.func_name.as_str();
+        // The place of a call is its parenthesis; its name stands before.
+        let start = self.start(expression);
+        let at = self.source.get(..start).and_then(|before| before.rfind(name)).unwrap_or(start);
+        let width = name.chars().count();
+        call.target.iter().for_each(|target| _ = self.shape(target));
+        if MACROS.contains(&name) {
+            let how = if name == "has" { "has(host.etcd.server)" } else { &format!("{name}(x, ...)") };
+            self.complain(at, width, format!("`{name}` is not used like this: write {how}"));
+            return Shape::Any;
+        }
+        let shapes: Vec<Shape> = call.args.iter().map(|argument| self.shape(argument)).collect();
         if name == "_?_:_" {
             return shapes.get(1).copied().unwrap_or(Shape::Any);
         }
         let operator = name.starts_with(['_', '@']) || matches!(name, "!_" | "-_");
         if !operator && !FUNCTIONS.contains(&name) {
-            // The place of a call is its parenthesis; its name stands before.
-            let start = self.start(expression);
-            let at = self.source.get(..start).and_then(|before| before.rfind(name)).unwrap_or(start);
             let hint = did_you_mean(name, FUNCTIONS.iter().chain(MACROS).copied());
-            let how = if target.is_some() && MACROS.contains(&name) { ": it takes a name and a condition" } else { "" };
-            self.complain(at, name.chars().count(), format!("there is no function `{name}`{hint}{how}"));
+            self.complain(at, width, format!("there is no function `{name}`{hint}"));
         }
         Shape::Any
     }
@@ -288,7 +293,7 @@ mod tests {
         for (wrong, line, column, word) in [
             ("ectd.healthy > 1", 1, 1, "`etcd`"),
             ("etcd.helthy > 1", 1, 6, "`healthy`"),
-            ("true &&\n  etcd.members.all(m, m.sever == '1')", 2, 24, "`server`"),
+            ("true &&\n  etcd.members.all(m, m.sever == '1')", 2, 25, "`server`"),
             ("etcd.members.healthy", 1, 14, "a list"),
             ("vars.tagret == '1'", 1, 6, "`target`"),
             ("vars['tagret'] == '1'", 1, 7, "`target`"),
@@ -298,7 +303,7 @@ mod tests {
             ("has(host.etcdd)", 1, 10, "`etcd`"),
             ("config.etcd.name == 'a'", 1, 1, "nothing is pushed"),
             ("etcd.size.len() == 1", 1, 11, "no function `len`"),
-            ("etcd.members.all(m.healthy)", 1, 14, "a name and a condition"),
+            ("etcd.members.all(m.healthy)", 1, 14, "all(x, ...)"),
             ("etcd.healthy >= ", 1, 17, "not an expression"),
             ("etcd.healthy == \n== 2", 2, 1, "not an expression"),
             ("m.healthy", 1, 1, "nothing is called `m`"),

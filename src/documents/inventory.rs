@@ -139,3 +139,61 @@ pub(super) fn variable_name(reader: &mut Reader<'_>, key: &Node) -> bool {
     }
     form
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn read(text: &str) -> Result<Inventory, Problems> {
+        read_inventory(&Source::file(Path::new("sites/lab/inventory.yaml"), text))
+    }
+
+    #[test]
+    fn the_example_is_sound() {
+        let text = crate::documents::source::asset("inventories/example.yaml").unwrap();
+        let inventory = read(text).unwrap_or_else(|problems| panic!("{problems}"));
+        assert_eq!(inventory.hosts.len(), 4);
+        assert_eq!(inventory.with_role(Role::Etcd).count(), 3);
+        assert_eq!(inventory.hosts[2].ssh.port, Some(2222));
+        assert_eq!(inventory.hosts[3].node(), "worker1.example.net");
+        let json = serde_json::to_string(&inventory).unwrap();
+        assert_eq!(serde_json::from_str::<Inventory>(&json).unwrap(), inventory);
+    }
+
+    #[test]
+    fn paths_start_where_the_inventory_lies_and_values_stay_as_written() {
+        let text = "cluster: c\nssh: {identity: keys/id, known_hosts: /etc/kh}\nvars: {minor: 3.10, flag: yes, none: }\nhosts:\n  - {name: a, roles: etcd, connection: practice}\n";
+        let inventory = read(text).unwrap_or_else(|problems| panic!("{problems}"));
+        assert_eq!(inventory.ssh.identity.as_deref(), Some(Path::new("sites/lab/keys/id")));
+        assert_eq!(inventory.ssh.known_hosts.as_deref(), Some(Path::new("/etc/kh")));
+        assert_eq!(inventory.vars["minor"], "3.10");
+        assert_eq!(inventory.vars["flag"], "yes");
+        assert_eq!(inventory.vars["none"], "");
+        assert_eq!(inventory.hosts[0].connection, Connection::Practice);
+    }
+
+    #[test]
+    fn all_problems_are_told_at_once() {
+        let text = r#"cluster: lab
+ssh:
+  port: 70000
+  identiy: ~/.ssh/id
+vars:
+  Target: 3.5.1
+  node: x
+hosts:
+  - name: etcd1
+    adress: 10.0.0.1
+    roles: [etcd, master]
+  - name: etcd1
+    roles: [etcd]
+  - roles: [worker]
+  - name: "-oProxyCommand=x"
+    roles: [worker, worker]
+    address: -x
+    connection: shh
+"#;
+        insta::assert_snapshot!(read(text).unwrap_err());
+    }
+}

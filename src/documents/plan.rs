@@ -1,0 +1,397 @@
+//! A runbook applied to an inventory: every value settled and every file read before anything runs.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use super::runbook::fits;
+use super::source::{Source, asset};
+use super::template::{Piece, pieces};
+use crate::ignition;
+use crate::model::inventory::{Host, Inventory};
+use crate::model::plan::{Plan, PushFile, Task, expand};
+use crate::model::runbook::{Convert, Push, Runbook, Stage, VarSpec};
+use crate::model::{Digest, TaskId};
+use crate::yaml::{Document, Node, Problem, Problems, did_you_mean, parse};
+
+/// What `--var` values are called in messages.
+const COMMAND_LINE: &str = "--var";
+
+/// Builds the plan. Values come from the command line, else the host, else the inventory, else the runbook's default.
+/// Files to push are read, converted and put into the plan as they will stand on the host.
+///
+/// # Errors
+/// Everything that stands in the way: missing or unfit values at the place they were given, files that cannot be read
+/// or converted, roles that no host has.
+pub fn build(
+    inventory: &Inventory,
+    inventory_source: &Source,
+    runbook: &Runbook,
+    runbook_source: &Source,
+    given: &[(String, String)],
+) -> Result<Plan, Problems> {
+    let mut builder = Builder {
+        inventory,
+        inventory_source,
+        // Both were read before; a tree that is not to be had costs only the place of a problem.
+        inventory_tree: parse(&inventory_source.document).ok(),
+        runbook,
+        runbook_source,
+        runbook_tree: parse(&runbook_source.document).ok(),
+        problems: Problems::default(),
+    };
+    let vars = builder.values(given);
+    let tasks = builder.tasks(&vars);
+    let vars = inventory.hosts.iter().map(|host| host.name.clone()).zip(vars).collect();
+    builder.problems.or(Some(Plan { inventory: inventory.clone(), runbook: runbook.clone(), tasks, vars }))
+}
+
+/// Stages of which no host has the role: nothing will be done in them, which may or may not be meant.
+pub fn empty_stages(plan: &Plan) -> impl Iterator<Item = &Stage> {
+    plan.runbook.stages.iter().enumerate().filter(|(index, _)| plan.hosts_of(*index).next().is_none()).map(|(_, s)| s)
+}
+
+/// The values of one host.
+type Values = BTreeMap<String, String>;
+
+struct Builder<'p> {
+    inventory: &'p Inventory,
+    inventory_source: &'p Source,
+    inventory_tree: Option<Node>,
+    runbook: &'p Runbook,
+    runbook_source: &'p Source,
+    runbook_tree: Option<Node>,
+    problems: Problems,
+}
+
+impl Builder<'_> {
+    /// The values of every host, in the inventory's order.
+    fn values(&mut self, given: &[(String, String)]) -> Vec<Values> {
+        for (name, value) in given {
+            match self.runbook.vars.get(name) {
+                Some(spec) => self.fit(spec, value, |_| None, name),
+                None => {
+                    let hint = did_you_mean(name, self.runbook.vars.keys().map(String::as_str));
+                    let message = format!("the runbook `{}` has no variable `{name}`{hint}", self.runbook.name);
+                    self.problems.0.push(Problem::of(COMMAND_LINE, message));
+                }
+            }
+        }
+        let inventory = self.inventory;
+        for (name, value) in &inventory.vars {
+            if let Some(spec) = self.runbook.vars.get(name) {
+                self.fit(spec, value, |tree| tree.get("vars")?.get(name), name);
+            }
+        }
+        for (index, host) in inventory.hosts.iter().enumerate() {
+            for (name, value) in &host.vars {
+                if let Some(spec) = self.runbook.vars.get(name) {
+                    self.fit(spec, value, |tree| tree.get("hosts")?.items().get(index)?.get("vars")?.get(name), name);
+                }
+            }
+        }
+        for (name, spec) in &self.runbook.vars {
+            self.missing(name, spec, given);
+        }
+        inventory.hosts.iter().map(|host| self.values_of(host, given)).collect()
+    }
+
+    fn values_of(&self, host: &Host, given: &[(String, String)]) -> Values {
+        let mut values = Values::from([
+            ("host".to_owned(), host.name.to_string()),
+            ("address".to_owned(), host.address().to_owned()),
+            ("node".to_owned(), host.node().to_owned()),
+        ]);
+        for (name, spec) in &self.runbook.vars {
+            let value = given
+                .iter()
+                .rev()
+                .find(|(given, _)| given == name)
+                .map(|(_, value)| value)
+                .or_else(|| host.vars.get(name))
+                .or_else(|| self.inventory.vars.get(name))
+                .or(spec.default.as_ref());
+            values.extend(value.map(|value| (name.clone(), value.clone())));
+        }
+        values
+    }
+
+    fn missing(&mut self, name: &str, spec: &VarSpec, given: &[(String, String)]) {
+        if !spec.required || given.iter().any(|(given, _)| given == name) || self.inventory.vars.contains_key(name) {
+            return;
+        }
+        let without: Vec<_> =
+            self.inventory.hosts.iter().filter(|host| !host.vars.contains_key(name)).map(|host| host.name.as_str()).collect();
+        if without.is_empty() {
+            return;
+        }
+        let all = without.len() == self.inventory.hosts.len();
+        let who = if all { String::new() } else { format!(" for {}", without.join(", ")) };
+        let near = did_you_mean(name, self.inventory.vars.keys().map(String::as_str));
+        let near = if near.is_empty() { near } else { format!(" (the inventory has a near one{near})") };
+        let message = format!(
+            "`{name}` has no value{who}: {}. Give it in the inventory under `vars`, or with `--var {name}=...`{near}",
+            spec.about
+        );
+        self.problems.0.push(Problem::of(&*self.inventory_source.document.name, message));
+    }
+
+    /// Notes a value that does not fit its variable, where it was given.
+    fn fit(&mut self, spec: &VarSpec, value: &str, find: impl Fn(&Node) -> Option<&Node>, name: &str) {
+        if let Err(wrong) = fits(spec, value) {
+            let message = format!("`{name}`: {wrong}");
+            let place = self.inventory_tree.as_ref().and_then(find).map(|node| node.place);
+            self.problems.0.push(match place {
+                Some(place) => Problem::at(&self.inventory_source.document, place, message),
+                None => Problem::of(COMMAND_LINE, message),
+            });
+        }
+    }
+
+    fn tasks(&mut self, vars: &[Values]) -> Vec<Task> {
+        let runbook = self.runbook;
+        let inventory = self.inventory;
+        let mut tasks = Vec::new();
+        for (stage_index, stage) in runbook.stages.iter().enumerate() {
+            for (host, vars) in inventory.hosts.iter().zip(vars) {
+                if !host.roles.iter().any(|role| stage.hosts.contains(role)) {
+                    continue;
+                }
+                for (step_index, step) in stage.steps.iter().enumerate() {
+                    let on = match step.on {
+                        None => host.name.clone(),
+                        Some(role) => match inventory.with_role(role).next() {
+                            Some(on) => on.name.clone(),
+                            None => {
+                                let message = format!("this step runs on the first `{role}` host, and the inventory has none");
+                                self.at_step(stage_index, step_index, "on", message);
+                                continue;
+                            }
+                        },
+                    };
+                    let pushes = step
+                        .push
+                        .iter()
+                        .filter_map(|push| match self.push(push, vars) {
+                            Ok(file) => Some(file),
+                            Err(Unread::Here(message)) => {
+                                self.at_step(stage_index, step_index, "push", format!("for {}: {message}", host.name));
+                                None
+                            }
+                            Err(Unread::There(problems)) => {
+                                self.problems.0.extend(problems.0);
+                                None
+                            }
+                        })
+                        .collect();
+                    let id = TaskId(u32::try_from(tasks.len()).unwrap_or(u32::MAX));
+                    tasks.push(Task { id, stage: stage_index, step: step_index, host: host.name.clone(), on, pushes });
+                }
+            }
+        }
+        tasks
+    }
+
+    fn push(&self, push: &Push, vars: &Values) -> Result<PushFile, Unread> {
+        for text in [&push.path, &push.from] {
+            for piece in pieces(text) {
+                if let Piece::Variable(name, _) = piece
+                    && !vars.contains_key(name)
+                {
+                    return Err(Unread::Here(format!("`${name}` in `{text}` has no value when files are read")));
+                }
+            }
+        }
+        let (name, text) = self.file(&expand(&push.from, vars))?;
+        let (content, config) = match push.convert {
+            Convert::None => (text, None),
+            Convert::Ignition | Convert::EtcdDropIn => {
+                let converted = ignition::convert(&Document::new(name.as_str(), text), ignition::DEFAULT_SPEC)
+                    .map_err(Unread::There)?;
+                let config = Some(converted.config());
+                let content = match push.convert {
+                    Convert::EtcdDropIn => converted.etcd_drop_in.ok_or_else(|| {
+                        Unread::Here(format!("`{name}` has no `etcd` section to make a drop-in of"))
+                    })?,
+                    Convert::Ignition | Convert::None => converted.json.to_string(),
+                };
+                (content, config)
+            }
+        };
+        Ok(PushFile {
+            path: expand(&push.path, vars),
+            mode: push.mode.clone(),
+            sha256: digest(content.as_bytes()),
+            content,
+            config,
+        })
+    }
+
+    /// A file to push: one of the program's own, or beside the runbook, or beside the inventory.
+    fn file(&self, from: &str) -> Result<(String, String), Unread> {
+        if let Some(own) = from.strip_prefix("builtin:") {
+            let text = asset(own).ok_or_else(|| Unread::Here(format!("there is no built-in file `{own}`")))?;
+            return Ok((from.to_owned(), text.to_owned()));
+        }
+        let mut tried: Vec<PathBuf> = Vec::new();
+        for source in [self.runbook_source, self.inventory_source] {
+            let path = source.resolve(from);
+            if (source.directory.is_some() || path.is_absolute()) && !tried.contains(&path) {
+                if path.exists() {
+                    return read(&path).map(|text| (path.display().to_string(), text));
+                }
+                tried.push(path);
+            }
+        }
+        let tried: Vec<_> = tried.iter().map(|path| path.display().to_string()).collect();
+        Err(Unread::Here(format!("there is no file to push: looked for {}", tried.join(" and "))))
+    }
+
+    /// Notes a problem at a key of a step of the runbook.
+    fn at_step(&mut self, stage: usize, step: usize, key: &str, message: String) {
+        let node = self
+            .runbook_tree
+            .as_ref()
+            .and_then(|tree| tree.get("stages")?.items().get(stage)?.get("steps")?.items().get(step)?.get(key));
+        let document = &self.runbook_source.document;
+        self.problems.0.push(match node {
+            Some(node) => Problem::at(document, node.place, message),
+            None => Problem::of(&*document.name, message),
+        });
+    }
+}
+
+/// Why a file cannot be pushed.
+enum Unread {
+    /// To be told at the step that wants it.
+    Here(String),
+    /// The file itself is at fault.
+    There(Problems),
+}
+
+fn read(path: &Path) -> Result<String, Unread> {
+    std::fs::read_to_string(path).map_err(|error| Unread::Here(format!("cannot read {}: {error}", path.display())))
+}
+
+fn digest(content: &[u8]) -> Digest {
+    let mut hex = String::with_capacity(64);
+    for byte in Sha256::digest(content) {
+        use std::fmt::Write as _;
+        _ = write!(hex, "{byte:02x}");
+    }
+    hex.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::documents::{read_inventory, read_runbook};
+
+    const RUNBOOK: &str = r#"runbook: r
+title: R
+vars:
+  target: {about: "the version", required: true, form: version}
+  dir: {about: "where", default: /d, form: path}
+stages:
+  - stage: one
+    title: One
+    hosts: etcd
+    steps:
+      - step: write
+        title: Write
+        push:
+          - {path: $dir/etcd.conf, from: $host.yaml, convert: etcd-drop-in, mode: '0600'}
+        require:
+          - {that: config.etcd.name == host.etcd.name, because: it must be this member}
+        run: cat "$dir/etcd.conf"
+      - step: drain
+        title: Drain
+        on: control-plane
+        run: kubectl get nodes
+"#;
+    const INVENTORY: &str = r#"cluster: lab
+vars:
+  target: 3.5.1
+  unrelated: x
+hosts:
+  - {name: a, roles: [etcd, control-plane], address: 10.0.0.1}
+  - name: b
+    roles: etcd
+    vars: {dir: /b}
+  - {name: c, roles: worker}
+"#;
+
+    struct Files(tempfile::TempDir);
+
+    impl Files {
+        fn new(files: &[(&str, &str)]) -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            for (name, text) in files {
+                std::fs::write(dir.path().join(name), text).unwrap();
+            }
+            Self(dir)
+        }
+
+        fn build(&self, inventory: &str, runbook: &str, given: &[(&str, &str)]) -> Result<Plan, String> {
+            let inventory_source = Source::file(&self.0.path().join("inventory.yaml"), inventory);
+            let runbook_source = Source::file(Path::new("runbook.yaml"), runbook);
+            let given: Vec<_> = given.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+            let inventory = read_inventory(&inventory_source).unwrap();
+            let runbook = read_runbook(&runbook_source).unwrap_or_else(|problems| panic!("{problems}"));
+            build(&inventory, &inventory_source, &runbook, &runbook_source, &given)
+                .map_err(|problems| problems.to_string().replace(&self.0.path().display().to_string(), "DIR"))
+        }
+    }
+
+    fn members() -> Files {
+        Files::new(&[("a.yaml", "etcd:\n  name: a\n"), ("b.yaml", "etcd:\n  name: b\n")])
+    }
+
+    #[test]
+    fn tasks_go_stage_by_stage_host_by_host_step_by_step() {
+        let plan = members().build(INVENTORY, RUNBOOK, &[]).unwrap();
+        let labels: Vec<_> = plan.tasks.iter().map(|task| plan.label(task.id)).collect();
+        assert_eq!(labels, ["one/write on a", "one/drain on a", "one/write on b", "one/drain on b"]);
+        assert_eq!(plan.tasks[3].on, "a".into());
+        let file = &plan.tasks[2].pushes[0];
+        assert_eq!((&*file.path, &*file.mode), ("/b/etcd.conf", "0600"));
+        assert!(file.content.ends_with("--name=\"b\""));
+        assert_eq!(file.config.as_ref().unwrap()["etcd"]["name"], "b");
+        // echo -n | sha256sum, of the bytes that are pushed
+        assert_eq!(file.sha256, digest(file.content.as_bytes()));
+        assert_eq!(digest(b"").as_str(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    }
+
+    #[test]
+    fn the_nearest_value_wins() {
+        let plan = members().build(INVENTORY, RUNBOOK, &[]).unwrap();
+        let value = |plan: &Plan, host: &str, name: &str| plan.vars[host].get(name).cloned();
+        assert_eq!(value(&plan, "a", "dir").as_deref(), Some("/d"));
+        assert_eq!(value(&plan, "b", "dir").as_deref(), Some("/b"));
+        assert_eq!(value(&plan, "a", "address").as_deref(), Some("10.0.0.1"));
+        assert_eq!(value(&plan, "b", "node").as_deref(), Some("b"));
+        assert_eq!(value(&plan, "a", "unrelated"), None);
+        let plan = members().build(INVENTORY, RUNBOOK, &[("dir", "/cli")]).unwrap();
+        assert_eq!(value(&plan, "b", "dir").as_deref(), Some("/cli"));
+    }
+
+    #[test]
+    fn everything_in_the_way_is_told_at_once() {
+        let inventory = INVENTORY
+            .replace("  target: 3.5.1\n", "  tagret: 3.5.1\n")
+            .replace("dir: /b", "dir: b")
+            .replace("etcd, control-plane", "etcd");
+        let files = Files::new(&[("a.yaml", "etcd:\n  nme: a\n")]);
+        insta::assert_snapshot!(files.build(&inventory, RUNBOOK, &[("targte", "1")]).unwrap_err());
+    }
+
+    #[test]
+    fn a_stage_without_hosts_is_named() {
+        let runbook = RUNBOOK.replace("hosts: etcd", "hosts: control-plane");
+        let inventory = "cluster: x\nhosts:\n  - {name: w, roles: worker}\n";
+        let plan = members().build(inventory, &runbook, &[("target", "3.5.1")]).unwrap();
+        assert_eq!(plan.tasks, []);
+        assert_eq!(empty_stages(&plan).map(|stage| &*stage.name).collect::<Vec<_>>(), ["one"]);
+    }
+}

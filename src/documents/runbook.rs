@@ -226,8 +226,8 @@ fn step(reader: &mut Reader<'_>, node: &Node, whole: &Whole) -> Option<Step> {
     let name = reader.required(fields, "this step", "step").and_then(|node| name(reader, node, "step"));
     let title = reader.required(fields, "this step", "title").and_then(|node| line(reader, node, "title"));
     let reboots = boolean(reader, fields, "reboots");
-    let destroys = text(reader, fields, "destroys");
-    let point_of_no_return = text(reader, fields, "point_of_no_return");
+    let destroys = in_words(reader, fields, "destroys");
+    let point_of_no_return = in_words(reader, fields, "point_of_no_return");
     let declared = Declared { names: &whole.names, destroys: destroys.is_some(), reboots };
 
     let mut push = Vec::new();
@@ -438,6 +438,93 @@ fn text(reader: &mut Reader<'_>, fields: Fields<'_>, key: &str) -> Option<String
     fields.get(key).and_then(|node| reader.text(node, key))
 }
 
+/// A text for the operator, where a mere yes would tell nothing.
+fn in_words(reader: &mut Reader<'_>, fields: Fields<'_>, key: &str) -> Option<String> {
+    let text = text(reader, fields, key)?;
+    if ["yes", "no", "true", "false"].contains(&text.to_lowercase().as_str()) {
+        reader.complain(fields.get(key)?, format!("`{key}` is told to the operator in words: say what, or leave it out"));
+    }
+    Some(text)
+}
+
 fn boolean(reader: &mut Reader<'_>, fields: Fields<'_>, key: &str) -> bool {
     fields.get(key).and_then(|node| reader.boolean(node, key)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn read(text: &str) -> Result<Runbook, Problems> {
+        read_runbook(&Source::file(Path::new("r.yaml"), text))
+    }
+
+    const SOUND: &str = "runbook: r\ntitle: R\nstages:\n  - stage: s\n    title: S\n    hosts: [etcd, worker]\n    order: batch 25%\n    leader-last: true\n    steps:\n      - step: a\n        title: A\n        run: reboot\n        reboots: true\n        timeout: 90s\n";
+
+    #[test]
+    fn a_sound_runbook_becomes_what_it_says() {
+        let runbook = read(SOUND).unwrap();
+        let stage = &runbook.stages[0];
+        assert_eq!((stage.order, stage.leader_last, stage.hosts.len()), (Order::Batch(25), true, 2));
+        let step = &stage.steps[0];
+        assert_eq!(step.confirm, Confirm::Host, "what reboots asks for the host's name unless more is asked");
+        assert_eq!(step.timeout().as_secs(), 90);
+        // Written to a journal and read from it, it is the same.
+        let json = serde_json::to_string(&runbook).unwrap();
+        assert_eq!(serde_json::from_str::<Runbook>(&json).unwrap(), runbook);
+    }
+
+    #[test]
+    fn what_is_grave_is_not_confirmed_with_less_than_the_name() {
+        for (line, fine) in [
+            ("confirm: none", false),
+            ("confirm: enter", false),
+            ("confirm: host", true),
+            ("confirm: {phrase: I know}", true),
+        ] {
+            let text = format!("{SOUND}        {line}\n");
+            assert_eq!(read(&text).is_ok(), fine, "{line}");
+        }
+    }
+
+    /// Every problem of a file full of them, at its place, in one go.
+    #[test]
+    fn all_problems_are_told_at_once() {
+        let text = r#"runbook: Bad Name
+title: A runbook with a problem in every line that could have one
+vars:
+  target: {about: version, requierd: true, form: version}
+  PATH: {about: no, default: x}
+  level: {about: pick, default: hihg, one_of: [high, low]}
+probe:
+  units: [etcd]
+stages:
+  - stage: one
+    title: One
+    hosts: [etcd, controlplane]
+    order: one-by-one
+    steps:
+      - step: stop
+        title: Stop
+        confirm: none
+        destroys: yes
+        require:
+          - that: etcd.members.all(m, m.healty)
+            because: all must be well
+            within: 90
+          - that: host.units['etcd'].active == 'active' && vars.tagret != ''
+        run: |
+          etcdctl backup –data-dir /x
+          rm -rf "$dta_dir"
+          systemctl reboot
+        timeout: soon
+      - step: stop
+        title: Again
+        push: {path: relative, from: $nowhere/x, mode: rwx}
+promise:
+  - {that: host.etcd.healthy, because: it is}
+"#;
+        insta::assert_snapshot!(read(text).unwrap_err());
+    }
 }

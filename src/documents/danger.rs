@@ -11,8 +11,28 @@ pub(super) enum Effect {
 
 /// Commands that run another command which stands among their arguments.
 const WRAPPERS: &[&str] = &[
-    "timeout", "env", "sudo", "doas", "nice", "ionice", "nohup", "setsid", "stdbuf", "command", "exec", "xargs", "find",
-    "chroot", "nsenter", "systemd-run", "flock", "busybox", "ssh", "watch", "time", "unshare",
+    "timeout",
+    "env",
+    "sudo",
+    "doas",
+    "nice",
+    "ionice",
+    "nohup",
+    "setsid",
+    "stdbuf",
+    "command",
+    "exec",
+    "xargs",
+    "find",
+    "chroot",
+    "nsenter",
+    "systemd-run",
+    "flock",
+    "busybox",
+    "ssh",
+    "watch",
+    "time",
+    "unshare",
 ];
 
 /// What a command does, by its words; the offset of the word that does it. `glob` says that some word is a pattern.
@@ -74,9 +94,7 @@ fn plain(name: &str, words: &[String], glob: bool) -> Option<Effect> {
         "kubectl" if has(&["drain"]) && (option("--delete-local-data") || option("--delete-emptydir-data")) => {
             Some(Destroys("deletes what pods keep in emptyDir volumes"))
         }
-        "kubectl" if has(&["drain"]) && option("--force") => {
-            Some(Destroys("deletes pods that nothing starts again"))
-        }
+        "kubectl" if has(&["drain"]) && option("--force") => Some(Destroys("deletes pods that nothing starts again")),
         "kubeadm" if has(&["reset"]) => Some(Destroys("takes the node out of its cluster and deletes its state")),
         "docker" | "podman" | "crictl" | "rkt" | "ctr" if has(&["rm", "rmi", "rmp", "prune", "gc", "delete"]) => {
             Some(Destroys("deletes containers or images"))
@@ -111,17 +129,33 @@ mod tests {
     #[test]
     fn what_destroys_is_known_behind_wrappers_too() {
         for command in [
-            "rm -rf /var/lib/etcd/member", "rm --recursive x", "rm -f /var/lib/etcd/*", "timeout 20 rm -r x",
-            "/usr/sbin/wipefs -a /dev/sda", "mkfs.ext4 /dev/sda1", "dd if=/dev/zero of=/dev/sda", "find /x -delete",
-            "find /x -exec rm -r {} +", "etcdctl --endpoints x member remove 1f", "timeout -k 5 20 etcdctl del /a",
-            "kubectl drain n --delete-emptydir-data", "kubectl drain n --force", "kubeadm reset -f",
-            "systemctl preset-all", "sudo mdadm --create /dev/md0",
+            "rm -rf /var/lib/etcd/member",
+            "rm --recursive x",
+            "rm -f /var/lib/etcd/*",
+            "timeout 20 rm -r x",
+            "/usr/sbin/wipefs -a /dev/sda",
+            "mkfs.ext4 /dev/sda1",
+            "dd if=/dev/zero of=/dev/sda",
+            "find /x -delete",
+            "find /x -exec rm -r {} +",
+            "etcdctl --endpoints x member remove 1f",
+            "timeout -k 5 20 etcdctl del /a",
+            "kubectl drain n --delete-emptydir-data",
+            "kubectl drain n --force",
+            "kubeadm reset -f",
+            "systemctl preset-all",
+            "sudo mdadm --create /dev/md0",
         ] {
             assert!(matches!(of(command), Some(Effect::Destroys(_))), "{command}");
         }
         for command in [
-            "reboot", "systemctl reboot", "timeout 5 systemctl --no-block reboot", "shutdown -r now",
-            "rpm-ostree rebase x -r", "rpm-ostree upgrade --reboot", "init 6",
+            "reboot",
+            "systemctl reboot",
+            "timeout 5 systemctl --no-block reboot",
+            "shutdown -r now",
+            "rpm-ostree rebase x -r",
+            "rpm-ostree upgrade --reboot",
+            "init 6",
         ] {
             assert_eq!(of(command), Some(Effect::Reboots), "{command}");
         }
@@ -130,8 +164,15 @@ mod tests {
     #[test]
     fn what_does_not_is_left_alone() {
         for command in [
-            "rm -f /etc/x", "rmdir x", "echo rm -rf x", "dd if=/dev/sda of=/dev/null", "etcdctl member list",
-            "kubectl drain n --delete-local-data=false", "systemctl restart etcd", "shutdown -c", "find /x -name y",
+            "rm -f /etc/x",
+            "rmdir x",
+            "echo rm -rf x",
+            "dd if=/dev/sda of=/dev/null",
+            "etcdctl member list",
+            "kubectl drain n --delete-local-data=false",
+            "systemctl restart etcd",
+            "shutdown -c",
+            "find /x -name y",
             "rpm-ostree status",
         ] {
             assert_eq!(of(command), None, "{command}");

@@ -271,7 +271,13 @@ mod tests {
         let around = Surroundings { vars: &vars, probe: &probe, without: &[("config", "nothing is pushed")] };
         check(&mut reader, tree.get("x").unwrap(), around);
         let place = |at: crate::yaml::Place| (at.line - 1, at.column - 2);
-        reader.problems.0.into_iter().map(|p| (place(p.place.unwrap()), p.message)).map(|((l, c), m)| (l, c, m)).collect()
+        reader
+            .problems
+            .0
+            .into_iter()
+            .map(|p| (place(p.place.unwrap()), p.message))
+            .map(|((l, c), m)| (l, c, m))
+            .collect()
     }
 
     #[test]

@@ -34,8 +34,10 @@ fn inventory(reader: &mut Reader<'_>, source: &Source, root: &Node) -> Option<In
         for node in reader.list(list, "hosts") {
             if let Some(host) = host(reader, source, node) {
                 if let Some((_, first)) = hosts.iter().find(|(other, _)| other.name == host.name) {
-                    let message =
-                        format!("there is a host `{}` already, in line {}: names are unique", host.name, first.place.line);
+                    let message = format!(
+                        "there is a host `{}` already, in line {}: names are unique",
+                        host.name, first.place.line
+                    );
                     reader.complain(node.get("name").unwrap_or(node), message);
                 }
                 hosts.push((host, node));
@@ -132,7 +134,10 @@ pub(super) fn variable_name(reader: &mut Reader<'_>, key: &Node) -> bool {
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
     if !form {
         let near = did_you_mean(name, [&*name.to_lowercase().replace('-', "_")]);
-        reader.complain(key, format!("`{name}` cannot name a variable: small letters, digits and `_`, a letter first{near}"));
+        reader.complain(
+            key,
+            format!("`{name}` cannot name a variable: small letters, digits and `_`, a letter first{near}"),
+        );
     } else if BUILT_IN_VARS.contains(&name) {
         reader.complain(key, format!("every script has a variable `{name}` already: choose another name"));
         return false;

@@ -69,13 +69,12 @@ impl Builder<'_> {
     /// The values of every host, in the inventory's order.
     fn values(&mut self, given: &[(String, String)]) -> Vec<Values> {
         for (name, value) in given {
-            match self.runbook.vars.get(name) {
-                Some(spec) => self.fit(spec, value, |_| None, name),
-                None => {
-                    let hint = did_you_mean(name, self.runbook.vars.keys().map(String::as_str));
-                    let message = format!("the runbook `{}` has no variable `{name}`{hint}", self.runbook.name);
-                    self.problems.0.push(Problem::of(COMMAND_LINE, message));
-                }
+            if let Some(spec) = self.runbook.vars.get(name) {
+                self.fit(spec, value, |_| None, name);
+            } else {
+                let hint = did_you_mean(name, self.runbook.vars.keys().map(String::as_str));
+                let message = format!("the runbook `{}` has no variable `{name}`{hint}", self.runbook.name);
+                self.problems.0.push(Problem::of(COMMAND_LINE, message));
             }
         }
         let inventory = self.inventory;
@@ -121,8 +120,13 @@ impl Builder<'_> {
         if !spec.required || given.iter().any(|(given, _)| given == name) || self.inventory.vars.contains_key(name) {
             return;
         }
-        let without: Vec<_> =
-            self.inventory.hosts.iter().filter(|host| !host.vars.contains_key(name)).map(|host| host.name.as_str()).collect();
+        let without: Vec<_> = self
+            .inventory
+            .hosts
+            .iter()
+            .filter(|host| !host.vars.contains_key(name))
+            .map(|host| host.name.as_str())
+            .collect();
         if without.is_empty() {
             return;
         }
@@ -159,17 +163,13 @@ impl Builder<'_> {
                     continue;
                 }
                 for (step_index, step) in stage.steps.iter().enumerate() {
-                    let on = match step.on {
-                        None => host.name.clone(),
-                        Some(role) => match inventory.with_role(role).next() {
-                            Some(on) => on.name.clone(),
-                            None => {
-                                let message = format!("this step runs on the first `{role}` host, and the inventory has none");
-                                self.at_step(stage_index, step_index, "on", message);
-                                continue;
-                            }
-                        },
-                    };
+                    let there = step.on.map(|role| (role, inventory.with_role(role).next()));
+                    if let Some((role, None)) = there {
+                        let message = format!("this step runs on the first `{role}` host, and the inventory has none");
+                        self.at_step(stage_index, step_index, "on", message);
+                        continue;
+                    }
+                    let on = there.and_then(|(_, on)| on).map_or_else(|| host.name.clone(), |on| on.name.clone());
                     let pushes = step
                         .push
                         .iter()
@@ -211,9 +211,9 @@ impl Builder<'_> {
                     .map_err(Unread::There)?;
                 let config = Some(converted.config());
                 let content = match push.convert {
-                    Convert::EtcdDropIn => converted.etcd_drop_in.ok_or_else(|| {
-                        Unread::Here(format!("`{name}` has no `etcd` section to make a drop-in of"))
-                    })?,
+                    Convert::EtcdDropIn => converted
+                        .etcd_drop_in
+                        .ok_or_else(|| Unread::Here(format!("`{name}` has no `etcd` section to make a drop-in of")))?,
                     Convert::Ignition | Convert::None => converted.json.to_string(),
                 };
                 (content, config)
@@ -310,7 +310,7 @@ stages:
         on: control-plane
         run: kubectl get nodes
 "#;
-    const INVENTORY: &str = r#"cluster: lab
+    const INVENTORY: &str = r"cluster: lab
 vars:
   target: 3.5.1
   unrelated: x
@@ -320,7 +320,7 @@ hosts:
     roles: etcd
     vars: {dir: /b}
   - {name: c, roles: worker}
-"#;
+";
 
     struct Files(tempfile::TempDir);
 

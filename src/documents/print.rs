@@ -74,11 +74,11 @@ fn variable(spec: &VarSpec) -> String {
     let mut text = spec.about.clone();
     match &spec.default {
         Some(default) if default.is_empty() => text += "; empty by default",
-        Some(default) => text += &format!("; by default {default}"),
+        Some(default) => text.extend(["; by default ", default]),
         None => text += "; required",
     }
     if !spec.one_of.is_empty() {
-        text += &format!("; one of {}", spec.one_of.join(", "));
+        text.extend(["; one of ", &spec.one_of.join(", ")]);
     }
     match spec.form {
         Some(VarForm::Version) => text += "; a version, without a v",

@@ -59,7 +59,8 @@ fn runbook(reader: &mut Reader<'_>, root: &Node) -> Option<Runbook> {
         }
     }
     let without = [("host", "a promise is about all hosts; use `hosts`"), ("config", "a promise pushes nothing")];
-    let promise = fields.get("promise").map(|node| checks(reader, node, "promise", &whole, &without)).unwrap_or_default();
+    let promise =
+        fields.get("promise").map(|node| checks(reader, node, "promise", &whole, &without)).unwrap_or_default();
     Some(Runbook { name: name?, title: title?, about, vars, probe: whole.probe, stages, promise })
 }
 
@@ -138,7 +139,8 @@ fn probe(reader: &mut Reader<'_>, node: &Node, names: &[String]) -> Option<Probe
 fn unit(reader: &mut Reader<'_>, node: &Node, names: &[String]) -> Option<String> {
     let unit = template(reader, node, "units", names)?;
     let suffix = unit.rsplit_once('.').map(|(_, suffix)| suffix);
-    let known = ["service", "socket", "target", "timer", "mount", "path", "slice", "scope", "automount", "swap", "device"];
+    let known =
+        ["service", "socket", "target", "timer", "mount", "path", "slice", "scope", "automount", "swap", "device"];
     if !unit.contains('$') && !suffix.is_some_and(|suffix| known.contains(&suffix)) {
         reader.complain(node, format!("a unit has its full name here: `{unit}.service`?"));
     }
@@ -212,13 +214,30 @@ fn order(reader: &mut Reader<'_>, node: &Node) -> Option<Order> {
         reader.complain(node, format!("`{text}` is not a batch: write `batch 25%`"));
         return None;
     }
-    let words = [("one-at-a-time", Order::OneAtATime), ("all-at-once", Order::AllAtOnce), ("batch 25%", Order::Batch(25))];
+    let words =
+        [("one-at-a-time", Order::OneAtATime), ("all-at-once", Order::AllAtOnce), ("batch 25%", Order::Batch(25))];
     reader.word(node, "order", &words)
 }
 
 const STEP_KEYS: [&str; 18] = [
-    "step", "title", "why", "require", "confirm", "push", "run", "hands", "reboots", "fetch", "verify", "undo",
-    "destroys", "point_of_no_return", "on", "timeout", "only_if", "repeatable",
+    "step",
+    "title",
+    "why",
+    "require",
+    "confirm",
+    "push",
+    "run",
+    "hands",
+    "reboots",
+    "fetch",
+    "verify",
+    "undo",
+    "destroys",
+    "point_of_no_return",
+    "on",
+    "timeout",
+    "only_if",
+    "repeatable",
 ];
 
 fn step(reader: &mut Reader<'_>, node: &Node, whole: &Whole) -> Option<Step> {
@@ -265,7 +284,10 @@ fn step(reader: &mut Reader<'_>, node: &Node, whole: &Whole) -> Option<Step> {
         && grave
     {
         let what = if reboots { "reboots" } else { "destroys" };
-        reader.complain(node, format!("a step that {what} is confirmed with the typed host name at least: `confirm: host`"));
+        reader.complain(
+            node,
+            format!("a step that {what} is confirmed with the typed host name at least: `confirm: host`"),
+        );
     }
     if let Some((node, Confirm::None)) = &given
         && point_of_no_return.is_some()
@@ -305,7 +327,10 @@ fn step(reader: &mut Reader<'_>, node: &Node, whole: &Whole) -> Option<Step> {
 fn contradictions(reader: &mut Reader<'_>, node: &Node, step: &Step) {
     let at = |key: &str| node.get(key).unwrap_or(node);
     if !step.changes() && step.require.is_empty() && step.verify.is_empty() && step.fetch.is_empty() {
-        reader.complain(at("step"), "this step does nothing: it has no `run`, `hands`, `push`, `fetch`, `require` or `verify`");
+        reader.complain(
+            at("step"),
+            "this step does nothing: it has no `run`, `hands`, `push`, `fetch`, `require` or `verify`",
+        );
     }
     if !step.changes() && step.undo.is_some() {
         reader.complain(at("undo"), "there is nothing to take back: this step changes nothing");
@@ -442,7 +467,8 @@ fn text(reader: &mut Reader<'_>, fields: Fields<'_>, key: &str) -> Option<String
 fn in_words(reader: &mut Reader<'_>, fields: Fields<'_>, key: &str) -> Option<String> {
     let text = text(reader, fields, key)?;
     if ["yes", "no", "true", "false"].contains(&text.to_lowercase().as_str()) {
-        reader.complain(fields.get(key)?, format!("`{key}` is told to the operator in words: say what, or leave it out"));
+        reader
+            .complain(fields.get(key)?, format!("`{key}` is told to the operator in words: say what, or leave it out"));
     }
     Some(text)
 }

@@ -55,11 +55,14 @@ pub(super) fn check(reader: &mut Reader<'_>, node: &Node, declared: Declared<'_>
         let width = name.chars().count();
         match effect {
             Effect::Destroys(what) if !declared.destroys => {
-                let message = format!("`{name}` {what}: say in `destroys` what is lost; its gate then asks for the host's name");
+                let message =
+                    format!("`{name}` {what}: say in `destroys` what is lost; its gate then asks for the host's name");
                 reader.complain_in(node, offset, width, message);
             }
             Effect::Reboots if !declared.reboots => {
-                let message = format!("`{name}` takes the host down: say `reboots: true`; its gate then asks for the host's name");
+                let message = format!(
+                    "`{name}` takes the host down: say `reboots: true`; its gate then asks for the host's name"
+                );
                 reader.complain_in(node, offset, width, message);
             }
             Effect::Destroys(_) | Effect::Reboots => {}
@@ -74,7 +77,9 @@ fn foreign_characters(reader: &mut Reader<'_>, node: &Node, script: &str) {
         if !line.trim_start().starts_with('#') {
             for (at, c) in line.char_indices() {
                 let what = match c {
-                    '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}' => "dash: an option begins with `-`",
+                    '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}' => {
+                        "dash: an option begins with `-`"
+                    }
                     '\u{2018}'..='\u{201f}' => "quote: the shell knows `'` and `\"`",
                     '\u{a0}' | '\u{2007}' | '\u{202f}' => "space",
                     _ => continue,
@@ -168,13 +173,13 @@ impl Found {
                     self.commands(condition, around);
                     self.commands(branch, around);
                 }
-                it.else_branch.iter().for_each(|branch| self.commands(branch, around));
+                self.commands(it.else_branch.as_deref().unwrap_or_default(), around);
                 around.unwrap_or(it.span.start.offset)
             }
             CompoundCommand::For(it) => {
                 let at = around.unwrap_or(it.span.start.offset);
                 self.assigned.insert(it.variable.clone());
-                it.words.iter().flatten().for_each(|word| self.word(word, at));
+                self.words(it.words.as_deref().unwrap_or_default(), at);
                 self.commands(&it.body, around);
                 at
             }
@@ -192,7 +197,7 @@ impl Found {
                 let at = around.unwrap_or(it.span.start.offset);
                 self.word(&it.word, at);
                 for case in &it.cases {
-                    case.patterns.iter().for_each(|pattern| self.word(pattern, at));
+                    self.words(&case.patterns, at);
                     self.commands(&case.commands, around);
                 }
                 at
@@ -229,7 +234,7 @@ impl Found {
             CompoundCommand::Conditional(words) => {
                 let at = around.unwrap_or_default();
                 self.not_sh(at, 1, "[[ ... ]]");
-                words.iter().for_each(|word| self.word(word, at));
+                self.words(words, at);
                 at
             }
         }
@@ -243,16 +248,16 @@ impl Found {
                 AssignmentValue::Scalar(word) => self.word(word, at),
                 AssignmentValue::Array(words) => {
                     self.not_sh(at, assignment.name.len(), "name=(...)");
-                    words.iter().for_each(|word| self.word(word, at));
+                    self.words(words, at);
                 }
             }
         }
         self.word(&simple.name, at);
-        simple.args.iter().for_each(|word| self.word(word, at));
+        self.words(&simple.args, at);
         self.redirects(&simple.redirects, at);
 
         let parts: Vec<&Word> = std::iter::once(&simple.name).chain(&simple.args).collect();
-        let words: Vec<String> = parts.iter().map(|word| word.to_string()).collect();
+        let words: Vec<String> = parts.iter().map(ToString::to_string).collect();
         self.names_set_by(&words);
         match words[0].as_str() {
             "source" => self.not_sh(at, 6, "source (it is `.`)"),
@@ -299,6 +304,12 @@ impl Found {
                 | RedirectKind::ReadWrite => {}
             }
             self.word(&redirect.target, at);
+        }
+    }
+
+    fn words(&mut self, words: &[Word], at: usize) {
+        for word in words {
+            self.word(word, at);
         }
     }
 
@@ -351,7 +362,8 @@ impl Found {
     }
 
     fn not_sh(&mut self, at: usize, width: usize, what: &str) {
-        let message = format!("plain `sh` does not know {what}: scripts run with `sh -eu`, which is not bash on every host");
+        let message =
+            format!("plain `sh` does not know {what}: scripts run with `sh -eu`, which is not bash on every host");
         self.complaints.push((at, width, message));
     }
 }

@@ -69,12 +69,12 @@ pub(super) fn asset(path: &str) -> Option<&'static str> {
     ASSETS.get_file(path)?.contents_utf8()
 }
 
-/// The runbook of that name, or in the file of that path: what has a slash or ends in `.yaml` is a path.
+/// The runbook of that name, or in the file of that path: what has a slash or an extension is a path.
 ///
 /// # Errors
 /// When there is no such runbook, or the file cannot be read.
 pub fn find_runbook(name_or_path: &str) -> Result<Source, Problems> {
-    if name_or_path.contains('/') || name_or_path.ends_with(".yaml") || name_or_path.ends_with(".yml") {
+    if name_or_path.contains('/') || Path::new(name_or_path).extension().is_some() {
         return Source::read(Path::new(name_or_path));
     }
     let found = builtin_runbooks().find(|(name, _)| *name == name_or_path);

@@ -16,15 +16,11 @@ pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut search = 0;
     while let Some(dollar) = text[search..].find('$').map(|at| at + search) {
         let rest = &text[dollar + 1..];
-        let (name, length) = match rest.strip_prefix('{') {
-            Some(braced) => match braced.find('}') {
-                Some(end) => (&braced[..end], end + 3),
-                None => ("", 1),
-            },
-            None => {
-                let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
-                (&rest[..end], end + 1)
-            }
+        let (name, length) = if let Some(braced) = rest.strip_prefix('{') {
+            braced.find('}').map_or(("", 1), |end| (&braced[..end], end + 3))
+        } else {
+            let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+            (&rest[..end], end + 1)
         };
         search = dollar + length;
         if is_name(name) {
@@ -59,7 +55,13 @@ mod tests {
     fn variables_are_found() {
         assert_eq!(
             pieces("/a/$b_1/${c}x$ $1"),
-            [Piece::Text("/a/"), Piece::Variable("b_1", 3), Piece::Text("/"), Piece::Variable("c", 8), Piece::Text("x$ $1")]
+            [
+                Piece::Text("/a/"),
+                Piece::Variable("b_1", 3),
+                Piece::Text("/"),
+                Piece::Variable("c", 8),
+                Piece::Text("x$ $1")
+            ]
         );
         assert_eq!(canonical("$b/c"), "${b}/c");
     }

@@ -163,10 +163,7 @@ const MEMBER: Shape = Record(&[
 
 const SESSION: Shape = Record(&[
     ("id", Any),
-    (
-        "artifacts",
-        List(&Record(&[("host", Any), ("path", Any), ("name", Any), ("bytes", Any), ("sha256", Any)])),
-    ),
+    ("artifacts", List(&Record(&[("host", Any), ("path", Any), ("name", Any), ("bytes", Any), ("sha256", Any)]))),
 ]);
 
 /// What `ignition::Converted::config` tells of a pushed config; of `etcd`, its options by their names in the config.
@@ -178,8 +175,21 @@ const CONFIG: Shape = Record(&[
 
 /// Functions of the language, as crate `cel` 0.15 has them without extensions. Operators are spelt with `_` or `@`.
 pub(super) const FUNCTIONS: &[&str] = &[
-    "size", "contains", "startsWith", "endsWith", "matches", "int", "uint", "double", "string", "bytes", "bool", "type",
-    "dyn", "duration", "timestamp",
+    "size",
+    "contains",
+    "startsWith",
+    "endsWith",
+    "matches",
+    "int",
+    "uint",
+    "double",
+    "string",
+    "bytes",
+    "bool",
+    "type",
+    "dyn",
+    "duration",
+    "timestamp",
 ];
 
 /// Macros, which are gone once an expression is parsed; only for hints.
@@ -260,12 +270,24 @@ mod tests {
     fn every_function_of_the_table_is_one_of_the_language() {
         let mut covered: std::collections::BTreeSet<&str> = std::collections::BTreeSet::new();
         for call in [
-            "size('a') == 1", "'ab'.contains('b')", "'ab'.startsWith('a')", "'ab'.endsWith('b')", "'ab'.matches('a.')",
-            "int('1') == 1", "uint('1') == 1u", "double('1') == 1.0", "string(1) == '1'", "bytes('a') == b'a'",
-            "bool('true')", "type(1) == int", "dyn(1) == 1", "duration('1s') < duration('2s')",
+            "size('a') == 1",
+            "'ab'.contains('b')",
+            "'ab'.startsWith('a')",
+            "'ab'.endsWith('b')",
+            "'ab'.matches('a.')",
+            "int('1') == 1",
+            "uint('1') == 1u",
+            "double('1') == 1.0",
+            "string(1) == '1'",
+            "bytes('a') == b'a'",
+            "bool('true')",
+            "type(1) == int",
+            "dyn(1) == 1",
+            "duration('1s') < duration('2s')",
             "timestamp('2020-01-01T00:00:00Z') < timestamp('2021-01-01T00:00:00Z')",
         ] {
-            let function = FUNCTIONS.iter().filter(|name| call.contains(&format!("{name}("))).max_by_key(|name| name.len());
+            let function =
+                FUNCTIONS.iter().filter(|name| call.contains(&format!("{name}("))).max_by_key(|name| name.len());
             assert!(function.is_some(), "{call}");
             covered.extend(function);
             let value = cel::Program::compile(call).unwrap().execute(&cel::Context::default());

@@ -82,10 +82,12 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> Option<Etcd> {
         let text = reader.text(node, "version")?;
         match semver::Version::parse(&text) {
             Ok(version) if version >= semver::Version::new(2, 3, 0) && version.major <= 3 => {
-                drop_in += &format!("Environment=\"ETCD_IMAGE_TAG=v{version}\"\n");
+                drop_in.extend(["Environment=\"ETCD_IMAGE_TAG=v", &version.to_string(), "\"\n"]);
             }
             Ok(_) => reader.complain(node, "the version of etcd is 2.3.0 or later, and below 4"),
-            Err(_) => reader.complain(node, format!("`{text}` is not a version such as 3.0.17: three numbers, without a v")),
+            Err(_) => {
+                reader.complain(node, format!("`{text}` is not a version such as 3.0.17: three numbers, without a v"));
+            }
         }
         options.insert("version".into(), text.into());
     }
@@ -102,7 +104,7 @@ pub(super) fn read(reader: &mut Reader<'_>, node: &Node) -> Option<Etcd> {
             }
             Truth => reader.boolean(node, key)?.to_string(),
         };
-        drop_in += &format!(" \\\n  --{}={value}", key.replace('_', "-"));
+        drop_in.extend([" \\\n  --", &key.replace('_', "-"), "=", &value]);
         options.insert(key.into(), text.into());
     }
     Some(Etcd { drop_in, options })

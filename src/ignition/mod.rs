@@ -111,7 +111,9 @@ fn no_templates(reader: &mut Reader<'_>, node: &Node) {
         crate::yaml::Data::Scalar(scalar) => {
             for template in TEMPLATES {
                 if let Some(at) = scalar.text.find(template) {
-                    let message = format!("`{template}` is filled in from a cloud's metadata, which is not done here: write the value");
+                    let message = format!(
+                        "`{template}` is filled in from a cloud's metadata, which is not done here: write the value"
+                    );
                     reader.complain_in(node, at, template.len(), message);
                 }
             }
@@ -191,7 +193,10 @@ fn mode(reader: &mut Reader<'_>, node: &Node) -> Option<u32> {
     let mode = match text.strip_prefix('0') {
         Some(digits) if !digits.is_empty() => u32::from_str_radix(digits.trim_start_matches('o'), 8).ok(),
         _ => {
-            reader.complain(node, format!("`{text}` would be read as a decimal number: write the mode with a leading 0, such as 0644"));
+            reader.complain(
+                node,
+                format!("`{text}` would be read as a decimal number: write the mode with a leading 0, such as 0644"),
+            );
             return None;
         }
     };
@@ -215,27 +220,29 @@ fn data_url(content: &str) -> String {
     })
 }
 
+/// Keys of `locksmith`, and the variables of update.conf that they set, in the order of the file.
+const LOCKSMITH: [(&str, &str); 8] = [
+    ("reboot_strategy", "REBOOT_STRATEGY"),
+    ("window_start", "LOCKSMITHD_REBOOT_WINDOW_START"),
+    ("window_length", "LOCKSMITHD_REBOOT_WINDOW_LENGTH"),
+    ("group", "LOCKSMITHD_GROUP"),
+    ("etcd_endpoints", "LOCKSMITHD_ENDPOINT"),
+    ("etcd_cafile", "LOCKSMITHD_ETCD_CAFILE"),
+    ("etcd_certfile", "LOCKSMITHD_ETCD_CERTFILE"),
+    ("etcd_keyfile", "LOCKSMITHD_ETCD_KEYFILE"),
+];
+
 /// `update` and `locksmith` make one file of each other's lines. It replaces the host's, group and server included.
 fn update_conf(reader: &mut Reader<'_>, fields: Fields<'_>) -> Option<Value> {
     let mut content = String::new();
     if let Some(update) = fields.get("update").and_then(|node| reader.fields(node, "`update`", &["group", "server"])) {
         if let Some(group) = update.get("group").and_then(|node| reader.text(node, "group")) {
-            content += &format!("GROUP={}", group.to_lowercase());
+            content = format!("GROUP={}", group.to_lowercase());
         }
         if let Some(server) = update.get("server").and_then(|node| reader.text(node, "server")) {
-            content += &format!("\nSERVER={server}");
+            content.extend(["\nSERVER=", &server]);
         }
     }
-    const LOCKSMITH: [(&str, &str); 8] = [
-        ("reboot_strategy", "REBOOT_STRATEGY"),
-        ("window_start", "LOCKSMITHD_REBOOT_WINDOW_START"),
-        ("window_length", "LOCKSMITHD_REBOOT_WINDOW_LENGTH"),
-        ("group", "LOCKSMITHD_GROUP"),
-        ("etcd_endpoints", "LOCKSMITHD_ENDPOINT"),
-        ("etcd_cafile", "LOCKSMITHD_ETCD_CAFILE"),
-        ("etcd_certfile", "LOCKSMITHD_ETCD_CERTFILE"),
-        ("etcd_keyfile", "LOCKSMITHD_ETCD_KEYFILE"),
-    ];
     if let Some(node) = fields.get("locksmith")
         && let Some(locksmith) = reader.fields(node, "`locksmith`", &LOCKSMITH.map(|(key, _)| key))
     {
@@ -260,7 +267,7 @@ fn update_conf(reader: &mut Reader<'_>, fields: Fields<'_>) -> Option<Value> {
 mod tests {
     use super::*;
 
-    const MEMBER: &str = r#"passwd:
+    const MEMBER: &str = r"passwd:
   users:
     - name: core
       ssh_authorized_keys:
@@ -274,7 +281,7 @@ etcd:
   initial_cluster: etcd1=http://10.15.4.181:2380,etcd2=http://10.15.4.182:2380
 locksmith:
   reboot_strategy: etcd-lock
-"#;
+";
 
     fn converted(text: &str) -> Converted {
         convert(&Document::new("clc.yaml", text), DEFAULT_SPEC).unwrap_or_else(|problems| panic!("{problems}"))
@@ -357,6 +364,9 @@ locksmith:
         assert!(complaints("etcd:\n  name: '{HOSTNAME}'\n").contains("clc.yaml:2:10"));
         assert!(complaints("etcd:\n  version: 2.2.0\n").contains("2.3.0"));
         assert!(complaints("etcd:\n  snapshot_count: many\n").contains("a whole number"));
-        assert!(complaints("storage:\n  files:\n    - path: /x\n      mode: 644\n      contents: {inline: x}\n").contains("leading 0"));
+        assert!(
+            complaints("storage:\n  files:\n    - path: /x\n      mode: 644\n      contents: {inline: x}\n")
+                .contains("leading 0")
+        );
     }
 }

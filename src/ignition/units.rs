@@ -32,7 +32,8 @@ fn unit(reader: &mut Reader<'_>, node: &Node) -> Option<Value> {
     for node in fields.get("dropins").map(|node| reader.list(node, "dropins")).unwrap_or_default() {
         let Some(fields) = reader.fields(node, "a drop-in", &["name", "contents"]) else { continue };
         let name = reader.required(fields, "this drop-in", "name").and_then(|node| reader.text(node, "name"));
-        let contents = reader.required(fields, "this drop-in", "contents").and_then(|node| reader.script(node, "contents"));
+        let contents =
+            reader.required(fields, "this drop-in", "contents").and_then(|node| reader.script(node, "contents"));
         if let (Some(name), Some(contents)) = (name, contents) {
             drop_ins.push(json!({ "name": name, "contents": contents }));
         }

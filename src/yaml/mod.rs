@@ -159,7 +159,11 @@ impl Scalar {
 fn place_of(text: &str, at: usize, width: usize) -> Place {
     let before = text.get(..at).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    Place { line: before.matches('\n').count() + 1, column: before[line_start..].chars().count() + 1, width: width.max(1) }
+    Place {
+        line: before.matches('\n').count() + 1,
+        column: before[line_start..].chars().count() + 1,
+        width: width.max(1),
+    }
 }
 
 #[cfg(test)]

@@ -66,11 +66,10 @@ impl<'d> Builder<'d> {
             let (event, span) = self.next()?;
             match event {
                 Event::StreamEnd => break,
-                Event::StreamStart | Event::DocumentEnd => {}
                 Event::DocumentStart(..) if root.is_some() => {
                     return Err(self.problem(&span, "a second document begins here: write one to a file"));
                 }
-                Event::DocumentStart(..) => {}
+                Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd => {}
                 event => root = Some(self.node(event, &span)?),
             }
         }
@@ -80,7 +79,7 @@ impl<'d> Builder<'d> {
     fn node(&mut self, event: Event<'d>, span: &Span) -> Result<Node, Problem> {
         self.count(1, span)?;
         let before = self.nodes;
-        let place = self.place(span);
+        let place = place_of(span);
         let (data, anchor, tag) = match event {
             Event::Scalar(text, style, anchor, tag) => (Data::Scalar(scalar(&text, style, span)), anchor, tag),
             Event::SequenceStart(_, anchor, tag) => {
@@ -128,7 +127,11 @@ impl<'d> Builder<'d> {
                 value.place = key.place;
             }
             let Some(name) = key.text() else {
-                self.problems.0.push(Problem::at(self.document, key.place, "a key is a word here, not a list or a map"));
+                self.problems.0.push(Problem::at(
+                    self.document,
+                    key.place,
+                    "a key is a word here, not a list or a map",
+                ));
                 continue;
             };
             if let Some((first, _)) = entries.iter().find(|(other, _)| other.text() == Some(name)) {
@@ -148,27 +151,23 @@ impl<'d> Builder<'d> {
         Ok(())
     }
 
-    fn place(&self, span: &Span) -> Place {
-        let width = if span.end.line() == span.start.line() {
-            span.end.col().saturating_sub(span.start.col())
-        } else {
-            // To the end of the line; the problem cuts it there.
-            usize::MAX
-        };
-        Place { line: span.start.line().max(1), column: span.start.col() + 1, width: width.max(1) }
-    }
-
     fn problem(&self, span: &Span, message: &str) -> Problem {
-        Problem::at(self.document, self.place(span), message)
+        Problem::at(self.document, place_of(span), message)
     }
 }
 
+fn place_of(span: &Span) -> Place {
+    let width = if span.end.line() == span.start.line() {
+        span.end.col().saturating_sub(span.start.col())
+    } else {
+        // To the end of the line; the problem cuts it there.
+        usize::MAX
+    };
+    Place { line: span.start.line().max(1), column: span.start.col() + 1, width: width.max(1) }
+}
+
 fn scalar(text: &str, style: ScalarStyle, span: &Span) -> Scalar {
-    Scalar {
-        text: text.to_owned(),
-        quoted: style != ScalarStyle::Plain,
-        source: span.byte_range().unwrap_or_default(),
-    }
+    Scalar { text: text.to_owned(), quoted: style != ScalarStyle::Plain, source: span.byte_range().unwrap_or_default() }
 }
 
 #[cfg(test)]
@@ -177,12 +176,19 @@ mod tests {
 
     fn complaints(text: &str) -> Vec<(usize, usize, String)> {
         let problems = parse(&Document::new("f", text)).unwrap_err();
-        problems.0.into_iter().map(|p| p.place.map_or((0, 0, p.message.clone()), |at| (at.line, at.column, p.message))).collect()
+        problems
+            .0
+            .into_iter()
+            .map(|p| p.place.map_or((0, 0, p.message.clone()), |at| (at.line, at.column, p.message)))
+            .collect()
     }
 
     #[test]
     fn what_people_do_not_mean_is_refused_with_its_place() {
-        assert_eq!(complaints("a: 1\nb: 2\na: 3\nb: 4\n").iter().map(|c| (c.0, c.1)).collect::<Vec<_>>(), [(3, 1), (4, 1)]);
+        assert_eq!(
+            complaints("a: 1\nb: 2\na: 3\nb: 4\n").iter().map(|c| (c.0, c.1)).collect::<Vec<_>>(),
+            [(3, 1), (4, 1)]
+        );
         assert_eq!(complaints("a: !!python/object x\n")[0].0, 1);
         assert_eq!(complaints("a: 1\n---\nb: 2\n")[0].0, 2);
         assert_eq!(complaints("a: [1, 2\nb: 3\n")[0].0, 2);

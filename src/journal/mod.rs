@@ -17,7 +17,6 @@ pub use write::Writer;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use crate::model::Digest;
 
@@ -72,12 +71,6 @@ impl JournalError {
         let path = path.to_owned();
         move |source| Self::Io { what, path, source }
     }
-}
-
-/// The digest that chains a line to the next one.
-fn digest(line: &str) -> Digest {
-    let hex: String = Sha256::digest(line.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
-    Digest::from(hex)
 }
 
 /// Where journals are kept: `lockkeeper/sessions` in the XDG state directory.
@@ -161,7 +154,7 @@ mod tests {
         let last = text.lines().last().unwrap();
         let later = format!(
             "{{\"seq\":2,\"at\":\"1970-01-01T00:00:00Z\",\"prev\":\"{}\",\"event\":{{\"type\":\"from-the-future\",\"x\":1}}}}\n",
-            digest(last)
+            Digest::of(last.as_bytes())
         );
         std::fs::write(&path, text + &later).unwrap();
         let journal = read(&path).unwrap();

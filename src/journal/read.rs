@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{FORMAT, Header, JournalError, Line, digest};
+use super::{FORMAT, Header, JournalError, Line};
 use crate::model::{Digest, Event, Record};
 
 /// A journal as it was found.
@@ -40,7 +40,7 @@ pub fn read(path: &Path) -> Result<Journal, JournalError> {
             format!("this journal has format {found}, and this version reads {FORMAT}: use a newer Lockkeeper"),
         ));
     }
-    let mut prev = digest(first);
+    let mut prev = Digest::of(first.as_bytes());
     let mut records = Vec::new();
     for (number, text) in (2..).zip(lines) {
         let line: Line<Value> =
@@ -54,7 +54,7 @@ pub fn read(path: &Path) -> Result<Journal, JournalError> {
             return Err(broken(number, format!("record {} stands where {expected} should", line.seq)));
         }
         records.push(Record { seq: line.seq, at: line.at, event: event(line.event) });
-        prev = digest(text);
+        prev = Digest::of(text.as_bytes());
     }
     Ok(Journal { records, last: prev, length: whole as u64, torn: whole < bytes.len() })
 }

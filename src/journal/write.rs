@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rustix::fs::{FlockOperation, flock};
 
-use super::{FORMAT, Header, JournalError, Line, digest, read};
+use super::{FORMAT, Header, JournalError, Line, read};
 use crate::model::{Digest, Event, Record};
 
 /// A journal that is being written; no other process can write it meanwhile.
@@ -93,7 +93,7 @@ impl Writer {
         if durable {
             self.file.sync_data().map_err(JournalError::io("cannot sync", &self.path))?;
         }
-        self.prev = digest(line);
+        self.prev = Digest::of(line.as_bytes());
         Ok(())
     }
 }

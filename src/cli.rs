@@ -1,5 +1,7 @@
 //! The command line.
 
+#![expect(missing_docs, reason = "what clap shows as help is the documentation")]
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -9,7 +11,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// Nothing happens on a host before its gate has been shown, checked on fresh facts, and opened by you. Whatever
 /// happens is written to one journal, which can be resumed, replayed and audited.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100, after_help = "Begin with `lockkeeper practice`: a whole upgrade on hosts that cannot be hurt.")]
+#[command(
+    version,
+    max_term_width = 100,
+    after_help = "Begin with `lockkeeper practice`: a whole upgrade on hosts that cannot be hurt."
+)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
@@ -171,7 +177,10 @@ impl std::str::FromStr for At {
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "end" => Ok(Self::End),
-            number => number.parse().map(Self::Event).map_err(|_| format!("`{number}` is neither a number of events nor `end`")),
+            number => number
+                .parse()
+                .map(Self::Event)
+                .map_err(|_| format!("`{number}` is neither a number of events nor `end`")),
         }
     }
 }

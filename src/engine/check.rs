@@ -303,7 +303,7 @@ mod tests {
                 paths: BTreeMap::from([("/var/lib/etcd/member".into(), PathFact::default())]),
                 ..Facts::default()
             };
-            events.push(Event::FactsSeen { host: HostName::from(*name), facts: Box::new(facts) });
+            events.push(Event::FactsSeen { host: HostName::from(*name), asked: 0, facts: Box::new(facts) });
         }
         let records = events.into_iter().zip(1..).map(|(event, seq)| Record { seq, at: Timestamp::UNIX_EPOCH, event });
         let state = State::of(&records.collect::<Vec<_>>());

@@ -69,8 +69,8 @@ pub(super) fn may_open(state: &State, now: Timestamp, id: TaskId) -> Result<Vec<
     }
     let scope = Scope::new(state, Some(id), current.since_seq, now);
     for host in [&task.host, &task.on] {
-        if let Some(holder) = state.host(host).and_then(|host| host.held_by.as_ref()) {
-            return Err(Refusal::Held { host: host.clone(), holder: holder.clone() });
+        if let Some(reason) = state.host(host).and_then(|host| host.barred.as_ref()) {
+            return Err(Refusal::Barred { host: host.clone(), reason: reason.clone() });
         }
         if let Some((_, why)) = scope.absent.iter().find(|(absent, _)| absent == host) {
             return Err(Refusal::NoFacts { host: host.clone(), why: why.clone() });

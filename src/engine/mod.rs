@@ -13,6 +13,9 @@ pub mod schedule;
 pub mod scope;
 pub mod undo;
 
+#[cfg(test)]
+mod tests;
+
 pub use advance::advance;
 pub use decide::decide;
 pub use gate::{GateView, gate_view};
@@ -152,13 +155,13 @@ pub enum Refusal {
     /// The session is not paused.
     #[error("the session is not paused")]
     NotPaused,
-    /// Somebody else holds the host.
-    #[error("{host} is held by another operator: {holder}")]
-    Held {
+    /// The wizard may not act on the host.
+    #[error("{host} may not be changed: {reason}")]
+    Barred {
         /// Which host.
         host: HostName,
-        /// Who.
-        holder: String,
+        /// Who holds it, or what is missing.
+        reason: String,
     },
     /// What the wizard knows of the host does not count.
     #[error("no fresh facts of {host}: {why}")]

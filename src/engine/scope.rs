@@ -29,7 +29,7 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// What the checks of a task see, counting facts seen after event `since` only. Without a task there is no `host`
+    /// What the checks of a task see, counting facts asked for after event `since` only. Without a task there is no `host`
     /// and no `config`.
     #[must_use]
     pub fn new(state: &State, task: Option<TaskId>, since: u64, now: Timestamp) -> Self {
@@ -109,7 +109,7 @@ fn countable<'s>(state: &'s State, host: &HostName, since: u64, now: Timestamp) 
     if age > FRESH_FOR {
         return Err(format!("last seen {} s ago", age.as_secs()));
     }
-    if seen.seq <= since {
+    if seen.asked < since {
         return Err("not seen since this began".into());
     }
     Ok(seen)

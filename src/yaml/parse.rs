@@ -202,7 +202,8 @@ mod tests {
         let mut bomb = "a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n".to_owned();
         for level in 1..9 {
             let alias = format!("*a{}", level - 1);
-            bomb += &format!("a{level}: &a{level} [{}]\n", [alias.as_str(); 10].join(", "));
+            let line = format!("a{level}: &a{level} [{}]\n", [alias.as_str(); 10].join(", "));
+            bomb += &line;
         }
         assert!(complaints(&bomb)[0].2.contains("too large"));
         assert!(complaints("a: &x [*x]\n")[0].2.contains("within"));

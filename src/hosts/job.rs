@@ -333,3 +333,6 @@ fn hex(bytes: &[u8]) -> Digest {
     }
     Digest::from(text)
 }
+
+#[cfg(test)]
+mod tests;

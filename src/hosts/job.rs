@@ -42,7 +42,7 @@ const LOOKS: &str = "10";
 const SOON: Duration = Duration::from_secs(20);
 
 /// For a digest of a file of unknown size.
-const LATER: Duration = Duration::from_mins(10);
+const LATER: Duration = Duration::from_secs(600);
 
 /// A host that scripts get to by `S`.
 pub(super) struct Remote<S> {

@@ -139,7 +139,7 @@ fn home() -> io::Result<PathBuf> {
     }
     // In /tmp anybody may have made it first.
     let found = std::fs::symlink_metadata(&home)?;
-    if found.is_dir() && found.uid() == user && found.mode() & 0o077 == 0 {
+    if found.is_dir() && found.uid() == user && found.mode() & 0o777 == 0o700 {
         Ok(home)
     } else {
         Err(io::Error::other(format!(

@@ -38,7 +38,7 @@ const COMMANDS: usize = 4;
 
 /// Waits before a command, or a connection, that was refused for being one too many is tried again.
 const CROWDED: [Duration; 4] =
-    [Duration::from_millis(100), Duration::from_millis(300), Duration::from_millis(900), Duration::from_millis(2000)];
+    [Duration::from_millis(100), Duration::from_millis(300), Duration::from_millis(900), Duration::from_secs(2)];
 
 /// How a host is reached, from inventory and host together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -197,6 +197,10 @@ impl Ssh {
             };
             match pauses.next().filter(|_| trouble::crowded(&log)) {
                 Some(pause) => tokio::time::sleep(*pause).await,
+                // The ssh that goes to the bastion speaks to nobody: all that is seen of its failure is silence.
+                None if log.contains("UNKNOWN port 65535") => {
+                    return Err(failed(ask_bastion(route, config.path()).await));
+                }
                 None => return Err(failed(trouble::explain(&log, route.target()))),
             }
         }
@@ -329,6 +333,37 @@ impl Shell for Ssh {
         if let Some(session) = session {
             retire(session).await;
         }
+    }
+}
+
+/// Finds out what is wrong with a way through a bastion, by going to the bastion alone.
+async fn ask_bastion(route: &Route, config: &Path) -> String {
+    let jump = route.config.jump.as_deref().unwrap_or_default();
+    let (before, last) = jump.rsplit_once(',').map_or((None, jump), |(before, last)| (Some(before), last));
+    let log = config.with_extension("bastion");
+    let mut ssh = tokio::process::Command::new("ssh");
+    ssh.arg("-F").arg(config).arg("-E").arg(&log).args(["-n", "-T", "-o"]);
+    ssh.arg(format!("ConnectTimeout={}", CONNECT.as_secs()));
+    if let Some(before) = before {
+        ssh.args(["-J", before]);
+    }
+    // Its user and port are in one word with it, which ssh takes in this form only.
+    let address = if last.contains("://") { last.to_owned() } else { format!("ssh://{last}") };
+    ssh.arg(&address).arg("true");
+    ssh.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+    let status = tokio::time::timeout(GIVE_UP, ssh.kill_on_drop(true).status()).await;
+    let said = std::fs::read_to_string(&log).unwrap_or_default();
+    let _ = std::fs::remove_file(&log);
+    // 255 is ssh's own: anything else comes from the bastion, which has let us in then.
+    match status {
+        Ok(Ok(status)) if status.code() == Some(255) => {
+            trouble::explain(&said, Target { address: &address, user: None, port: None, jump: before })
+        }
+        _ => format!(
+            "the bastion {jump} lets us in, but no sshd answers through it at {}: check address and port as seen from \
+             there, and whether it may forward (AllowTcpForwarding)",
+            route.address
+        ),
     }
 }
 

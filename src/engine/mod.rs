@@ -13,6 +13,9 @@ pub mod schedule;
 pub mod scope;
 pub mod undo;
 
+#[cfg(test)]
+mod tests;
+
 pub use advance::advance;
 pub use decide::decide;
 pub use gate::{GateView, gate_view};

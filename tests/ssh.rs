@@ -178,7 +178,10 @@ async fn follow(host: &dyn Operate, name: &str, mut on_news: impl FnMut(&[u8])) 
                 }
             }
             Err(HostError::Refused(reason)) => panic!("{reason}"),
-            Err(HostError::Connect(_) | HostError::Lost(_)) => lost += 1,
+            Err(HostError::Connect(_) | HostError::Lost(_)) => {
+                lost += 1;
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
         }
         assert!(lost < 50, "it does not come back");
     }
@@ -337,5 +340,53 @@ async fn a_connection_cut_in_the_middle_of_a_job_loses_nothing() {
     server.sshd = launch(server.dir.path(), server.port, "host");
     host.connect().await.unwrap();
     assert_eq!(host.claim_job(&"j1".into()).await, Ok(JobStatus::Exited(4)));
+    links.close().await;
+}
+
+/// A host with systemd, a user `core` with `sudo`, and an ssh configuration that knows it: one of tests/lab.
+/// `LOCKKEEPER_LAB_SSH=DIR/ssh_config LOCKKEEPER_LAB_HOST=lab1 cargo test --test ssh -- --ignored`
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a lab host, and reboots it"]
+async fn a_lab_host_with_systemd_sudo_and_a_reboot() {
+    let (Ok(config), Ok(name)) = (std::env::var("LOCKKEEPER_LAB_SSH"), std::env::var("LOCKKEEPER_LAB_HOST")) else {
+        panic!("LOCKKEEPER_LAB_SSH and LOCKKEEPER_LAB_HOST say which host")
+    };
+    let host = Host {
+        name: name.as_str().into(),
+        address: None,
+        roles: vec![Role::Etcd],
+        connection: Connection::Ssh,
+        node: None,
+        ssh: Ssh { config: Some(config.into()), ..Ssh::default() },
+        vars: indexmap::IndexMap::new(),
+    };
+    let inventory =
+        Inventory { cluster: "lab".into(), ssh: Ssh::default(), vars: indexmap::IndexMap::new(), hosts: vec![host] };
+    let links = Links::new().unwrap();
+    let host = hosts::operate(&inventory, &inventory.hosts[0], &links);
+    host.connect().await.unwrap();
+    assert_eq!(host.probe("id -u", Duration::from_secs(9)).await.unwrap(), "0\n");
+
+    let run = std::process::id();
+    let one = format!("test-{run}-one");
+    host.start_job(&spec(&one, "id -u; cat /proc/self/cgroup; echo $HOME; umask; ls -A; exit 6")).await.unwrap();
+    let (output, status, _) = follow(&*host, &one, |_| ()).await;
+    assert_eq!(status, JobStatus::Exited(6));
+    assert!(output.starts_with("0\n") && output.contains(&format!("lockkeeper-{one}.service")), "{output}");
+    assert!(output.ends_with("/root\n0022\n"), "{output}");
+
+    let pushed = host.push("/etc/lockkeeper-test/a.conf", "0600", b"root's own\n").await.unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let fetched = host.fetch("/etc/lockkeeper-test/a.conf", &dir.path().join("a")).await.unwrap();
+    assert_eq!(fetched.sha256, pushed);
+
+    // It runs, and the host goes down under it: perhaps so fast that nobody hears that it has started.
+    let two = format!("test-{run}-two");
+    match host.start_job(&spec(&two, "echo going; systemctl reboot; sleep 50")).await {
+        Ok(()) | Err(HostError::Lost(_)) => {}
+        other => panic!("{other:?}"),
+    }
+    let (output, status, lost) = follow(&*host, &two, |_| ()).await;
+    assert_eq!((output.as_str(), status), ("going\n", JobStatus::Interrupted { rebooted: true }), "{lost} lost");
     links.close().await;
 }

@@ -1,8 +1,16 @@
 //! The remote job protocol: what is done on a host, once for every way of getting there.
 //!
 //! All that matters is one atomic step of the host's file system: a directory made, a link made, a file renamed. So
-//! everything can be asked again after a lost connection. The scripts stand in assets/job; the README's section on jobs
-//! says what is in the directories that they leave on a host.
+//! everything can be asked again after a lost connection. The scripts are in assets/job. What they leave on a host:
+//!
+//! | under `/var/lib/lockkeeper` (0700, root) | |
+//! | --- | --- |
+//! | `jobs/NAME/` | made by one `mkdir`: whoever makes it may start the job |
+//! | `jobs/NAME/claimed` | a symbolic link to nowhere: `BOOT_ID:PID:START_TIME` of the runner, or `void` for never |
+//! | `jobs/NAME/env`, `script`, `runner`, `work/` | what runs, with what, and where |
+//! | `jobs/NAME/out` | both outputs of the script |
+//! | `jobs/NAME/exit` | its exit status, written last |
+//! | `lease` | session, operator and since when, one a line |
 
 use std::fmt::Write as _;
 use std::path::Path;

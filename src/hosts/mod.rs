@@ -2,6 +2,15 @@
 //!
 //! A monitor is handed `dyn Observe` only, a type that has no method to change a host.
 
+mod job;
+mod links;
+mod local;
+mod shell;
+mod ssh;
+mod trouble;
+
+pub use links::{Links, observe, operate};
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;

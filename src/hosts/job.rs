@@ -1,0 +1,346 @@
+//! The remote job protocol: what is done on a host, once for every way of getting there.
+//!
+//! All that matters is one atomic step of the host's file system: a directory made, a link made, a file renamed. So
+//! everything can be asked again after a lost connection. The scripts are in assets/job. What they leave on a host:
+//!
+//! | under `/var/lib/lockkeeper` (0700, root) | |
+//! | --- | --- |
+//! | `jobs/NAME/` | made by one `mkdir`: whoever makes it may start the job |
+//! | `jobs/NAME/claimed` | a symbolic link to nowhere: `BOOT_ID:PID:START_TIME` of the runner, or `void` for never |
+//! | `jobs/NAME/env`, `script`, `runner`, `work/` | what runs, with what, and where |
+//! | `jobs/NAME/out` | both outputs of the script |
+//! | `jobs/NAME/exit` | its exit status, written last |
+//! | `lease` | session, operator and since when, one a line |
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sha2::{Digest as _, Sha256};
+use tokio::io::AsyncWriteExt;
+
+use super::shell::{self, Ended, Script, Shell, Sink, Who};
+use super::{Fetched, HostError, JobNews, JobSpec, JobStatus, Lease, LeaseAnswer, Observe, Operate};
+use crate::model::logtail::clean;
+use crate::model::{Digest, HostName, JobName, SessionId};
+
+/// Where jobs and the lease are kept on a host, unless said otherwise.
+pub(super) const BASE: &str = "/var/lib/lockkeeper";
+
+const START: &str = include_str!("../../assets/job/start.sh");
+const RUNNER: &str = include_str!("../../assets/job/run.sh");
+const POLL: &str = include_str!("../../assets/job/poll.sh");
+const PUSH: &str = include_str!("../../assets/job/push.sh");
+const DIGEST: &str = include_str!("../../assets/job/digest.sh");
+const LEASE: &str = include_str!("../../assets/job/lease.sh");
+const RELEASE: &str = include_str!("../../assets/job/release.sh");
+
+/// A probe's script may be long, and what it calls may not read it: it comes on standard input, and is gone from there.
+const PROBE: &str = "script=$(cat) && exec </dev/null && eval \"$script\"";
+
+/// The most output that one poll brings, in bytes.
+const PIECE: u64 = 64 << 10;
+
+/// How often the host looks for news, every 0.2 s, before a poll comes back with none.
+const LOOKS: &str = "10";
+
+/// For a short script.
+const SOON: Duration = Duration::from_secs(20);
+
+/// For a digest of a file of unknown size.
+const LATER: Duration = Duration::from_secs(600);
+
+/// A host that scripts get to by `S`.
+pub(super) struct Remote<S> {
+    shell: S,
+    name: HostName,
+    base: String,
+    /// Nothing runs as root: for tests and rehearsals on one's own account.
+    rootless: bool,
+    /// `sudo` was refused to a probe on this connection: not asked again, since every refusal is logged there.
+    plain: AtomicBool,
+}
+
+impl<S: Shell> Remote<S> {
+    pub(super) fn new(shell: S, name: HostName, base: String, rootless: bool) -> Self {
+        Self { shell, name, base, rootless, plain: AtomicBool::new(false) }
+    }
+
+    pub(super) fn shell(&self) -> &S {
+        &self.shell
+    }
+
+    /// Runs a script and returns what it printed. A status other than 0 is a refusal.
+    async fn ask(&self, text: &str, args: &[&str], stdin: &[u8], deadline: Duration) -> Result<Vec<u8>, HostError> {
+        let mut sink = Sink::Memory(Vec::new());
+        let ended = self.run(self.root(), text, args, stdin, deadline, &mut sink).await?;
+        self.well(&ended, deadline)?;
+        match sink {
+            Sink::Memory(output) => Ok(output),
+            Sink::File { .. } => Ok(Vec::new()),
+        }
+    }
+
+    async fn run(
+        &self,
+        who: Who,
+        text: &str,
+        args: &[&str],
+        stdin: &[u8],
+        deadline: Duration,
+        sink: &mut Sink,
+    ) -> Result<Ended, HostError> {
+        let script = Script { who, text, args, stdin, deadline };
+        shell::run(&self.shell, script, sink).await.map_err(|error| self.named(error))
+    }
+
+    fn root(&self) -> Who {
+        if self.rootless { Who::User } else { Who::Root }
+    }
+
+    /// A host that is too busy to end in time is asked again, like one that does not answer.
+    fn well(&self, ended: &Ended, deadline: Duration) -> Result<(), HostError> {
+        match ended.status {
+            0 => Ok(()),
+            _ if ended.out_of_time() => Err(self
+                .named(HostError::Lost(format!("it answers, but did not end a command in {} s", deadline.as_secs())))),
+            status if ended.complaint.is_empty() => self.refuse(format!("a command failed with status {status}")),
+            _ => self.refuse(&ended.complaint),
+        }
+    }
+
+    fn refuse<T>(&self, reason: impl std::fmt::Display) -> Result<T, HostError> {
+        Err(HostError::Refused(format!("{}: {reason}", self.name)))
+    }
+
+    fn named(&self, error: HostError) -> HostError {
+        match error {
+            HostError::Connect(reason) => HostError::Connect(format!("{}: {reason}", self.name)),
+            HostError::Lost(reason) => HostError::Lost(format!("{}: {reason}", self.name)),
+            HostError::Refused(reason) => HostError::Refused(format!("{}: {reason}", self.name)),
+        }
+    }
+
+    /// A name becomes a directory and a unit there, and must be fit for both.
+    fn fit<'a>(&self, job: &'a JobName) -> Result<&'a str, HostError> {
+        let name = job.as_str();
+        let fits = name.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+            && name.len() <= 200;
+        if fits { Ok(name) } else { self.refuse(format!("{job:?} is no name for a job")) }
+    }
+
+    fn whole<'a>(&self, path: &'a str) -> Result<&'a str, HostError> {
+        if path.starts_with('/') && !path.ends_with('/') && !path.chars().any(char::is_control) {
+            Ok(path)
+        } else {
+            self.refuse(format!("{path:?} is no path of a file: it must be absolute"))
+        }
+    }
+
+    async fn poll(&self, job: &JobName, offset: u64, most: u64, looks: &str) -> Result<JobNews, HostError> {
+        let (name, offset, most) = (self.fit(job)?, offset.to_string(), most.to_string());
+        let output = self.ask(POLL, &[&self.base, name, &offset, &most, looks], &[], SOON).await?;
+        match read_news(&output) {
+            Some(news) => Ok(news),
+            None => self.refuse(format!(
+                "the state of job {job} cannot be read: {}",
+                clean(&String::from_utf8_lossy(&output[..output.len().min(200)]))
+            )),
+        }
+    }
+
+    /// Size and digest of a file there.
+    async fn digest(&self, path: &str) -> Result<(u64, Digest), HostError> {
+        let output = self.ask(DIGEST, &[path], &[], LATER).await?;
+        match read_digest(&output) {
+            Some(found) => Ok(found),
+            None => {
+                self.refuse(format!("no SHA-256 of {path} could be had: sha256sum, openssl and shasum are missing"))
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl<S: Shell> Observe for Remote<S> {
+    async fn connect(&self) -> Result<(), HostError> {
+        self.shell.connect().await.map_err(|error| self.named(error))?;
+        self.plain.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
+    async fn probe(&self, script: &str, deadline: Duration) -> Result<String, HostError> {
+        let who = if self.rootless || self.plain.load(Ordering::Relaxed) { Who::User } else { Who::Any };
+        let mut sink = Sink::Memory(Vec::new());
+        let ended = self.run(who, PROBE, &[], script.as_bytes(), deadline, &mut sink).await?;
+        self.plain.store(ended.plain, Ordering::Relaxed);
+        if ended.out_of_time() {
+            return self.refuse(format!(
+                "the probe did not end in {} s: the host is very busy, or a tool hangs there",
+                deadline.as_secs()
+            ));
+        }
+        self.well(&ended, deadline)?;
+        match sink {
+            Sink::Memory(output) => Ok(String::from_utf8_lossy(&output).into_owned()),
+            Sink::File { .. } => Ok(String::new()),
+        }
+    }
+}
+
+#[async_trait]
+impl<S: Shell> Operate for Remote<S> {
+    async fn take_lease(&self, lease: &Lease) -> Result<LeaseAnswer, HostError> {
+        let operator = clean(&lease.operator);
+        let output = self.ask(LEASE, &[&self.base, lease.session.as_str(), &operator], &[], SOON).await?;
+        let output = String::from_utf8_lossy(&output);
+        let mut lines = output.lines().map(clean);
+        match lines.next().as_deref() {
+            Some("taken") => Ok(LeaseAnswer::Taken),
+            Some("held") => {
+                let mut word = || lines.next().filter(|line| !line.is_empty()).unwrap_or_else(|| "unknown".into());
+                let (session, operator, since) = (word(), word(), word());
+                Ok(LeaseAnswer::HeldBy(format!(
+                    "{operator}, since {since}, session {session}; remove {}/lease on {} if that session is over",
+                    self.base, self.name
+                )))
+            }
+            _ => self.refuse("its answer about the lease cannot be read"),
+        }
+    }
+
+    async fn release_lease(&self, session: &SessionId) -> Result<(), HostError> {
+        self.ask(RELEASE, &[&self.base, session.as_str()], &[], SOON).await.map(drop)
+    }
+
+    async fn start_job(&self, job: &JobSpec) -> Result<(), HostError> {
+        let name = self.fit(&job.name)?;
+        let env = match exports(&job.env) {
+            Ok(env) => env,
+            Err(key) => return self.refuse(format!("the variable {key:?} cannot be handed to a shell")),
+        };
+        if job.script.contains('\0') {
+            return self.refuse("the script holds a NUL byte");
+        }
+        let seconds = job.timeout.as_secs().max(1).to_string();
+        let sizes = [env.len(), job.script.len(), RUNNER.len()].map(|size| size.to_string());
+        let launcher = if self.rootless { "setsid" } else { "auto" };
+        let args = [&self.base, name, &seconds, launcher, &sizes[0], &sizes[1], &sizes[2]];
+        let payload = [&env, &job.script, RUNNER].concat();
+        self.ask(START, &args, payload.as_bytes(), SOON + transfer(payload.len() as u64)).await.map(drop)
+    }
+
+    async fn poll_job(&self, job: &JobName, offset: u64) -> Result<JobNews, HostError> {
+        self.poll(job, offset, PIECE, LOOKS).await
+    }
+
+    async fn claim_job(&self, job: &JobName) -> Result<JobStatus, HostError> {
+        self.poll(job, 0, 0, "0").await.map(|news| news.status)
+    }
+
+    async fn push(&self, path: &str, mode: &str, content: &[u8]) -> Result<Digest, HostError> {
+        let path = self.whole(path)?;
+        if !(3..=4).contains(&mode.len()) || !mode.bytes().all(|digit| matches!(digit, b'0'..=b'7')) {
+            return self.refuse(format!("{mode:?} is no mode for {path}: three or four octal digits are"));
+        }
+        let bytes = content.len().to_string();
+        self.ask(PUSH, &[path, mode, &bytes], content, transfer(content.len() as u64)).await?;
+        self.digest(path).await.map(|(_, sha256)| sha256)
+    }
+
+    async fn fetch(&self, path: &str, into: &Path) -> Result<Fetched, HostError> {
+        let path = self.whole(path)?;
+        let (bytes, sha256) = self.digest(path).await?;
+        if bytes == 0 {
+            return self.refuse(format!("{path} is empty: there is nothing to bring back"));
+        }
+        let here = |error: std::io::Error| {
+            HostError::Refused(format!("{}: {path} cannot be kept as {}: {error}", self.name, into.display()))
+        };
+        let dir = into.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        std::fs::create_dir_all(dir).map_err(here)?;
+        // 0600 from its first moment on; gone if anything goes wrong.
+        let (file, kept) = tempfile::NamedTempFile::new_in(dir).map_err(here)?.into_parts();
+        let file = tokio::fs::File::from_std(file);
+        let mut sink = Sink::File { file, bytes: 0, hash: Sha256::new() };
+        let deadline = transfer(bytes);
+        let ended = self.run(self.root(), "exec cat \"$1\"", &[path], &[], deadline, &mut sink).await?;
+        self.well(&ended, deadline)?;
+        let Sink::File { mut file, bytes: got, hash } = sink else { return self.refuse("nothing was kept") };
+        let found = hex(&hash.finalize());
+        if got != bytes || found != sha256 {
+            return self.refuse(format!(
+                "{path} came over with {got} bytes and sha256 {found}, but {bytes} bytes and {sha256} were there: \
+                 it was probably written to at the same time; nothing was kept, try again"
+            ));
+        }
+        file.flush().await.map_err(here)?;
+        file.sync_all().await.map_err(here)?;
+        kept.persist(into).map_err(|error| here(error.error))?;
+        Ok(Fetched { bytes, sha256 })
+    }
+}
+
+/// How long so many bytes may take: a minute, and 256 KiB a second.
+fn transfer(bytes: u64) -> Duration {
+    Duration::from_secs(60 + bytes / (256 << 10))
+}
+
+/// The variables as lines of shell; or the name of the one that cannot be.
+fn exports(env: &std::collections::BTreeMap<String, String>) -> Result<String, String> {
+    let mut lines = String::new();
+    for (key, value) in env {
+        let fits = key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        match shlex::try_quote(value) {
+            Ok(value) if fits => {
+                let _ = writeln!(lines, "export {key}={value}");
+            }
+            _ => return Err(key.clone()),
+        }
+    }
+    Ok(lines)
+}
+
+/// Reads what `poll.sh` printed; nothing where it is not exactly that.
+fn read_news(output: &[u8]) -> Option<JobNews> {
+    let end = output.iter().position(|byte| *byte == b'\n')?;
+    let (header, rest) = (std::str::from_utf8(&output[..end]).ok()?, &output[end + 1..]);
+    let mut words = header.split(' ');
+    let (Some("lockkeeper-job"), Some(status), Some(detail), Some(bytes), None) =
+        (words.next(), words.next(), words.next(), words.next(), words.next())
+    else {
+        return None;
+    };
+    let status = match (status, detail) {
+        ("running", "-") => JobStatus::Running,
+        ("exited", status) => JobStatus::Exited(status.parse().ok()?),
+        ("interrupted", "-") => JobStatus::Interrupted { rebooted: false },
+        ("interrupted", "rebooted") => JobStatus::Interrupted { rebooted: true },
+        ("absent", "-") => JobStatus::Absent,
+        _ => return None,
+    };
+    (bytes.parse() == Ok(rest.len())).then(|| JobNews { output: rest.to_vec(), status })
+}
+
+/// Reads what `digest.sh` printed.
+fn read_digest(output: &[u8]) -> Option<(u64, Digest)> {
+    let line = std::str::from_utf8(output).ok()?.trim_end();
+    let (bytes, sum) = line.strip_prefix("lockkeeper-file ")?.split_once(' ')?;
+    let hex = sum.len() == 64 && sum.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
+    Some((bytes.parse().ok()?, Digest::from(sum))).filter(|_| hex)
+}
+
+fn hex(bytes: &[u8]) -> Digest {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        let _ = write!(text, "{byte:02x}");
+    }
+    Digest::from(text)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,230 @@
+//! Running a script on a host, by whatever way commands get there: who it runs as, its deadline, and how it ended.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sha2::{Digest as _, Sha256};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use super::HostError;
+use crate::model::logtail::clean;
+
+const WRAP: &str = include_str!("../../assets/job/wrap.sh");
+
+/// Beyond the deadline that the host itself keeps: for the way there and back.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// The most that is taken into memory of one command's standard output.
+const MOST_OUTPUT: usize = 16 << 20;
+
+/// The most that is kept of a command's standard error: this much of its beginning and as much of its end.
+const MOST_COMPLAINT: usize = 64 << 10;
+
+/// A way for commands to get to a host.
+#[async_trait]
+pub(super) trait Shell: Send + Sync + 'static {
+    /// Makes sure that a real command gets through.
+    async fn connect(&self) -> Result<(), HostError>;
+
+    /// Runs a program with these arguments, feeds it `stdin`, pours its standard output into `sink` and returns its
+    /// standard error. How it exited is not asked: over SSH that cannot be told from a broken connection.
+    async fn run(&self, argv: &[&str], stdin: &[u8], sink: &mut Sink, patience: Duration)
+    -> Result<Vec<u8>, HostError>;
+
+    /// Ends the connection, where there is one.
+    async fn close(&self);
+}
+
+/// As whom a script runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Who {
+    /// Root, by login or by `sudo -n`, or not at all.
+    Root,
+    /// Root where that can be had, else the login user.
+    Any,
+    /// The login user.
+    User,
+}
+
+/// A script for a host.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Script<'a> {
+    pub(super) who: Who,
+    pub(super) text: &'a str,
+    pub(super) args: &'a [&'a str],
+    pub(super) stdin: &'a [u8],
+    pub(super) deadline: Duration,
+}
+
+/// How a script ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Ended {
+    /// Its exit status; 124 when it ran out of time.
+    pub(super) status: i32,
+    /// It ran as the login user for want of a `sudo` that asks for no password.
+    pub(super) plain: bool,
+    /// What it said on standard error, without control characters.
+    pub(super) complaint: String,
+}
+
+impl Ended {
+    /// It was ended for taking too long.
+    pub(super) fn out_of_time(&self) -> bool {
+        matches!(self.status, 124 | 137 | 143)
+    }
+}
+
+/// Runs a script and says how it ended; its output goes into `sink`.
+///
+/// # Errors
+/// `Refused` where the script did not begin, `Lost` where its end was not seen.
+pub(super) async fn run(shell: &dyn Shell, script: Script<'_>, sink: &mut Sink) -> Result<Ended, HostError> {
+    let who = match script.who {
+        Who::Root => "root",
+        Who::Any => "any",
+        Who::User => "user",
+    };
+    let seconds = script.deadline.as_secs().max(1).to_string();
+    let mut argv = vec!["sh", "-c", WRAP, "lockkeeper", who, &seconds, script.text];
+    argv.extend(script.args);
+    let stderr = shell.run(&argv, script.stdin, sink, script.deadline + GRACE).await?;
+    read_marks(&String::from_utf8_lossy(&stderr))
+}
+
+/// Reads what `wrap.sh` marked on standard error.
+fn read_marks(stderr: &str) -> Result<Ended, HostError> {
+    let lost = || HostError::Lost("the connection broke before the command had ended".into());
+    let (before_end, end) = stderr.rsplit_once("\nlockkeeper: ended ").ok_or_else(lost)?;
+    let status = end.lines().next().and_then(|status| status.parse().ok()).ok_or_else(lost)?;
+    let (_, marked) = before_end.split_once("\nlockkeeper: user ").ok_or_else(lost)?;
+    let (user, rest) = marked.split_once('\n').unwrap_or((marked, ""));
+    let (user, sudo) = user.split_once(' ').map_or((user, false), |(user, _)| (user, true));
+    let user = clean(user);
+    let Some(complaint) = rest.strip_prefix("lockkeeper: begun\n").or_else(|| {
+        // sudo may greet with a lecture before it lets the script begin.
+        rest.split_once("\nlockkeeper: begun\n").map(|(_, complaint)| complaint)
+    }) else {
+        let said = said(rest);
+        return Err(HostError::Refused(if sudo {
+            format!(
+                "user {user} cannot become root with `sudo -n` ({said}); allow it on the host with a file in \
+                 /etc/sudoers.d that says `{user} ALL=(ALL) NOPASSWD: ALL`, or log in as root"
+            )
+        } else {
+            format!("no command can be run as user {user} ({said}); sh and timeout must be on the PATH there")
+        }));
+    };
+    Ok(Ended { status, plain: user != "root" && !sudo, complaint: said(complaint) })
+}
+
+/// The last few lines of a complaint, as one.
+fn said(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(clean).filter(|line| !line.trim().is_empty()).collect();
+    lines[lines.len().saturating_sub(3)..].join("; ")
+}
+
+/// Where standard output goes.
+pub(super) enum Sink {
+    /// Into memory, up to a bound.
+    Memory(Vec<u8>),
+    /// Into a file, counted and digested on the way.
+    File { file: tokio::fs::File, bytes: u64, hash: Sha256 },
+}
+
+impl Sink {
+    /// Takes what came, in order.
+    async fn take(&mut self, piece: &[u8]) -> std::io::Result<()> {
+        match self {
+            Self::Memory(kept) if kept.len() + piece.len() > MOST_OUTPUT => {
+                Err(std::io::Error::other(format!("it printed more than {} MiB", MOST_OUTPUT >> 20)))
+            }
+            Self::Memory(kept) => {
+                kept.extend_from_slice(piece);
+                Ok(())
+            }
+            Self::File { file, bytes, hash } => {
+                hash.update(piece);
+                *bytes += piece.len() as u64;
+                file.write_all(piece).await
+            }
+        }
+    }
+}
+
+/// Feeds a command and takes its output until all its ends are closed. Returns its standard error.
+///
+/// # Errors
+/// `Refused` where the output cannot be kept here.
+pub(super) async fn pump(
+    stdin: Option<impl AsyncWrite + Unpin>,
+    stdout: Option<impl AsyncRead + Unpin>,
+    stderr: Option<impl AsyncRead + Unpin>,
+    input: &[u8],
+    sink: &mut Sink,
+) -> Result<Vec<u8>, HostError> {
+    let feed = async {
+        if let Some(mut stdin) = stdin {
+            // A command that ends before it has read everything says so by its status.
+            let _ = stdin.write_all(input).await;
+            let _ = stdin.shutdown().await;
+        }
+        Ok::<(), HostError>(())
+    };
+    let pour = async {
+        let Some(mut stdout) = stdout else { return Ok(()) };
+        let mut piece = vec![0; 64 << 10];
+        // An error of reading is a broken connection: then the mark of the end is missing too.
+        while let Ok(count @ 1..) = stdout.read(&mut piece).await {
+            sink.take(&piece[..count])
+                .await
+                .map_err(|error| HostError::Refused(format!("the output cannot be kept here: {error}")))?;
+        }
+        Ok(())
+    };
+    let listen = async {
+        let mut said = Vec::new();
+        let Some(mut stderr) = stderr else { return Ok(said) };
+        let mut piece = vec![0; 8 << 10];
+        while let Ok(count @ 1..) = stderr.read(&mut piece).await {
+            said.extend_from_slice(&piece[..count]);
+            if said.len() > 2 * MOST_COMPLAINT {
+                said.drain(MOST_COMPLAINT..said.len() - MOST_COMPLAINT);
+            }
+        }
+        Ok(said)
+    };
+    let ((), (), said) = tokio::try_join!(feed, pour, listen)?;
+    Ok(said)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_is_read_from_the_last_mark() {
+        let ended = read_marks("motd\n\nlockkeeper: user core sudo\nlockkeeper: begun\nwarn\n\nlockkeeper: ended 7\n");
+        assert_eq!(ended, Ok(Ended { status: 7, plain: false, complaint: "warn".into() }));
+        let ended = read_marks("\nlockkeeper: user core\nlockkeeper: begun\n\nlockkeeper: ended 0\n").unwrap();
+        assert!(ended.plain);
+    }
+
+    #[test]
+    fn without_the_last_mark_the_connection_is_lost() {
+        for cut in ["", "\nlockkeeper: user core\nlockkeeper: begun\nhalf", "\nlockkeeper: ended 0\n"] {
+            assert!(matches!(read_marks(cut), Err(HostError::Lost(_))), "{cut:?}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_of_sudo_names_the_user_and_the_rule() {
+        let Err(HostError::Refused(reason)) =
+            read_marks("\nlockkeeper: user core sudo\nsudo: a password is required\n\nlockkeeper: ended 1\n")
+        else {
+            panic!("not refused")
+        };
+        assert!(reason.contains("user core cannot become root"), "{reason}");
+        assert!(reason.contains("core ALL=(ALL) NOPASSWD: ALL"), "{reason}");
+        assert!(reason.contains("a password is required"), "{reason}");
+    }
+}

@@ -1,0 +1,1 @@
+//! The built-in runbook's scripts, by hand and in order, on the practice cluster.

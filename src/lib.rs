@@ -3,6 +3,7 @@
 //! The library holds every room of the house; the binary is a thin front door. The README's architecture section says
 //! which room may know which.
 
+pub mod cli;
 pub mod documents;
 pub mod engine;
 pub mod hosts;

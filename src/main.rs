@@ -1,3 +1,2 @@
-//! The front door.
-
+//! x
 fn main() {}

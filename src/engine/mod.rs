@@ -1,11 +1,30 @@
 //! Decisions, pure: from a state and what is asked, to events or a refusal. No clock, no IO, no randomness; the time
 //! is a value that is handed in.
+//!
+//! Three questions are answered here. `decide`: may the operator have this, and what happens then? `advance`: what
+//! follows by itself from what has happened? `wanted`: what should be going on at hosts right now? The last is derived
+//! from the state alone, so that a resumed session wants just what the interrupted one did.
 
-use jiff::Timestamp;
+pub mod advance;
+pub mod check;
+pub mod decide;
+pub mod gate;
+pub mod schedule;
+pub mod scope;
+pub mod undo;
 
-use crate::model::event::CheckResult;
+#[cfg(test)]
+mod tests;
+
+pub use advance::advance;
+pub use decide::decide;
+pub use gate::{GateView, gate_view};
+pub use undo::undo_chain;
+
+use crate::model::event::{CheckResult, JobKind};
 use crate::model::runbook::Confirm;
-use crate::model::{Event, HostName, JobName, State, TaskId};
+use crate::model::state::Phase;
+use crate::model::{HostName, JobName, State, TaskId};
 
 /// What the operator may ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,7 +36,7 @@ pub enum Intent {
         /// What was typed, where more than Enter is asked.
         typed: Option<String>,
     },
-    /// Go on with a task that came to a stop: verify again where its script is through, else before its gate again.
+    /// Go on with a task that came to a stop: look again whether it has come true, or show its gate again.
     Retry {
         /// Which.
         task: TaskId,
@@ -50,64 +69,150 @@ pub enum Intent {
     },
 }
 
-/// What is to be done on a host. Derived from the state, so that a resumed session wants just what the old one did.
+/// What should be going on at a host.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Effect {
-    /// Write the task's file of that path.
-    Push { task: TaskId, path: String },
-    /// Start the task's job.
-    Start { task: TaskId, job: JobName },
-    /// Follow the task's job to its end.
-    Follow { task: TaskId, job: JobName },
-    /// Ask how the task's job stands.
-    Claim { task: TaskId, job: JobName },
-    /// Bring the file of that path back.
-    Fetch { task: TaskId, path: String },
-}
-
-/// Why not.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// Nobody may act here.
-    #[error("this is a {0}: it cannot change anything")]
-    ReadOnly(&'static str),
-}
-
-/// A gate as the operator sees it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct GateView {
+pub struct Effect {
     /// For which task.
     pub task: TaskId,
-    /// Its checks on the facts of now.
-    pub checks: Vec<CheckResult>,
-    /// What has to be typed, or that Enter is enough. A step that destroys or reboots wants the host's name at least.
-    pub confirm: Confirm,
-    /// The script, as it will run; nothing for a step without one.
-    pub script: Option<String>,
-    /// The shell variables that the script names, with their values.
-    pub vars: Vec<(String, String)>,
-    /// Why it does not open as things stand, the typed words aside.
-    pub refusal: Option<Refusal>,
+    /// What.
+    pub act: Act,
 }
 
-/// The gate of a task, evaluated on the facts of now.
+/// A piece of work at a host.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Act {
+    /// Write the task's file of that path.
+    Push(String),
+    /// Start the job of that name, with the step's script or its undo.
+    Start(JobName),
+    /// Follow the job to its end.
+    Follow(JobName),
+    /// Ask how the job stands.
+    Claim(JobName),
+    /// Bring the file of that path back.
+    Fetch(String),
+}
+
+/// What should be going on at hosts, as the state has it.
 #[must_use]
-pub fn gate_view(_state: &State, _task: TaskId, _now: Timestamp) -> Option<GateView> {
-    None
+pub fn wanted(state: &State) -> Vec<Effect> {
+    let Some(plan) = state.plan.as_ref().filter(|_| state.outcome.is_none()) else { return Vec::new() };
+    let act = |id: TaskId| {
+        let (task, step, now) = state.task(id)?;
+        let job = now.job.as_ref();
+        match now.phase {
+            Phase::Opened => {
+                let missing = task.pushes.iter().find(|push| !now.pushed.contains_key(&push.path))?;
+                Some(Act::Push(missing.path.clone()))
+            }
+            Phase::Starting => Some(Act::Start(job?.name.clone())),
+            Phase::Running => Some(Act::Follow(job?.name.clone())),
+            Phase::Uncertain { .. } => Some(Act::Claim(job?.name.clone())),
+            Phase::Exited { status: 0 } if job?.kind == JobKind::Run => {
+                let paths = step.fetch.iter().map(|fetch| plan.expand(&task.host, &fetch.path));
+                paths.into_iter().find(|path| !is_here(state, id, path)).map(Act::Fetch)
+            }
+            Phase::Exited { .. }
+            | Phase::Interrupted { .. }
+            | Phase::Waiting
+            | Phase::Gate
+            | Phase::Verifying
+            | Phase::Done
+            | Phase::Skipped { .. }
+            | Phase::NotNeeded
+            | Phase::Failed { .. } => None,
+        }
+    };
+    state.task_ids().filter_map(|id| Some(Effect { task: id, act: act(id)? })).collect()
 }
 
-/// Answers an intent with the events that make it so.
-///
-/// # Errors
-/// A refusal says why not, in the words that the screen shows.
-pub fn decide(_state: &State, _now: Timestamp, _intent: &Intent) -> Result<Vec<Event>, Refusal> {
-    Err(Refusal::ReadOnly("stub"))
+/// Whether a task's file was brought back.
+fn is_here(state: &State, task: TaskId, path: &str) -> bool {
+    state.artifacts.iter().any(|artifact| artifact.task == task && artifact.path == path)
 }
 
-/// The tasks that an undo on this host would take back, in the order they were done.
-///
-/// # Errors
-/// Where there is nothing to take back, or no way back.
-pub fn undo_chain(_state: &State, _host: &HostName) -> Result<Vec<TaskId>, Refusal> {
-    Err(Refusal::ReadOnly("stub"))
+/// Why not, in the words that the screen shows.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    /// Nobody may act here.
+    #[error("this is a {0}: nothing can be changed from here")]
+    ReadOnly(&'static str),
+    /// The session has ended.
+    #[error("the session has ended; start a new one to go on")]
+    Ended,
+    /// There is no such task.
+    #[error("there is no such task in this plan")]
+    NoSuchTask,
+    /// The task does not stand before the operator.
+    #[error("{0} does not stand at its gate")]
+    NotAtGate(String),
+    /// The task has not come to a stop.
+    #[error("{0} has not come to a stop, so there is nothing to retry")]
+    NotStopped(String),
+    /// All gates are held shut.
+    #[error("the session is paused; continue first (p)")]
+    Paused,
+    /// The session is not paused.
+    #[error("the session is not paused")]
+    NotPaused,
+    /// The wizard may not act on the host.
+    #[error("{host} may not be changed: {reason}")]
+    Barred {
+        /// Which host.
+        host: HostName,
+        /// Who holds it, or what is missing.
+        reason: String,
+    },
+    /// What the wizard knows of the host does not count.
+    #[error("no fresh facts of {host}: {why}")]
+    NoFacts {
+        /// Which host.
+        host: HostName,
+        /// Why they do not count.
+        why: String,
+    },
+    /// Not every check holds.
+    #[error("{}", checks_text(.0))]
+    Checks(Vec<CheckResult>),
+    /// What was typed is not what was asked for.
+    #[error("{}", confirm_text(.0))]
+    NotConfirmed(Confirm),
+    /// Some words are needed.
+    #[error("say why, in a few words: the journal keeps it")]
+    NoWords,
+    /// Jobs run, or may run.
+    #[error("work is under way ({0}); wait for it, or quit and resume later")]
+    UnderWay(String),
+    /// An undo is going on.
+    #[error("an undo is under way; wait for it")]
+    Undoing,
+    /// There is nothing to take back.
+    #[error("nothing was done on {0} in this stage that could be taken back")]
+    NothingToUndo(HostName),
+    /// There is no way back.
+    #[error("no way back from {task}: {why}")]
+    NoWayBack {
+        /// The task that cannot be taken back.
+        task: String,
+        /// Why.
+        why: String,
+    },
+    /// It is not known what a script did, and nothing could tell.
+    #[error(
+        "whether {0} was done is not known, it cannot simply be run again, and it has no verification: look at the host, then undo or skip it"
+    )]
+    OutcomeUnknown(String),
+}
+
+fn checks_text(checks: &[CheckResult]) -> String {
+    let failed: Vec<_> = checks.iter().filter(|check| !check.passed()).map(|check| check.because.as_str()).collect();
+    format!("not yet: {}", failed.join("; "))
+}
+
+fn confirm_text(confirm: &Confirm) -> String {
+    match confirm {
+        Confirm::None | Confirm::Enter => "press Enter".into(),
+        Confirm::Host => "type the host's name to open this gate".into(),
+        Confirm::Phrase(phrase) => format!("type `{phrase}` to open this gate"),
+    }
 }

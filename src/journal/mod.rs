@@ -1,1 +1,171 @@
-//! The session on disk: append, fsync, hash chain, read, follow, verify.
+//! The session on disk: one JSON object a line, appended, chained by hash, and synced before anything it announces.
+//!
+//! ```text
+//! {"lockkeeper_journal":1}
+//! {"seq":1,"at":"2026-11-20T22:10:00.123456Z","prev":"<sha256 of the line above>","event":{"type":"session-started",…}}
+//! ```
+//!
+//! The file is 0600 and locked while it is written. A last line without an end is what a crash leaves; it was never
+//! acted upon, and is cut off when the session is resumed. Anything else that does not fit the chain is an error.
+
+mod read;
+mod write;
+
+pub use read::{Journal, read};
+pub use write::Writer;
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::Digest;
+
+/// The version of the format, in the first line of every journal.
+pub const FORMAT: u32 = 1;
+
+/// The first line.
+#[derive(Debug, Serialize, Deserialize)]
+struct Header {
+    lockkeeper_journal: u32,
+}
+
+/// Every other line.
+#[derive(Debug, Serialize, Deserialize)]
+struct Line<E> {
+    seq: u64,
+    at: jiff::Timestamp,
+    prev: Digest,
+    event: E,
+}
+
+/// Why a journal cannot be written or read, said for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The file system said no.
+    #[error("{what} {path}: {source}")]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// What came of it.
+        source: std::io::Error,
+    },
+    /// Another process writes it.
+    #[error("{0} is being written by another process: watch it instead, or end that one first")]
+    Busy(PathBuf),
+    /// It is no journal, or was changed.
+    #[error("{path}:{line}: {what}")]
+    Broken {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// What does not fit.
+        what: String,
+    },
+}
+
+impl JournalError {
+    fn io(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { what, path, source }
+    }
+}
+
+/// Where journals are kept: `lockkeeper/sessions` in the XDG state directory.
+///
+/// # Errors
+/// When the user has no home directory.
+pub fn directory() -> Result<PathBuf, JournalError> {
+    use etcetera::BaseStrategy as _;
+    let strategy = etcetera::choose_base_strategy().map_err(|error| {
+        JournalError::io("cannot find the state directory for", Path::new("journals"))(std::io::Error::other(error))
+    })?;
+    let state = strategy.state_dir().unwrap_or_else(|| strategy.data_dir());
+    Ok(state.join("lockkeeper").join("sessions"))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::model::{Event, Record};
+
+    fn note(text: &str) -> Event {
+        Event::NoteAdded { text: text.into() }
+    }
+
+    fn written(notes: &[&str]) -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("session.jsonl");
+        let mut writer = Writer::create(&path).unwrap();
+        for text in notes {
+            writer.append(Timestamp::UNIX_EPOCH, note(text), true).unwrap();
+        }
+        (dir, path)
+    }
+
+    #[test]
+    fn what_was_written_is_read() {
+        let (_dir, path) = written(&["one", "two"]);
+        let journal = read(&path).unwrap();
+        let expected = |seq, text| Record { seq, at: Timestamp::UNIX_EPOCH, event: note(text) };
+        assert_eq!(journal.records, [expected(1, "one"), expected(2, "two")]);
+        assert!(!journal.torn);
+    }
+
+    #[test]
+    fn only_its_owner_may_read_it() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let (_dir, path) = written(&["one"]);
+        assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_changed_line_breaks_the_chain() {
+        let (_dir, path) = written(&["one", "two", "three"]);
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, text.replace("two", "2")).unwrap();
+        let error = read(&path).unwrap_err().to_string();
+        assert!(error.contains(":4:"), "the line after the changed one is named: {error}");
+    }
+
+    #[test]
+    fn a_torn_last_line_is_cut_off_and_the_session_goes_on() {
+        let (_dir, path) = written(&["one", "two"]);
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, &text[..text.len() - 10]).unwrap();
+        let journal = read(&path).unwrap();
+        assert!(journal.torn);
+        assert_eq!(journal.records.len(), 1);
+        let (mut writer, records) = Writer::resume(&path).unwrap();
+        assert_eq!(records.len(), 1);
+        writer.append(Timestamp::UNIX_EPOCH, note("again"), true).unwrap();
+        drop(writer);
+        assert_eq!(read(&path).unwrap().records.len(), 2);
+    }
+
+    #[test]
+    fn an_event_of_a_later_version_is_kept() {
+        let (_dir, path) = written(&["one"]);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let last = text.lines().last().unwrap();
+        let later = format!(
+            "{{\"seq\":2,\"at\":\"1970-01-01T00:00:00Z\",\"prev\":\"{}\",\"event\":{{\"type\":\"from-the-future\",\"x\":1}}}}\n",
+            Digest::of(last.as_bytes())
+        );
+        std::fs::write(&path, text + &later).unwrap();
+        let journal = read(&path).unwrap();
+        let Event::Unknown(raw) = &journal.records[1].event else { panic!("{:?}", journal.records[1]) };
+        assert_eq!(raw["x"], 1);
+    }
+
+    #[test]
+    fn two_cannot_write_the_same_journal() {
+        let (_dir, path) = written(&["one"]);
+        let _first = Writer::resume(&path).unwrap();
+        assert!(matches!(Writer::resume(&path), Err(JournalError::Busy(_))));
+    }
+}

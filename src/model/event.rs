@@ -74,6 +74,8 @@ pub enum Event {
     FactsSeen {
         /// Where.
         host: HostName,
+        /// Number of the last event when the probe was sent out: what happened later it may not have seen.
+        asked: u64,
         /// All of it.
         facts: Box<Facts>,
     },
@@ -81,6 +83,8 @@ pub enum Event {
     FactsConfirmed {
         /// Where.
         host: HostName,
+        /// Number of the last event when the probe was sent out.
+        asked: u64,
     },
     /// A host is connected and its probe did not come back.
     ProbeFailed {
@@ -94,12 +98,12 @@ pub enum Event {
         /// Which.
         host: HostName,
     },
-    /// Another operator holds the host.
-    LeaseRefused {
+    /// The wizard may not act on the host: another operator holds it, or root cannot be had there.
+    HostBarred {
         /// Which.
         host: HostName,
-        /// Who, since when, in their own words.
-        holder: String,
+        /// Who holds it, or what is missing, and what to do about it.
+        reason: String,
     },
 
     /// A task came before the operator; facts seen from here on count for its checks.

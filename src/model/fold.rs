@@ -19,6 +19,10 @@ impl State {
 
     /// Takes one more event in. An event that does not fit (an unknown host, a task of no plan) changes nothing but
     /// the count: a journal is read, never trusted.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one arm an event, so that all of a session's meaning is read in one place"
+    )]
     pub fn apply(&mut self, record: &Record) {
         self.seq = record.seq;
         self.now = record.at;
@@ -55,17 +59,17 @@ impl State {
                     host.stale = Some("the host does not answer".into());
                 });
             }
-            Event::FactsSeen { host, facts } => {
-                let seen = Seen { facts: Arc::new((**facts).clone()), at: record.at, seq: record.seq };
+            Event::FactsSeen { host, asked, facts } => {
+                let seen = Seen { facts: Arc::new((**facts).clone()), at: record.at, asked: *asked };
                 self.on_host(host, |host| {
                     host.facts = Some(seen);
                     host.stale = None;
                 });
             }
-            Event::FactsConfirmed { host } => self.on_host(host, |host| {
+            Event::FactsConfirmed { host, asked } => self.on_host(host, |host| {
                 if let Some(seen) = &mut host.facts {
                     seen.at = record.at;
-                    seen.seq = record.seq;
+                    seen.asked = *asked;
                     host.stale = None;
                 }
             }),
@@ -73,10 +77,10 @@ impl State {
                 self.say(host, LineKind::Trouble, reason);
                 self.on_host(host, |host| host.stale = Some(reason.clone()));
             }
-            Event::LeaseTaken { host } => self.on_host(host, |host| host.held_by = None),
-            Event::LeaseRefused { host, holder } => {
-                self.say(host, LineKind::Trouble, &format!("held by another operator: {holder}"));
-                self.on_host(host, |host| host.held_by = Some(holder.clone()));
+            Event::LeaseTaken { host } => self.on_host(host, |host| host.barred = None),
+            Event::HostBarred { host, reason } => {
+                self.say(host, LineKind::Trouble, reason);
+                self.on_host(host, |host| host.barred = Some(reason.clone()));
             }
 
             Event::GateShown { task } => self.enter(*task, Phase::Gate, |task| {
@@ -192,7 +196,7 @@ impl State {
     /// to be asked for.
     fn resume(&mut self, operator: &str) {
         if let Some(session) = &mut self.session {
-            session.operator = operator.to_owned();
+            operator.clone_into(&mut session.operator);
             session.resumed += 1;
         }
         for host in self.hosts.values_mut() {

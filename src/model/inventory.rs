@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::HostName;
 
 /// A cluster as its operator describes it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inventory {
     /// What the cluster is called on the screen and in the journal.
     pub cluster: String,

@@ -84,6 +84,21 @@ impl fmt::Display for TaskId {
     }
 }
 
+impl Digest {
+    /// Of these bytes.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        use fmt::Write as _;
+        use sha2::Digest as _;
+        let mut hex = String::with_capacity(64);
+        for byte in sha2::Sha256::digest(bytes) {
+            // Writing to a string cannot fail.
+            let _ = write!(hex, "{byte:02x}");
+        }
+        Self::from(hex)
+    }
+}
+
 impl JobName {
     /// The name of the `attempt`-th run (counted from 1) of a task's script; `kind` keeps a run and its undo apart.
     #[must_use]

@@ -76,6 +76,14 @@ impl Plan {
         &self.runbook.stages[task.stage].steps[task.step]
     }
 
+    /// A text of the runbook with its `$variables` replaced, as a host sees them. Unknown ones stay as they are: the
+    /// runbook's check has refused them before.
+    #[must_use]
+    pub fn expand(&self, host: &HostName, text: &str) -> String {
+        let empty = BTreeMap::new();
+        expand(text, self.vars.get(host).unwrap_or(&empty))
+    }
+
     /// `stage/step` and the host, as messages name a task.
     #[must_use]
     pub fn label(&self, id: TaskId) -> String {
@@ -91,5 +99,80 @@ impl Plan {
             .iter()
             .filter(move |host| host.roles.iter().any(|role| roles.contains(role)))
             .map(|host| &host.name)
+    }
+}
+
+/// A text with `$name` and `${name}` replaced by values; unknown names stay as they are.
+#[must_use]
+pub fn expand(text: &str, vars: &BTreeMap<String, String>) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('$') {
+        out.push_str(&rest[..at]);
+        let (name, length) = variable_at(&rest[at..]);
+        match vars.get(name) {
+            Some(value) if !name.is_empty() => out.push_str(value),
+            _ => out.push_str(&rest[at..at + length]),
+        }
+        rest = &rest[at + length..];
+    }
+    out.push_str(rest);
+    out
+}
+
+/// The name after a `$`, and the length of the whole reference in bytes.
+fn variable_at(text: &str) -> (&str, usize) {
+    let braced = text[1..].starts_with('{');
+    let start = if braced { 2 } else { 1 };
+    let body = &text[start..];
+    let length = body.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(body.len());
+    let name = &body[..length];
+    match (braced, body[length..].starts_with('}')) {
+        (true, true) => (name, start + length + 1),
+        (true, false) => ("", start),
+        (false, _) => (name, start + length),
+    }
+}
+
+/// The names among `vars` that a script refers to, in their order.
+#[must_use]
+pub fn variables_in(script: &str, vars: &BTreeMap<String, String>) -> Vec<(String, String)> {
+    let mut named = std::collections::BTreeSet::new();
+    let mut rest = script;
+    while let Some(at) = rest.find('$') {
+        let (name, length) = variable_at(&rest[at..]);
+        named.insert(name);
+        rest = &rest[at + length..];
+    }
+    vars.iter()
+        .filter(|(name, _)| named.contains(name.as_str()))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_are_replaced_and_strangers_left_alone() {
+        let vars: BTreeMap<String, String> =
+            [("dir", "/b"), ("host", "etcd1")].map(|(name, value)| (name.into(), value.into())).into();
+        for (text, expected) in [
+            ("$dir/$host.yaml", "/b/etcd1.yaml"),
+            ("${dir}x/$other", "/bx/$other"),
+            ("cost: 5$ and ${dir", "cost: 5$ and ${dir"),
+            ("$", "$"),
+            ("", ""),
+        ] {
+            assert_eq!(expand(text, &vars), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_script_names_its_variables() {
+        let vars: BTreeMap<String, String> =
+            [("target", "3.5.1"), ("other", "x")].map(|(name, value)| (name.into(), value.into())).into();
+        assert_eq!(variables_in("install \"$target\" $unit", &vars), [("target".to_owned(), "3.5.1".to_owned())]);
     }
 }

@@ -93,8 +93,8 @@ pub struct HostState {
     pub facts: Option<Seen>,
     /// Why the facts do not count any more, if they do not.
     pub stale: Option<String>,
-    /// Who else holds it, if anybody does.
-    pub held_by: Option<String>,
+    /// Why the wizard may not act on it, if it may not.
+    pub barred: Option<String>,
     /// The end of its log.
     pub log: LogTail,
 }
@@ -131,8 +131,8 @@ pub struct Seen {
     pub facts: Arc<Facts>,
     /// When it was last seen to be so.
     pub at: Timestamp,
-    /// Number of the event that last said so.
-    pub seq: u64,
+    /// Number of the last event when the probe was sent out: later ones it may not have seen.
+    pub asked: u64,
 }
 
 /// How far a task is.
@@ -144,7 +144,7 @@ pub struct TaskState {
     pub attempts: u32,
     /// Undos begun.
     pub undo_attempts: u32,
-    /// Number of the event that began the phase: facts must be younger.
+    /// Number of the event that began the phase: facts must have been asked for after it.
     pub since_seq: u64,
     /// Time of that event.
     pub since: Timestamp,

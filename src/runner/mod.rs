@@ -1,1 +1,250 @@
-//! The only part that acts: one total order of events, effects become work on hosts.
+//! The only part that acts: one total order of events, and effects that become work on hosts.
+//!
+//! Every host has one task that watches it and at most a few that work on it. All of them report into one channel; what
+//! is taken from it is written to the journal, folded into the state, and followed by whatever the engine says follows.
+
+mod clock;
+mod lease;
+mod monitor;
+mod recorder;
+mod watch;
+mod work;
+
+pub use clock::Clock;
+pub use monitor::Monitor;
+pub use recorder::Recorder;
+pub use watch::INTERVAL;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use jiff::Timestamp;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::{AbortHandle, JoinSet};
+
+use self::watch::Watch;
+use self::work::{Errand, Work};
+use crate::engine::{self, Effect, Intent, Refusal};
+use crate::hosts::Operate;
+use crate::journal::JournalError;
+use crate::model::{Event, Facts, HostName, State};
+
+/// What a host's tasks tell the runner.
+#[derive(Debug)]
+enum Report {
+    /// Something happened.
+    Event(Event),
+    /// A probe came back.
+    Facts { host: HostName, asked: u64, facts: Box<Facts> },
+    /// A piece of work came to its end.
+    Ended { effect: Effect, event: Event },
+}
+
+impl Report {
+    /// The event that a report amounts to. Facts that are just as before are only confirmed, which keeps journals small.
+    fn event(self, state: &State) -> Event {
+        match self {
+            Self::Event(event) | Self::Ended { event, .. } => event,
+            Self::Facts { host, asked, facts } => {
+                let before = state.host(&host).and_then(|host| host.facts.as_ref());
+                if before.is_some_and(|seen| *seen.facts == *facts) {
+                    Event::FactsConfirmed { host, asked }
+                } else {
+                    Event::FactsSeen { host, asked, facts }
+                }
+            }
+        }
+    }
+}
+
+/// Reports that may wait to be taken. A job that prints faster than they are taken is slowed down, never dropped.
+const BACKLOG: usize = 1024;
+
+/// How often the engine is asked what follows when nothing happens: deadlines are kept to this.
+const TICK: Duration = Duration::from_millis(500);
+
+/// What a runner is given to act on.
+pub struct Setup {
+    /// Every host of the inventory, with its probe.
+    pub hosts: IndexMap<HostName, (Arc<dyn Operate>, String)>,
+    /// Where files from hosts are kept.
+    pub artifacts: PathBuf,
+    /// Who acts.
+    pub operator: String,
+}
+
+/// A session that acts on hosts.
+pub struct Runner {
+    recorder: Recorder,
+    hosts: IndexMap<HostName, Arc<dyn Operate>>,
+    nudges: Vec<Arc<Notify>>,
+    artifacts: PathBuf,
+    operator: String,
+    tasks: JoinSet<()>,
+    working: BTreeMap<Effect, AbortHandle>,
+    leasing: BTreeMap<HostName, AbortHandle>,
+    reports: mpsc::Receiver<Report>,
+    reporter: mpsc::Sender<Report>,
+}
+
+impl Runner {
+    /// Begins to act. The recorder's state has a session and a plan: a new one just started, or an old one resumed.
+    #[must_use]
+    pub fn new(recorder: Recorder, setup: Setup) -> Self {
+        let (reporter, reports) = mpsc::channel(BACKLOG);
+        let mut runner = Self {
+            recorder,
+            hosts: IndexMap::new(),
+            nudges: Vec::new(),
+            artifacts: setup.artifacts,
+            operator: setup.operator,
+            tasks: JoinSet::new(),
+            working: BTreeMap::new(),
+            leasing: BTreeMap::new(),
+            reports,
+            reporter,
+        };
+        for (name, (host, script)) in setup.hosts {
+            let nudge = Arc::new(Notify::new());
+            let (reports, seq) = (runner.reporter.clone(), runner.recorder.seq());
+            runner.tasks.spawn(
+                Watch { name: name.clone(), host: host.clone(), script, nudge: nudge.clone(), reports, seq }.run(),
+            );
+            runner.nudges.push(nudge);
+            runner.hosts.insert(name, host);
+        }
+        runner
+    }
+
+    /// What the session adds up to.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        self.recorder.state()
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.recorder.clock().now()
+    }
+
+    /// Waits for something to happen, and takes in all that has.
+    ///
+    /// # Errors
+    /// When the journal cannot be written: then nothing more happens in this session.
+    pub async fn changed(&mut self) -> Result<(), JournalError> {
+        // The tick carries deadlines; the reports carry all else.
+        if let Ok(Some(report)) = tokio::time::timeout(TICK, self.reports.recv()).await {
+            self.take(report)?;
+            while let Ok(report) = self.reports.try_recv() {
+                self.take(report)?;
+            }
+        }
+        self.settle()
+    }
+
+    /// What the operator asks for.
+    ///
+    /// # Errors
+    /// The engine's refusal, or that the journal cannot be written.
+    pub fn submit(&mut self, intent: &Intent) -> Result<Result<(), Refusal>, JournalError> {
+        match engine::decide(self.state(), self.now(), intent) {
+            Ok(events) => {
+                for event in events {
+                    self.record(event)?;
+                }
+                self.settle()?;
+                Ok(Ok(()))
+            }
+            Err(refusal) => Ok(Err(refusal)),
+        }
+    }
+
+    /// Ends what runs here. Jobs on hosts go on; leases are given back only where the session has ended.
+    pub async fn close(mut self) {
+        let ended = self.state().outcome.is_some();
+        self.tasks.shutdown().await;
+        let Some(session) = self.state().session.as_ref().map(|session| session.id.clone()) else { return };
+        if ended {
+            let hosts = self.hosts.values().map(|host| {
+                let session = session.clone();
+                // A host that does not answer keeps its lease; the message of the next session says how to remove it.
+                async move { tokio::time::timeout(Duration::from_secs(5), host.release_lease(&session)).await }
+            });
+            futures::future::join_all(hosts).await;
+        }
+    }
+
+    fn take(&mut self, report: Report) -> Result<(), JournalError> {
+        if let Report::Ended { effect, .. } = &report {
+            self.working.remove(effect);
+        }
+        let event = report.event(self.state());
+        self.record(event)
+    }
+
+    fn record(&mut self, event: Event) -> Result<(), JournalError> {
+        match &event {
+            // What was seen before a gate was shown does not count for it: look again at once.
+            Event::GateShown { .. } | Event::VerifyStarted { .. } => {
+                self.nudges.iter().for_each(|nudge| nudge.notify_one());
+            }
+            Event::HostConnected { host } => self.lease(host),
+            _ => {}
+        }
+        self.recorder.record(event)
+    }
+
+    /// Takes in what follows by itself, and sets to work whatever is wanted then.
+    fn settle(&mut self) -> Result<(), JournalError> {
+        loop {
+            let events = engine::advance(self.state(), self.now());
+            if events.is_empty() {
+                break;
+            }
+            for event in events {
+                self.record(event)?;
+            }
+        }
+        let wanted = engine::wanted(self.state());
+        self.working.retain(|effect, work| {
+            let still = wanted.contains(effect);
+            if !still {
+                work.abort();
+            }
+            still
+        });
+        for effect in wanted {
+            if self.working.contains_key(&effect) {
+                continue;
+            }
+            let Some(work) = self.work(&effect) else { continue };
+            let handle = self.tasks.spawn(work.run());
+            self.working.insert(effect, handle);
+        }
+        while self.tasks.try_join_next().is_some() {}
+        Ok(())
+    }
+
+    fn work(&self, effect: &Effect) -> Option<Work> {
+        let state = self.state();
+        let (task, _, _) = state.task(effect.task)?;
+        let errand = Errand::of(state, effect, &self.artifacts)?;
+        let host = self.hosts.get(&task.on)?.clone();
+        Some(Work { effect: effect.clone(), host, errand, reports: self.reporter.clone() })
+    }
+
+    /// Asks for the lease of a host, unless that is being done.
+    fn lease(&mut self, name: &HostName) {
+        let asking = self.leasing.get(name).is_some_and(|asking| !asking.is_finished());
+        let (false, Some(host), Some(session)) = (asking, self.hosts.get(name), &self.recorder.state().session) else {
+            return;
+        };
+        let lease = crate::hosts::Lease { session: session.id.clone(), operator: self.operator.clone() };
+        let handle = self.tasks.spawn(lease::hold(name.clone(), host.clone(), lease, self.reporter.clone()));
+        self.leasing.insert(name.clone(), handle);
+    }
+}

@@ -3,6 +3,7 @@
 # Sourced, never run.
 # shellcheck disable=SC2034  # the names below are used by the scripts that source this file
 
+umask 022 # what is written here becomes file systems with other users in them
 hosts=(lab1 lab2 lab3)
 bridge=lklab0
 subnet=10.99.47
@@ -78,8 +79,8 @@ none() {
 loop_of() { cat "$(cgroup_root)/$1/loop/cgroup.procs" 2>/dev/null; }
 has_loop() { [ -n "$(loop_of "$1" || true)" ]; }
 
-# Ends every host at once, and a build that was left behind. The loops let nspawn put away what it made outside of the host; the cgroup's
-# kill is for what does not listen, or has no loop any more.
+# Ends every host at once, and a build that was left behind. The loops let nspawn put away what it made
+# outside of the host; the cgroup's kill is for what does not listen, or has no loop any more.
 stop_hosts() {
     local root name pid link
     root=$(cgroup_root)

@@ -148,14 +148,15 @@ answers_ssh() {
     done
 }
 
+asks() { curl --silent --noproxy '*' --max-time 2 "http://$(address_of "$1"):2379/$2"; }
+
 # Every member answers a linearised read, and the leader has agreed a cluster version with all of them:
 # before that it stands at 3.0.0, which a test of a rolling upgrade would read as a cluster version.
 cluster_settled() {
     local name
     for name in "${hosts[@]}"; do
-        curl --silent --noproxy "*" --max-time 2 "http://$(address_of "$name"):2379/health" | grep -q '"health":"true"' || return 1
-        curl --silent --noproxy "*" --max-time 2 "http://$(address_of "$name"):2379/version" |
-            grep -q '"etcdcluster":"3\.[1-9]' || return 1
+        asks "$name" health | grep -q '"health":"true"' || return 1
+        asks "$name" version | grep -q '"etcdcluster":"3\.[1-9]' || return 1
     done
 }
 

@@ -1,0 +1,91 @@
+//! The operator that practice has and nothing else: opens every gate as soon as it opens, and never skips.
+
+use jiff::SignedDuration;
+use serde_json::json;
+
+use crate::engine::{Intent, gate_view};
+use crate::journal::JournalError;
+use crate::model::event::Outcome;
+use crate::model::runbook::Confirm;
+use crate::model::state::Phase;
+use crate::model::{State, TaskId};
+use crate::runner::Runner;
+
+/// After this much virtual time a session that has not ended never will.
+const LONGEST: SignedDuration = SignedDuration::from_hours(6);
+
+/// How often one task is retried before the operator gives up.
+const RETRIES: usize = 3;
+
+/// How a session went.
+#[derive(Debug)]
+pub(super) struct Summary {
+    /// In a word.
+    pub(super) outcome: &'static str,
+    /// What stood in the way, if anything.
+    pub(super) why: Option<String>,
+    /// The whole line, for programs.
+    pub(super) json: serde_json::Value,
+}
+
+/// Drives a session to its end, or to where nobody can go on.
+pub(super) async fn drive(runner: &mut Runner) -> Result<Summary, JournalError> {
+    let began = runner.now();
+    let mut retries = vec![0; runner.state().tasks.len()];
+    loop {
+        runner.changed().await?;
+        if runner.state().outcome.is_some() {
+            return Ok(summary(runner.state(), None));
+        }
+        if runner.now().duration_since(began) > LONGEST {
+            let waiting = runner.state().gates().next().and_then(|id| gate_view(runner.state(), id, runner.now()));
+            let why = waiting.and_then(|gate| gate.refusal).map_or_else(|| "nothing moves".into(), |refusal| refusal.to_string());
+            return Ok(summary(runner.state(), Some(("stuck", why))));
+        }
+        for id in runner.state().task_ids() {
+            match &runner.state().tasks[id.index()].phase {
+                Phase::Gate => open(runner, id)?,
+                Phase::Failed { reason, .. } => {
+                    let reason = reason.clone();
+                    retries[id.index()] += 1;
+                    let given_up = retries[id.index()] > RETRIES || runner.submit(&Intent::Retry { task: id })?.is_err();
+                    if given_up {
+                        return Ok(summary(runner.state(), Some(("failed", reason))));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+fn open(runner: &mut Runner, id: TaskId) -> Result<(), JournalError> {
+    let state = runner.state();
+    let Some(gate) = gate_view(state, id, runner.now()).filter(|gate| gate.refusal.is_none()) else { return Ok(()) };
+    let typed = match gate.confirm {
+        Confirm::None | Confirm::Enter => None,
+        Confirm::Host => state.task(id).map(|(task, _, _)| task.host.to_string()),
+        Confirm::Phrase(phrase) => Some(phrase),
+    };
+    // Between the look and the hand the facts cannot have changed: nothing else runs meanwhile.
+    runner.submit(&Intent::OpenGate { task: id, typed })?.ok();
+    Ok(())
+}
+
+fn summary(state: &State, stopped: Option<(&'static str, String)>) -> Summary {
+    let (outcome, why) = match (&state.outcome, stopped) {
+        (Some(Outcome::Completed), _) => ("completed", None),
+        (Some(Outcome::Unkept { missing }), _) => ("unkept", Some(missing.join("; "))),
+        (Some(Outcome::Aborted { reason }), _) => ("aborted", Some(reason.clone())),
+        (None, Some((outcome, why))) => (outcome, Some(why)),
+        (None, None) => ("stuck", None),
+    };
+    let tally = state.tally();
+    let json = json!({
+        "outcome": outcome, "why": why,
+        "tasks": tally.total, "done": tally.done, "failed": tally.failed,
+        "skipped": tally.skipped, "not_needed": tally.not_needed,
+        "events": state.seq,
+    });
+    Summary { outcome, why, json }
+}

@@ -1,0 +1,102 @@
+//! `monitor`: the grid and the logs, live, without a way to act.
+
+use std::process::ExitCode;
+
+use color_eyre::eyre::Result;
+use indexmap::IndexMap;
+
+use super::{new_session, operator, refuse, runtime};
+use crate::cli::Observe as Args;
+use crate::documents::{self, Problems};
+use crate::engine::{Intent, Refusal};
+use crate::hosts::{self, Links};
+use crate::model::event::Mode;
+use crate::model::{Event, Inventory, Runbook, State};
+use crate::probe::Request;
+use crate::runner::{Clock, Monitor, Recorder};
+use crate::ui::{Playback, Source};
+
+pub(super) fn run(args: &Args) -> Result<ExitCode> {
+    let (inventory, runbook) = match subject(args) {
+        Ok(subject) => subject,
+        Err(problems) => return Ok(refuse(&problems)),
+    };
+    let runtime = runtime()?;
+    let exit = runtime.block_on(async {
+        let links = Links::new()?;
+        let mut monitor = watch(inventory, runbook.as_ref(), &links)?;
+        let exit = crate::ui::run(&mut Watching(&mut monitor)).await;
+        drop(monitor);
+        links.close().await;
+        exit
+    });
+    runtime.shutdown_background();
+    exit?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What to look at; all that is wrong with it at once.
+pub(super) fn subject(args: &Args) -> Result<(Inventory, Option<Runbook>), Problems> {
+    let inventory = documents::load_inventory(&args.inventory);
+    let runbook = args.runbook.as_deref().map(documents::find_runbook).transpose();
+    match (inventory, runbook) {
+        (Ok(inventory), Ok(runbook)) => Ok((inventory, runbook.map(|(runbook, _)| runbook))),
+        (inventory, runbook) => {
+            let mut problems = Problems::default();
+            problems.extend(inventory.err());
+            problems.extend(runbook.err());
+            Err(problems)
+        }
+    }
+}
+
+/// Begins to look. What comes back holds `dyn Observe` and nothing that acts.
+pub(super) fn watch(inventory: Inventory, runbook: Option<&Runbook>, links: &Links) -> Result<Monitor> {
+    let hosts: IndexMap<_, _> = inventory
+        .hosts
+        .iter()
+        .map(|host| {
+            let mut vars: std::collections::BTreeMap<String, String> = std::collections::BTreeMap::new();
+            for (name, spec) in runbook.iter().flat_map(|runbook| &runbook.vars) {
+                vars.extend(spec.default.clone().map(|value| (name.clone(), value)));
+            }
+            vars.extend(inventory.vars.iter().chain(&host.vars).map(|(name, value)| (name.clone(), value.clone())));
+            let request = Request::for_host(host, runbook, &vars);
+            (host.name.clone(), (hosts::observe(&inventory, host, links), request.script()))
+        })
+        .collect();
+    let mut recorder = Recorder::new(State::default(), None, Clock::Real);
+    recorder.record(Event::SessionStarted {
+        session: new_session(),
+        mode: Mode::Monitor,
+        version: env!("CARGO_PKG_VERSION").into(),
+        operator: operator(),
+        inventory: Box::new(inventory),
+        plan: None,
+    })?;
+    Ok(Monitor::new(recorder, hosts))
+}
+
+struct Watching<'m>(&'m mut Monitor);
+
+impl Source for Watching<'_> {
+    fn state(&self) -> &State {
+        self.0.state()
+    }
+
+    fn now(&self) -> jiff::Timestamp {
+        self.0.now()
+    }
+
+    fn submit(&mut self, _: Intent) -> Result<Result<(), Refusal>> {
+        Ok(Err(Refusal::ReadOnly("monitor")))
+    }
+
+    async fn changed(&mut self) -> Result<()> {
+        Ok(self.0.changed().await?)
+    }
+
+    fn playback(&mut self) -> Option<&mut dyn Playback> {
+        None
+    }
+}

@@ -1,0 +1,128 @@
+//! `practice`: the whole program, on hosts that cannot be hurt.
+
+use std::process::ExitCode;
+
+use color_eyre::eyre::Result;
+use indexmap::IndexMap;
+
+use super::acting::Acting;
+use super::{artifacts_of, auto, complain, default_journal, new_session, operator, print, refuse};
+use crate::cli::{Output, Practice as Args};
+use crate::documents;
+use crate::hosts::Operate;
+use crate::journal::Writer;
+use crate::model::event::Mode;
+use crate::model::{Event, HostName, State};
+use crate::practice::{Fault, Kind, Practice};
+use crate::probe::Request;
+use crate::runner::{Clock, Recorder, Runner, Setup};
+
+/// The moment that virtual time begins at: the night of the published run that the first runbook retells.
+const EPOCH: &str = "2017-04-22T13:00:00Z";
+
+pub(super) fn run(args: &Args) -> Result<ExitCode> {
+    let (runbook, source) = match documents::find_runbook(&args.runbook) {
+        Ok(found) => found,
+        Err(problems) => return Ok(refuse(&problems)),
+    };
+    let mut faults = Vec::new();
+    for fault in &args.faults {
+        match fault.parse::<Fault>() {
+            Ok(fault) => faults.push(fault),
+            Err(error) => {
+                complain(&format!("--fault {fault}: {error}"));
+                return Ok(ExitCode::from(super::BAD_INPUT));
+            }
+        }
+    }
+    // One thread: with its clock paused, the same seed gives the same run.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        if args.auto {
+            tokio::time::pause();
+        }
+        let practice = Practice::new(Kind::ContainerLinux, args.seed, faults);
+        let plan = match documents::plan::build(practice.inventory(), runbook, &source, &args.vars) {
+            Ok(plan) => plan,
+            Err(problems) => return Ok(refuse(&problems)),
+        };
+        let clock = if args.auto { Clock::virtual_from(EPOCH.parse()?) } else { Clock::Real };
+        let journal = match (&args.journal, args.auto) {
+            (Some(path), _) => Some(path.clone()),
+            (None, true) => None,
+            (None, false) => Some(default_journal(clock.now(), &plan.inventory.cluster, &plan.runbook.name)?),
+        };
+        let scratch = tempfile::tempdir()?;
+        let artifacts = journal.as_deref().map_or_else(|| scratch.path().to_owned(), artifacts_of);
+        let hosts: IndexMap<HostName, (std::sync::Arc<dyn Operate>, String)> = plan
+            .inventory
+            .hosts
+            .iter()
+            .map(|host| {
+                let request = Request::for_host(host, Some(&plan.runbook), &plan.vars[&host.name]);
+                (host.name.clone(), (practice.host(&host.name), request.script()))
+            })
+            .collect();
+        let started = Event::SessionStarted {
+            session: if args.auto { format!("practice-{}", args.seed).into() } else { new_session() },
+            mode: Mode::Practice,
+            version: env!("CARGO_PKG_VERSION").into(),
+            operator: operator(),
+            inventory: Box::new(plan.inventory.clone()),
+            plan: Some(Box::new(plan)),
+        };
+        let writer = journal.as_deref().map(Writer::create).transpose()?;
+        let mut recorder = Recorder::new(State::default(), writer, clock);
+        recorder.record(started)?;
+        let mut runner = Runner::new(recorder, Setup { hosts, artifacts, operator: operator() });
+
+        if args.auto {
+            let summary = auto::drive(&mut runner).await?;
+            runner.close().await;
+            return report(&summary, &practice.invariants(), args);
+        }
+        let exit = crate::ui::run(&mut Acting(&mut runner)).await;
+        let ended = super::upgrade::exit_code(runner.state());
+        runner.close().await;
+        exit?;
+        if let Some(path) = journal {
+            complain(&format!("recorded in {}; play it with: lockkeeper replay {0}", path.display()));
+        }
+        Ok(ended)
+    })
+}
+
+/// One line of summary; 0 only where the cluster ended as promised and nothing unsafe was seen on the way.
+fn report(summary: &auto::Summary, unsafe_acts: &[String], args: &Args) -> Result<ExitCode> {
+    let mut json = summary.json.clone();
+    if let Some(map) = json.as_object_mut() {
+        map.insert("seed".into(), args.seed.into());
+        if !unsafe_acts.is_empty() {
+            map.insert("outcome".into(), "unsafe".into());
+            map.insert("unsafe".into(), unsafe_acts.into());
+        }
+    }
+    match args.output {
+        Output::Json => print(&format!("{json}\n"))?,
+        Output::Table => {
+            let count = |key: &str| json[key].to_string();
+            let why = summary.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+            print(&format!(
+                "{}{why} ({} of {} tasks done, {} not needed, {} failed, {} skipped; {} events; seed {})\n",
+                json["outcome"].as_str().unwrap_or(summary.outcome),
+                count("done"),
+                count("tasks"),
+                count("not_needed"),
+                count("failed"),
+                count("skipped"),
+                count("events"),
+                args.seed,
+            ))?;
+            for act in unsafe_acts {
+                print(&format!("unsafe: {act}\n"))?;
+            }
+        }
+    }
+    let well = summary.outcome == "completed" && unsafe_acts.is_empty();
+    Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

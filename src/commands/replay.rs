@@ -1,0 +1,139 @@
+//! `replay`: a journal on the same screen, or one frame of it.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use color_eyre::eyre::Result;
+use jiff::Timestamp;
+
+use super::print;
+use crate::cli::{At, Replay as Args};
+use crate::engine::{Intent, Refusal};
+use crate::journal;
+use crate::model::{Record, State};
+use crate::ui::{Playback, Source};
+
+pub(super) fn run(args: &Args) -> Result<ExitCode> {
+    let journal = journal::read(&args.journal)?;
+    if args.print {
+        let count = match args.at {
+            At::Event(count) => count.min(journal.records.len()),
+            At::End => journal.records.len(),
+        };
+        let state = State::of(&journal.records[..count]);
+        print(&crate::ui::frame_text(&state, state.now, args.size))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut player = Player::new(journal.records);
+        crate::ui::run(&mut player).await
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Longest wait between two events, however long it was: nobody trains by watching nothing happen.
+const LONGEST_GAP: Duration = Duration::from_secs(2);
+
+/// How fast a journal can be played.
+const SPEEDS: [f64; 7] = [0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 100.0];
+
+/// A journal with a playhead. It holds nothing that could act.
+struct Player {
+    records: Vec<Record>,
+    /// Events before the playhead.
+    position: usize,
+    state: State,
+    playing: bool,
+    speed: usize,
+}
+
+impl Player {
+    fn new(records: Vec<Record>) -> Self {
+        let mut player = Self { records, position: 0, state: State::default(), playing: true, speed: 1 };
+        // The first event is the session itself: without it there is nothing to show.
+        player.forward();
+        player
+    }
+
+    fn forward(&mut self) {
+        if let Some(record) = self.records.get(self.position) {
+            self.state.apply(record);
+            self.position += 1;
+        }
+    }
+
+    /// How long the next event is away at this speed; nothing at the end.
+    fn gap(&self) -> Option<Duration> {
+        let next = self.records.get(self.position)?;
+        let gap = Duration::try_from(next.at.duration_since(self.state.now)).unwrap_or_default();
+        Some(gap.min(LONGEST_GAP).div_f64(SPEEDS[self.speed]))
+    }
+}
+
+impl Source for Player {
+    fn state(&self) -> &State {
+        &self.state
+    }
+
+    fn now(&self) -> Timestamp {
+        self.state.now
+    }
+
+    fn submit(&mut self, _: Intent) -> Result<Result<(), Refusal>> {
+        Ok(Err(Refusal::ReadOnly("replay")))
+    }
+
+    async fn changed(&mut self) -> Result<()> {
+        match self.gap().filter(|_| self.playing) {
+            Some(gap) => {
+                tokio::time::sleep(gap).await;
+                self.forward();
+                Ok(())
+            }
+            None => std::future::pending().await,
+        }
+    }
+
+    fn playback(&mut self) -> Option<&mut dyn Playback> {
+        Some(self)
+    }
+}
+
+impl Playback for Player {
+    fn position(&self) -> (usize, usize) {
+        (self.position, self.records.len())
+    }
+
+    fn is_playing(&self) -> bool {
+        self.playing
+    }
+
+    fn toggle(&mut self) {
+        self.playing = !self.playing;
+    }
+
+    fn speed(&self) -> f64 {
+        SPEEDS[self.speed]
+    }
+
+    fn faster(&mut self) {
+        self.speed = (self.speed + 1).min(SPEEDS.len() - 1);
+    }
+
+    fn slower(&mut self) {
+        self.speed = self.speed.saturating_sub(1);
+    }
+
+    fn jump(&mut self, position: usize) {
+        let position = position.clamp(1.min(self.records.len()), self.records.len());
+        if position < self.position {
+            self.state = State::of(&self.records[..position]);
+            self.position = position;
+        } else {
+            while self.position < position {
+                self.forward();
+            }
+        }
+    }
+}

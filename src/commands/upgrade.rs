@@ -1,0 +1,140 @@
+//! `upgrade` and `resume`: real hosts, through gates.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use color_eyre::eyre::Result;
+use indexmap::IndexMap;
+
+use super::acting::Acting;
+use super::{artifacts_of, complain, default_journal, new_session, operator, refuse, runtime};
+use crate::cli::{Resume, Upgrade};
+use crate::documents::{self, Problems};
+use crate::hosts::{self, Links};
+use crate::journal::{self, Writer};
+use crate::model::event::{Mode, Outcome};
+use crate::model::{Event, Plan, State};
+use crate::probe::Request;
+use crate::runner::{Clock, Recorder, Runner, Setup};
+
+pub(super) fn run(args: &Upgrade) -> Result<ExitCode> {
+    let plan = match planned(&args.target) {
+        Ok(plan) => plan,
+        Err(problems) => return Ok(refuse(&problems)),
+    };
+    let path = match &args.journal {
+        Some(path) => path.clone(),
+        None => default_journal(Clock::Real.now(), &plan.inventory.cluster, &plan.runbook.name)?,
+    };
+    let mut recorder = Recorder::new(State::default(), Some(Writer::create(&path)?), Clock::Real);
+    recorder.record(Event::SessionStarted {
+        session: new_session(),
+        mode: Mode::Upgrade,
+        version: env!("CARGO_PKG_VERSION").into(),
+        operator: operator(),
+        inventory: Box::new(plan.inventory.clone()),
+        plan: Some(Box::new(plan)),
+    })?;
+    act(recorder, &path)
+}
+
+/// Takes a session up where its journal ends. What was under way then is asked for, never run again on a guess.
+pub(super) fn resume(args: &Resume) -> Result<ExitCode> {
+    let path = match &args.journal {
+        Some(path) => path.clone(),
+        None => match newest_unfinished()? {
+            Some(path) => path,
+            None => {
+                complain(&format!("no unfinished session in {}: name a journal", journal::directory()?.display()));
+                return Ok(ExitCode::from(super::BAD_INPUT));
+            }
+        },
+    };
+    let (writer, records) = Writer::resume(&path)?;
+    let state = State::of(&records);
+    match &state.session {
+        Some(session) if session.mode == Mode::Upgrade && state.outcome.is_none() => {}
+        Some(session) => {
+            let why = if state.outcome.is_some() { "it has ended" } else { "its hosts were simulated and are gone" };
+            complain(&format!("{}: this {} cannot be resumed: {why}; play it with `replay`", path.display(), session.mode));
+            return Ok(ExitCode::from(super::BAD_INPUT));
+        }
+        None => {
+            complain(&format!("{}: no session was begun in this journal", path.display()));
+            return Ok(ExitCode::from(super::BAD_INPUT));
+        }
+    }
+    let mut recorder = Recorder::new(state, Some(writer), Clock::Real);
+    recorder.record(Event::SessionResumed { operator: operator() })?;
+    act(recorder, &path)
+}
+
+/// Inventory, runbook and variables, put together; all that is wrong with them at once.
+pub(super) fn planned(target: &crate::cli::Target) -> Result<Plan, Problems> {
+    let inventory = documents::load_inventory(&target.inventory);
+    let runbook = documents::find_runbook(&target.runbook);
+    match (inventory, runbook) {
+        (Ok(inventory), Ok((runbook, source))) => documents::plan::build(inventory, runbook, &source, &target.vars),
+        (inventory, runbook) => {
+            let mut problems = Problems::default();
+            problems.extend(inventory.err());
+            problems.extend(runbook.err());
+            Err(problems)
+        }
+    }
+}
+
+fn act(recorder: Recorder, path: &Path) -> Result<ExitCode> {
+    let runtime = runtime()?;
+    let code = runtime.block_on(async {
+        let links = Links::new()?;
+        let state = recorder.state();
+        let mut members = IndexMap::new();
+        if let (Some(plan), Some(session)) = (&state.plan, &state.session) {
+            for host in &session.inventory.hosts {
+                let request = Request::for_host(host, Some(&plan.runbook), &plan.vars[&host.name]);
+                let operate = hosts::operate(&session.inventory, host, &links);
+                members.insert(host.name.clone(), (operate, request.script()));
+            }
+        }
+        let setup = Setup { hosts: members, artifacts: artifacts_of(path), operator: operator() };
+        let mut runner = Runner::new(recorder, setup);
+        let exit = crate::ui::run(&mut Acting(&mut runner)).await;
+        let code = exit_code(runner.state());
+        let ended = runner.state().outcome.is_some();
+        runner.close().await;
+        links.close().await;
+        exit?;
+        if !ended {
+            complain(&format!("not finished; go on with: lockkeeper resume {}", path.display()));
+        }
+        Ok(code)
+    });
+    runtime.shutdown_background();
+    code
+}
+
+/// 0 only where the session has kept its promise.
+pub(super) fn exit_code(state: &State) -> ExitCode {
+    match state.outcome {
+        Some(Outcome::Completed) => ExitCode::SUCCESS,
+        Some(Outcome::Unkept { .. } | Outcome::Aborted { .. }) | None => ExitCode::FAILURE,
+    }
+}
+
+/// The newest journal of an upgrade that has not ended and that nobody writes.
+fn newest_unfinished() -> Result<Option<PathBuf>> {
+    let directory = journal::directory()?;
+    let Ok(entries) = std::fs::read_dir(&directory) else { return Ok(None) };
+    let mut journals: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "jsonl"))
+        .collect();
+    journals.sort();
+    Ok(journals.into_iter().rev().find(|path| {
+        journal::read(path).is_ok_and(|journal| {
+            let state = State::of(&journal.records);
+            state.outcome.is_none() && state.session.is_some_and(|session| session.mode == Mode::Upgrade)
+        })
+    }))
+}

@@ -1,0 +1,144 @@
+//! May the operator have this, and what happens then?
+
+use jiff::Timestamp;
+
+use super::gate::{checks, confirmation};
+use super::scope::Scope;
+use super::undo::undo_chain;
+use super::{Intent, Refusal};
+use crate::model::event::{CheckResult, Event, FailedAt, Mode, Outcome};
+use crate::model::runbook::Confirm;
+use crate::model::state::Phase;
+use crate::model::{HostName, State, TaskId};
+
+/// Answers an intent with the events that make it so.
+///
+/// # Errors
+/// A refusal says why not, in the words that the screen shows.
+pub fn decide(state: &State, now: Timestamp, intent: &Intent) -> Result<Vec<Event>, Refusal> {
+    may_act(state)?;
+    match intent {
+        Intent::OpenGate { task, typed } => open(state, now, *task, typed.as_deref()),
+        Intent::Retry { task } => retry(state, *task),
+        Intent::Skip { task, reason } => skip(state, *task, reason),
+        Intent::Undo { host } => {
+            if !state.undo.is_empty() {
+                return Err(Refusal::Undoing);
+            }
+            Ok(vec![Event::UndoOpened { tasks: undo_chain(state, host)? }])
+        }
+        Intent::Pause if state.paused => Err(Refusal::Paused),
+        Intent::Pause => Ok(vec![Event::WorkPaused]),
+        Intent::Continue if !state.paused => Err(Refusal::NotPaused),
+        Intent::Continue => Ok(vec![Event::WorkContinued]),
+        Intent::Note { text } => Ok(vec![Event::NoteAdded { text: words(text)? }]),
+        Intent::Abort { reason } => {
+            let reason = words(reason)?;
+            match state.task_ids().find(|id| state.tasks[id.index()].phase.is_under_way()) {
+                Some(task) => Err(Refusal::UnderWay(label(state, task))),
+                None => Ok(vec![Event::SessionEnded { outcome: Outcome::Aborted { reason } }]),
+            }
+        }
+    }
+}
+
+/// Whether anything at all may be changed in this session.
+fn may_act(state: &State) -> Result<(), Refusal> {
+    let mode = state.session.as_ref().map(|session| session.mode);
+    if mode.is_none_or(|mode| mode == Mode::Monitor) || state.plan.is_none() {
+        return Err(Refusal::ReadOnly("monitor"));
+    }
+    if state.outcome.is_some() {
+        return Err(Refusal::Ended);
+    }
+    Ok(())
+}
+
+/// Whether a gate opens as things stand, the typed words aside; the checks it opens on.
+pub(super) fn may_open(state: &State, now: Timestamp, id: TaskId) -> Result<Vec<CheckResult>, Refusal> {
+    may_act(state)?;
+    let (task, _, current) = state.task(id).ok_or(Refusal::NoSuchTask)?;
+    if current.phase != Phase::Gate {
+        return Err(Refusal::NotAtGate(label(state, id)));
+    }
+    if state.paused {
+        return Err(Refusal::Paused);
+    }
+    if !state.undo.is_empty() {
+        return Err(Refusal::Undoing);
+    }
+    let scope = Scope::new(state, Some(id), current.since_seq, now);
+    for host in [&task.host, &task.on] {
+        if let Some(reason) = state.host(host).and_then(|host| host.barred.as_ref()) {
+            return Err(Refusal::Barred { host: host.clone(), reason: reason.clone() });
+        }
+        if let Some((_, why)) = scope.absent.iter().find(|(absent, _)| absent == host) {
+            return Err(Refusal::NoFacts { host: host.clone(), why: why.clone() });
+        }
+    }
+    let checks = checks(state, id, now);
+    if checks.iter().all(CheckResult::passed) { Ok(checks) } else { Err(Refusal::Checks(checks)) }
+}
+
+/// The events that open a gate.
+pub(super) fn open(state: &State, now: Timestamp, id: TaskId, typed: Option<&str>) -> Result<Vec<Event>, Refusal> {
+    let checks = may_open(state, now, id)?;
+    let (task, step, _) = state.task(id).ok_or(Refusal::NoSuchTask)?;
+    let confirm = confirmation(step);
+    let confirmed = match &confirm {
+        Confirm::None | Confirm::Enter => true,
+        Confirm::Host => typed == Some(task.host.as_str()),
+        Confirm::Phrase(phrase) => typed == Some(phrase.as_str()),
+    };
+    if !confirmed {
+        return Err(Refusal::NotConfirmed(confirm));
+    }
+    let boot_id = if step.reboots { boot_id(state, &task.host) } else { None };
+    Ok(vec![Event::GateOpened { task: id, typed: typed.map(str::to_owned), checks, boot_id }])
+}
+
+/// The boot id that a host was last seen with.
+pub(super) fn boot_id(state: &State, host: &HostName) -> Option<String> {
+    state.host(host)?.facts.as_ref()?.facts.boot_id.clone()
+}
+
+/// How a task that came to a stop goes on. What may simply be run again stands before its gate again. What may not is
+/// looked at first: it may have come true.
+fn retry(state: &State, id: TaskId) -> Result<Vec<Event>, Refusal> {
+    let (task, step, current) = state.task(id).ok_or(Refusal::NoSuchTask)?;
+    let Phase::Failed { at, .. } = &current.phase else {
+        return Err(Refusal::NotStopped(label(state, id)));
+    };
+    let gate = vec![Event::GateShown { task: id }];
+    let look = vec![Event::VerifyStarted { task: id }];
+    match at {
+        // Nothing ran, or it ran to an end that is known.
+        FailedAt::Push | FailedAt::Run => Ok(gate),
+        FailedAt::Undo => Ok(vec![Event::UndoOpened { tasks: undo_chain(state, &task.host)? }]),
+        FailedAt::Verify | FailedAt::Interrupted | FailedAt::Fetch if step.repeatable => Ok(gate),
+        FailedAt::Verify => Ok(look),
+        FailedAt::Interrupted if !step.verify.is_empty() || step.reboots => Ok(look),
+        FailedAt::Interrupted | FailedAt::Fetch => Err(Refusal::OutcomeUnknown(label(state, id))),
+    }
+}
+
+fn skip(state: &State, id: TaskId, reason: &str) -> Result<Vec<Event>, Refusal> {
+    let (_, _, current) = state.task(id).ok_or(Refusal::NoSuchTask)?;
+    if !state.undo.is_empty() {
+        return Err(Refusal::Undoing);
+    }
+    match current.phase {
+        Phase::Gate | Phase::Failed { .. } => Ok(vec![Event::TaskSkipped { task: id, reason: words(reason)? }]),
+        _ if current.phase.is_under_way() => Err(Refusal::UnderWay(label(state, id))),
+        _ => Err(Refusal::NotAtGate(label(state, id))),
+    }
+}
+
+fn words(text: &str) -> Result<String, Refusal> {
+    let text = text.trim();
+    if text.is_empty() { Err(Refusal::NoWords) } else { Ok(text.to_owned()) }
+}
+
+pub(super) fn label(state: &State, id: TaskId) -> String {
+    state.plan.as_ref().map_or_else(|| format!("task {id}"), |plan| plan.label(id))
+}

@@ -1,0 +1,84 @@
+//! A gate as the operator sees it, evaluated on the facts of now. `decide` opens by the very same view.
+
+use jiff::Timestamp;
+
+use super::check::evaluate;
+use super::scope::Scope;
+use super::{Refusal, decide};
+use crate::model::event::CheckResult;
+use crate::model::plan::variables_in;
+use crate::model::runbook::{Confirm, Step};
+use crate::model::state::Phase;
+use crate::model::{State, TaskId};
+
+/// A gate as the operator sees it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GateView {
+    /// For which task.
+    pub task: TaskId,
+    /// Its checks on the facts of now: what must hold before, or, once its script is through, what it should have
+    /// brought about.
+    pub checks: Vec<CheckResult>,
+    /// What has to be typed, or that Enter is enough. A step that destroys, reboots or has no way back wants the host's
+    /// name at least.
+    pub confirm: Confirm,
+    /// The script, as it will run; nothing for a step without one.
+    pub script: Option<String>,
+    /// The shell variables that the script names, with their values.
+    pub vars: Vec<(String, String)>,
+    /// Why it does not open as things stand, the typed words aside. Nothing where it does.
+    pub refusal: Option<Refusal>,
+}
+
+/// The gate of a task, evaluated on the facts of now; nothing for an id of another plan.
+#[must_use]
+pub fn gate_view(state: &State, task: TaskId, now: Timestamp) -> Option<GateView> {
+    let (planned, step, _) = state.task(task)?;
+    let scripts = [&step.run, &step.undo].into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join("\n");
+    let vars = state.plan.as_ref()?.vars.get(&planned.host);
+    Some(GateView {
+        task,
+        checks: checks(state, task, now),
+        confirm: confirmation(step),
+        script: step.run.clone(),
+        vars: vars.map(|vars| variables_in(&scripts, vars)).unwrap_or_default(),
+        refusal: decide::may_open(state, now, task).err(),
+    })
+}
+
+/// The checks that count in a task's present phase.
+#[must_use]
+pub fn checks(state: &State, id: TaskId, now: Timestamp) -> Vec<CheckResult> {
+    let Some((_, step, task)) = state.task(id) else { return Vec::new() };
+    let on_facts = |checks: &[_], since| {
+        let scope = Scope::new(state, Some(id), since, now);
+        checks.iter().map(|check| evaluate(check, &scope)).collect()
+    };
+    match task.phase {
+        Phase::Gate => on_facts(&step.require, task.since_seq),
+        // A look ahead: how the checks would stand if it were its turn.
+        Phase::Waiting => on_facts(&step.require, 0),
+        Phase::Verifying => super::advance::verification(state, id, now),
+        Phase::Failed { .. } if !step.verify.is_empty() => on_facts(&step.verify, 0),
+        Phase::Opened
+        | Phase::Starting
+        | Phase::Running
+        | Phase::Uncertain { .. }
+        | Phase::Exited { .. }
+        | Phase::Interrupted { .. }
+        | Phase::Failed { .. }
+        | Phase::Done
+        | Phase::Skipped { .. }
+        | Phase::NotNeeded => task.checks.clone(),
+    }
+}
+
+/// What the operator must give. What destroys, reboots or has no way back never opens on less than the host's name.
+#[must_use]
+pub fn confirmation(step: &Step) -> Confirm {
+    let grave = step.destroys.is_some() || step.reboots || step.point_of_no_return.is_some();
+    match &step.confirm {
+        Confirm::None | Confirm::Enter if grave => Confirm::Host,
+        asked => asked.clone(),
+    }
+}

@@ -1,0 +1,65 @@
+//! Reading, with the chain checked line by line.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::{FORMAT, Header, JournalError, Line};
+use crate::model::{Digest, Event, Record};
+
+/// A journal as it was found.
+#[derive(Debug)]
+pub struct Journal {
+    /// Every whole record, in order.
+    pub records: Vec<Record>,
+    /// The digest of the last whole line.
+    pub last: Digest,
+    /// Bytes up to the end of the last whole line.
+    pub length: u64,
+    /// There was a piece of a line after that.
+    pub torn: bool,
+}
+
+/// Reads a journal.
+///
+/// # Errors
+/// When it cannot be read, is of another format, or a line does not fit the one before.
+pub fn read(path: &Path) -> Result<Journal, JournalError> {
+    let bytes = std::fs::read(path).map_err(JournalError::io("cannot read the journal", path))?;
+    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    let broken = |line, what: String| JournalError::Broken { path: path.to_owned(), line, what };
+    let text = std::str::from_utf8(&bytes[..whole]).map_err(|error| broken(1, error.to_string()))?;
+
+    let mut lines = text.lines();
+    let first = lines.next().ok_or_else(|| broken(1, "the file is empty: this is no journal".into()))?;
+    let header: Header = serde_json::from_str(first).map_err(|_| broken(1, "this is no Lockkeeper journal".into()))?;
+    if header.lockkeeper_journal != FORMAT {
+        let found = header.lockkeeper_journal;
+        return Err(broken(
+            1,
+            format!("this journal has format {found}, and this version reads {FORMAT}: use a newer Lockkeeper"),
+        ));
+    }
+    let mut prev = Digest::of(first.as_bytes());
+    let mut records = Vec::new();
+    for (number, text) in (2..).zip(lines) {
+        let line: Line<Value> =
+            serde_json::from_str(text).map_err(|error| broken(number, format!("not a record: {error}")))?;
+        if line.prev != prev {
+            let what = "the line above was changed after it was written: the chain of digests is broken";
+            return Err(broken(number, what.into()));
+        }
+        let expected = records.len() as u64 + 1;
+        if line.seq != expected {
+            return Err(broken(number, format!("record {} stands where {expected} should", line.seq)));
+        }
+        records.push(Record { seq: line.seq, at: line.at, event: event(line.event) });
+        prev = Digest::of(text.as_bytes());
+    }
+    Ok(Journal { records, last: prev, length: whole as u64, torn: whole < bytes.len() })
+}
+
+/// An event of a later version is kept as it is.
+fn event(raw: Value) -> Event {
+    serde_json::from_value(raw.clone()).unwrap_or(Event::Unknown(raw))
+}

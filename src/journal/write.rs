@@ -1,0 +1,103 @@
+//! Writing: whatever is announced is on disk before it happens.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use rustix::fs::{FlockOperation, flock};
+
+use super::{FORMAT, Header, JournalError, Line, read};
+use crate::model::{Digest, Event, Record};
+
+/// A journal that is being written; no other process can write it meanwhile.
+#[derive(Debug)]
+pub struct Writer {
+    file: File,
+    path: PathBuf,
+    seq: u64,
+    prev: Digest,
+}
+
+impl Writer {
+    /// Begins a new journal, in a directory that is made where it is missing (0700).
+    ///
+    /// # Errors
+    /// When the file exists, or cannot be written.
+    pub fn create(path: &Path) -> Result<Self, JournalError> {
+        if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(dir)
+                .map_err(JournalError::io("cannot make the directory", dir))?;
+        }
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)
+            .map_err(JournalError::io("cannot begin the journal", path))?;
+        lock(&file, path)?;
+        let mut writer = Self { file, path: path.to_owned(), seq: 0, prev: Digest::from("") };
+        let header = serde_json::to_string(&Header { lockkeeper_journal: FORMAT }).unwrap_or_default();
+        writer.line(&header, true)?;
+        Ok(writer)
+    }
+
+    /// Takes up a journal where it ended, and returns what it holds.
+    ///
+    /// # Errors
+    /// When it is being written by another process, cannot be read, or was changed.
+    pub fn resume(path: &Path) -> Result<(Self, Vec<Record>), JournalError> {
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(path)
+            .map_err(JournalError::io("cannot open the journal", path))?;
+        lock(&file, path)?;
+        let journal = read(path)?;
+        file.set_len(journal.length).map_err(JournalError::io("cannot cut the torn last line off", path))?;
+        file.seek(SeekFrom::End(0)).map_err(JournalError::io("cannot open the journal", path))?;
+        let writer = Self { file, path: path.to_owned(), seq: journal.records.len() as u64, prev: journal.last };
+        Ok((writer, journal.records))
+    }
+
+    /// Where it lies.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Adds an event. When this returns it is written, and with `durable` also on disk for good.
+    ///
+    /// # Errors
+    /// When it cannot be written; then what it announces must not happen.
+    pub fn append(&mut self, at: Timestamp, event: Event, durable: bool) -> Result<Record, JournalError> {
+        let seq = self.seq + 1;
+        let line = match &event {
+            Event::Unknown(raw) => serde_json::to_string(&Line { seq, at, prev: self.prev.clone(), event: raw }),
+            known => serde_json::to_string(&Line { seq, at, prev: self.prev.clone(), event: known }),
+        };
+        let line = line.map_err(|error| JournalError::io("cannot write to", &self.path)(error.into()))?;
+        self.line(&line, durable)?;
+        self.seq = seq;
+        Ok(Record { seq, at, event })
+    }
+
+    /// One `write` a line, so that a crash tears the last line at most.
+    fn line(&mut self, line: &str, durable: bool) -> Result<(), JournalError> {
+        let bytes = format!("{line}\n");
+        self.file.write_all(bytes.as_bytes()).map_err(JournalError::io("cannot write to", &self.path))?;
+        if durable {
+            self.file.sync_data().map_err(JournalError::io("cannot sync", &self.path))?;
+        }
+        self.prev = Digest::of(line.as_bytes());
+        Ok(())
+    }
+}
+
+fn lock(file: &File, path: &Path) -> Result<(), JournalError> {
+    flock(file, FlockOperation::NonBlockingLockExclusive).map_err(|_| JournalError::Busy(path.to_owned()))
+}

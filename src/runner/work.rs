@@ -1,0 +1,200 @@
+//! One effect on one host, carried to its end. A lost connection is waited out: nothing here is harmed by asking again.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::Report;
+use crate::engine::{Act, Effect};
+use crate::hosts::{HostError, JobSpec, JobStatus, Operate};
+use crate::model::event::{FailedAt, JobKind};
+use crate::model::logtail::clean;
+use crate::model::plan::PushFile;
+use crate::model::{Event, JobName, State, TaskId};
+
+/// Before a host that did not answer is asked again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// An effect with all it needs, taken from the state when it began.
+pub(super) struct Work {
+    pub(super) effect: Effect,
+    pub(super) host: Arc<dyn Operate>,
+    pub(super) errand: Errand,
+    pub(super) reports: mpsc::Sender<Report>,
+}
+
+/// What to do, with its particulars.
+pub(super) enum Errand {
+    Push(PushFile),
+    Start(JobSpec),
+    Follow { job: JobName, offset: u64 },
+    Claim { job: JobName },
+    Fetch { path: String, into: PathBuf },
+}
+
+impl Errand {
+    /// The particulars of an effect; nothing where the state does not hold them.
+    pub(super) fn of(state: &State, effect: &Effect, artifacts: &std::path::Path) -> Option<Self> {
+        let plan = state.plan.as_ref()?;
+        let (task, step, current) = state.task(effect.task)?;
+        Some(match &effect.act {
+            Act::Push(path) => Self::Push(task.pushes.iter().find(|push| push.path == *path)?.clone()),
+            Act::Start(name) => {
+                let script = match current.job.as_ref()?.kind {
+                    JobKind::Run => step.run.clone()?,
+                    JobKind::Undo => step.undo.clone()?,
+                };
+                let mut env = plan.vars.get(&task.host).cloned().unwrap_or_default();
+                env.insert("session".into(), state.session.as_ref()?.id.to_string());
+                Self::Start(JobSpec { name: name.clone(), script, env, timeout: step.timeout() })
+            }
+            Act::Follow(job) => Self::Follow { job: job.clone(), offset: current.job.as_ref()?.offset },
+            Act::Claim(job) => Self::Claim { job: job.clone() },
+            Act::Fetch(path) => {
+                let fetch = step.fetch.iter().find(|fetch| plan.expand(&task.host, &fetch.path) == *path)?;
+                Self::Fetch { path: path.clone(), into: artifacts.join(format!("{}-{}", task.host, fetch.name)) }
+            }
+        })
+    }
+}
+
+impl Work {
+    /// Does it, and reports its end with the event it comes to.
+    pub(super) async fn run(self) {
+        let task = self.effect.task;
+        let event = match &self.errand {
+            Errand::Push(file) => self.push(task, file).await,
+            Errand::Start(job) => match self.host.start_job(job).await {
+                Ok(()) => Event::JobStarted { task },
+                // Whatever went wrong, it may have started all the same.
+                Err(error) => Event::JobUncertain { task, reason: clean(&error.to_string()) },
+            },
+            Errand::Claim { job } => match self.answer(|| self.host.claim_job(job)).await {
+                Ok(JobStatus::Absent) => Event::JobAbsent { task },
+                // It did start: its output and its end are followed.
+                Ok(JobStatus::Running | JobStatus::Exited(_) | JobStatus::Interrupted { .. }) => {
+                    Event::JobStarted { task }
+                }
+                Err(reason) => failed(
+                    task,
+                    FailedAt::Interrupted,
+                    format!("the host cannot tell what became of the job: {reason}"),
+                ),
+            },
+            Errand::Follow { job, offset } => match self.follow(task, job, *offset).await {
+                Some(event) => event,
+                None => return,
+            },
+            Errand::Fetch { path, into } => match self.answer(|| self.host.fetch(path, into)).await {
+                Ok(fetched) => Event::ArtifactFetched {
+                    task,
+                    path: path.clone(),
+                    to: into.display().to_string(),
+                    bytes: fetched.bytes,
+                    sha256: fetched.sha256,
+                },
+                Err(reason) => failed(task, FailedAt::Fetch, format!("{path} could not be brought back: {reason}")),
+            },
+        };
+        // Nobody listening means that the session is over here; the host keeps what it has.
+        let _ = self.reports.send(Report::Ended { effect: self.effect, event }).await;
+    }
+
+    async fn push(&self, task: TaskId, file: &PushFile) -> Event {
+        match self.answer(|| self.host.push(&file.path, &file.mode, file.content.as_bytes())).await {
+            Ok(sha256) if sha256 == file.sha256 => Event::FilePushed { task, path: file.path.clone(), sha256 },
+            Ok(other) => failed(
+                task,
+                FailedAt::Push,
+                format!("{} stands on the host with another content (sha256 {other})", file.path),
+            ),
+            Err(reason) => failed(task, FailedAt::Push, format!("{} could not be written: {reason}", file.path)),
+        }
+    }
+
+    /// Follows a job's output to its end; nothing when nobody listens any more.
+    async fn follow(&self, task: TaskId, job: &JobName, mut offset: u64) -> Option<Event> {
+        loop {
+            let news = match self.answer(|| self.host.poll_job(job, offset)).await {
+                Ok(news) => news,
+                Err(reason) => {
+                    return Some(failed(
+                        task,
+                        FailedAt::Interrupted,
+                        format!("the host cannot tell of its job: {reason}"),
+                    ));
+                }
+            };
+            let running = news.status == JobStatus::Running;
+            let (text, bytes) = decode(&news.output, running);
+            if bytes > 0 {
+                let output = Event::JobOutput { task, offset, bytes: bytes as u64, text };
+                self.reports.send(Report::Event(output)).await.ok()?;
+                offset += bytes as u64;
+            } else if running && !news.output.is_empty() {
+                // Half a character came: the rest of it is under way.
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            match news.status {
+                JobStatus::Running => {}
+                JobStatus::Exited(exit) => return Some(Event::JobFinished { task, exit }),
+                JobStatus::Interrupted { rebooted } => return Some(Event::JobInterrupted { task, rebooted }),
+                JobStatus::Absent => return Some(Event::JobAbsent { task }),
+            }
+        }
+    }
+
+    /// Asks until the host answers.
+    async fn answer<T, F>(&self, mut ask: impl FnMut() -> F) -> Result<T, String>
+    where
+        F: Future<Output = Result<T, HostError>>,
+    {
+        loop {
+            match ask().await {
+                Ok(answer) => return Ok(answer),
+                Err(HostError::Refused(reason)) => return Err(clean(&reason)),
+                Err(HostError::Connect(_) | HostError::Lost(_)) => tokio::time::sleep(AGAIN).await,
+            }
+        }
+    }
+}
+
+fn failed(task: TaskId, at: FailedAt, reason: String) -> Event {
+    Event::TaskFailed { task, at, reason }
+}
+
+/// As much of the bytes as is text, and how many bytes that were. A character that has only half arrived is left for
+/// the next time, unless there is none.
+fn decode(bytes: &[u8], more: bool) -> (String, usize) {
+    let mut end = bytes.len();
+    if more
+        && let Err(error) = std::str::from_utf8(&bytes[bytes.len().saturating_sub(4)..])
+        && error.error_len().is_none()
+    {
+        end = bytes.len().saturating_sub(4) + error.valid_up_to();
+    }
+    (String::from_utf8_lossy(&bytes[..end]).into_owned(), end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_a_character_waits_for_its_rest() {
+        let text = "lock — keeper";
+        for cut in 0..=text.len() {
+            let (first, taken) = decode(&text.as_bytes()[..cut], true);
+            let (second, _) = decode(&text.as_bytes()[taken..], false);
+            assert_eq!(first + &second, text, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_text_does_not_hold_anything_up() {
+        assert_eq!(decode(b"a\xffb", true), ("a\u{fffd}b".into(), 3));
+        assert_eq!(decode(b"a\xe2\x80", false), ("a\u{fffd}".into(), 3));
+    }
+}

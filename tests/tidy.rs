@@ -1,0 +1,103 @@
+//! The house rules that a compiler does not know: which room may import which, how long a room may be, and that no
+//! file names the workplace it was written in.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Which rooms of `src` a room may import. Arrows point down the list in the README's architecture section only.
+fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
+    BTreeMap::from([
+        ("model", &[][..]),
+        ("yaml", &[][..]),
+        ("journal", &["model"][..]),
+        ("engine", &["model"][..]),
+        ("hosts", &["model"][..]),
+        ("probe", &["model"][..]),
+        ("ignition", &["model", "yaml"][..]),
+        ("documents", &["model", "engine", "ignition", "yaml"][..]),
+        ("practice", &["model", "hosts"][..]),
+        ("runner", &["model", "engine", "journal", "hosts", "probe"][..]),
+        ("ui", &["model", "engine"][..]),
+    ])
+}
+
+fn rust_files(dir: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
+
+/// A file without its tests, which may import what they like.
+fn without_tests(text: &str) -> &str {
+    text.split("#[cfg(test)]\nmod tests").next().unwrap_or(text)
+}
+
+#[test]
+fn rooms_import_only_what_they_may() {
+    let rooms = allowed();
+    let mut broken = Vec::new();
+    for (room, may) in &rooms {
+        let dir = Path::new("src").join(room);
+        for file in rust_files(&dir) {
+            let text = fs::read_to_string(&file).unwrap();
+            for other in rooms.keys().chain(&["commands", "cli"]).filter(|other| *other != room && !may.contains(other))
+            {
+                if without_tests(&text).contains(&format!("crate::{other}")) {
+                    broken.push(format!("{}: `{room}` may not know `{other}`", file.display()));
+                }
+            }
+        }
+    }
+    assert!(broken.is_empty(), "\n{}", broken.join("\n"));
+}
+
+#[test]
+fn every_room_has_its_rule() {
+    let rooms = allowed();
+    for entry in fs::read_dir("src").unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            assert!(
+                name == "commands" || rooms.contains_key(name.as_str()),
+                "src/{name} is a room without a rule in this test"
+            );
+        }
+    }
+}
+
+#[test]
+fn model_and_engine_read_no_clock_and_do_no_io() {
+    for room in ["model", "engine"] {
+        for file in rust_files(&Path::new("src").join(room)) {
+            let text = fs::read_to_string(&file).unwrap();
+            for banned in ["Timestamp::now", "Instant::now", "SystemTime", "std::fs", "tokio::", "async fn"] {
+                assert!(!without_tests(&text).contains(banned), "{}: `{banned}` has no place here", file.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_monitor_and_a_replay_cannot_name_what_acts() {
+    for file in [
+        "src/runner/monitor.rs",
+        "src/runner/watch.rs",
+        "src/commands/monitor.rs",
+        "src/commands/status.rs",
+        "src/commands/replay.rs",
+    ] {
+        let text = fs::read_to_string(file).unwrap();
+        for banned in ["Operate", "operate(", "Runner"] {
+            assert!(!text.contains(banned), "{file}: `{banned}` has no place here");
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! Power: going down, coming up, and what configures a Container Linux host on the way.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -19,7 +20,8 @@ impl World {
     pub(super) fn reboot(&mut self, host: &HostName, append: &str) {
         let machine = self.machine(host);
         let delay = machine.random.millis(400..1200);
-        let cmdline = if append.is_empty() { Machine::CMDLINE.into() } else { format!("{} {append}", Machine::CMDLINE) };
+        let cmdline =
+            if append.is_empty() { Machine::CMDLINE.into() } else { format!("{} {append}", Machine::CMDLINE) };
         self.log(host, "init.scope", "Rebooting.");
         self.after(delay, Happening::Down { host: host.clone(), cmdline });
     }
@@ -37,7 +39,7 @@ impl World {
         machine.units.clear();
         machine.disk.lose_memory();
         let delay = if machine.strikes(FaultKind::RebootHangs) {
-            Duration::from_mins(5)
+            Duration::from_secs(300)
         } else {
             machine.random.millis(6000..15_000)
         };
@@ -106,7 +108,11 @@ impl World {
             let source = file.pointer("/contents/source").and_then(Value::as_str);
             if let (Some(path), Some(source)) = (path, source.and_then(|source| source.strip_prefix("data:,"))) {
                 disk.put(path, percent_decode(source));
-                self.log(host, "ignition.service", format!("files: createFiles: op: [finished] writing file \"{path}\""));
+                self.log(
+                    host,
+                    "ignition.service",
+                    format!("files: createFiles: op: [finished] writing file \"{path}\""),
+                );
             }
         }
         for unit in list("/systemd/units") {
@@ -126,7 +132,11 @@ impl World {
         for drop_in in unit.get("dropins").and_then(Value::as_array).into_iter().flatten() {
             if let (Some(file), Some(contents)) = (text(drop_in, "name"), text(drop_in, "contents")) {
                 disk.put(format!("{path}.d/{file}"), contents);
-                self.log(host, "ignition.service", format!("files: op: [finished] writing drop-in \"{file}\" for \"{name}\""));
+                self.log(
+                    host,
+                    "ignition.service",
+                    format!("files: op: [finished] writing drop-in \"{file}\" for \"{name}\""),
+                );
             }
         }
         let yes = |key: &str| unit.get(key).and_then(Value::as_bool) == Some(true);
@@ -151,7 +161,7 @@ impl Machine {
     /// systemd reads all unit files there are.
     pub(super) fn load_units(&mut self) {
         for name in self.unit_files() {
-            let loaded = UnitFile::read(&self.disk, &name, &self.machine_id);
+            let loaded = UnitFile::read(&self.disk, &name, &self.id);
             self.units.insert(name, Unit { sub: "dead", loaded, ..Unit::default() });
         }
     }
@@ -159,14 +169,16 @@ impl Machine {
     /// What coreos-cloudinit does at every boot: writes etcd2's runtime drop-in, and tells which units it starts.
     pub(super) fn cloud_config(&mut self) -> Vec<String> {
         let mut starts = Vec::new();
-        for text in USER_DATA.iter().filter_map(|path| self.disk.text(path)).filter(|t| t.starts_with("#cloud-config")) {
+        for text in USER_DATA.iter().filter_map(|path| self.disk.text(path)).filter(|t| t.starts_with("#cloud-config"))
+        {
             let config: serde_yaml::Value = serde_yaml::from_str(&text).unwrap_or_default();
             let coreos = &config["coreos"];
             if let Some(etcd2) = coreos["etcd2"].as_mapping() {
                 let mut drop_in = String::from("[Service]\n");
                 for (key, value) in etcd2 {
                     if let (Some(key), Some(value)) = (key.as_str(), value.as_str()) {
-                        drop_in += &format!("Environment=\"ETCD_{}={value}\"\n", key.to_uppercase().replace('-', "_"));
+                        let option = key.to_uppercase().replace('-', "_");
+                        let _ = writeln!(drop_in, "Environment=\"ETCD_{option}={value}\"");
                     }
                 }
                 self.disk.put("/run/systemd/system/etcd2.service.d/20-cloudinit.conf", drop_in);

@@ -71,7 +71,6 @@ pub(super) struct Process {
     pub(super) joined: bool,
     /// It can join: its data and addresses are right.
     pub(super) able: bool,
-    pub(super) since: Duration,
 }
 
 /// A key of the v2 store.
@@ -135,7 +134,9 @@ impl Cluster {
             .members
             .iter()
             .filter(|member| !member.ill)
-            .filter_map(|member| Some((member, self.processes.get(&member.host).filter(|process| process.able)?.release)))
+            .filter_map(|member| {
+                Some((member, self.processes.get(&member.host).filter(|process| process.able)?.release))
+            })
             .collect();
         well.iter()
             .map(|(_, lowest)| {
@@ -168,7 +169,8 @@ impl Cluster {
         if self.leader.is_some() {
             let hosts: Vec<HostName> = self.together().iter().map(|member| member.host.clone()).collect();
             let joined = |member: &Member| self.processes.get(&member.host).is_some_and(|process| process.joined);
-            let up: Vec<bool> = self.members.iter().map(|member| hosts.contains(&member.host) && joined(member)).collect();
+            let up: Vec<bool> =
+                self.members.iter().map(|member| hosts.contains(&member.host) && joined(member)).collect();
             for (member, _) in self.members.iter_mut().zip(up).filter(|(_, up)| *up) {
                 member.acknowledged = self.index;
             }
@@ -194,8 +196,8 @@ mod tests {
         let mut cluster = Cluster::new(1, (0..3).map(member).collect(), Release(2, 3, 0), 100);
         for (n, release) in releases.iter().enumerate() {
             let release = Release::parse(release).unwrap();
-            let (unit, since) = ("etcd2.service".into(), Duration::ZERO);
-            let process = Process { unit, release, data_dir: "/var/lib/etcd2", joined: true, able: true, since };
+            let unit = "etcd2.service".into();
+            let process = Process { unit, release, data_dir: "/var/lib/etcd2", joined: true, able: true };
             cluster.processes.insert(host(n), process);
         }
         cluster
@@ -215,7 +217,7 @@ mod tests {
     fn the_log_grows_by_two_a_second_and_only_while_somebody_writes() {
         let mut cluster = cluster(&["2.3.8", "2.3.8", "2.3.8"]);
         cluster.write_on(Duration::ZERO, Duration::from_millis(700), true);
-        cluster.write_on(Duration::from_millis(700), Duration::from_millis(1000), true);
+        cluster.write_on(Duration::from_millis(700), Duration::from_secs(1), true);
         assert_eq!((cluster.index, cluster.members[0].acknowledged), (102, 102));
         cluster.write_on(Duration::from_secs(1), Duration::from_secs(9), false);
         assert_eq!(cluster.index, 102);

@@ -1,15 +1,13 @@
 //! The practice cluster on Container Linux 1353.7.0 (April 2017): three etcd 2.3.8 members configured by Cloud Config,
 //! a Kubernetes 1.5.6 master and two workers.
 
-use std::time::Duration;
-
 use crate::model::{HostName, Role};
 
 use super::clock::Clock;
 use super::cluster::{Cluster, Member, Process, Release};
 use super::disk::{CONTAINER_LINUX, Disk};
 use super::etcd::Data;
-use super::units::{Active, vendor_wants, wants};
+use super::units::{ActiveState, vendor_wants, wants};
 use super::world::{Machine, World};
 
 /// Hosts with their addresses and roles. The ids of the first three are their members'.
@@ -36,7 +34,7 @@ HOME_URL="https://coreos.com/"
 BUG_REPORT_URL="https://github.com/coreos/bugs/issues"
 "#;
 
-const ETCD2: &str = r#"[Unit]
+const ETCD2: &str = "[Unit]
 Description=etcd2
 Conflicts=etcd.service
 [Service]
@@ -51,7 +49,7 @@ LimitNOFILE=40000
 TimeoutStartSec=0
 [Install]
 WantedBy=multi-user.target
-"#;
+";
 
 /// The image tag is the default since 26 April 2017, which does not speak to 2.3.
 const ETCD_MEMBER: &str = r#"[Unit]
@@ -90,7 +88,9 @@ fn user_data(name: &str, address: &str) -> String {
 }
 
 fn simple(description: &str, exec: &str) -> String {
-    format!("[Unit]\nDescription={description}\n[Service]\nExecStart={exec}\nRestart=always\nRestartSec=10\n[Install]\nWantedBy=multi-user.target\n")
+    format!(
+        "[Unit]\nDescription={description}\n[Service]\nExecStart={exec}\nRestart=always\nRestartSec=10\n[Install]\nWantedBy=multi-user.target\n"
+    )
 }
 
 /// The units of Kubernetes that run on hosts of a role.
@@ -167,12 +167,11 @@ pub(super) fn world(clock: Clock, seed: u64) -> World {
                 data_dir: "/var/lib/etcd2",
                 joined: true,
                 able: true,
-                since: Duration::ZERO,
             };
             world.cluster.processes.insert(host.clone(), process);
         }
         let mut machine = Machine::new(&host, address, vec![role], disk, seed);
-        machine.disk.put("/etc/machine-id", format!("{}\n", machine.machine_id));
+        machine.disk.put("/etc/machine-id", format!("{}\n", machine.id));
         machine.write_proc();
         machine.cloud_config();
         machine.load_units();
@@ -184,7 +183,7 @@ pub(super) fn world(clock: Clock, seed: u64) -> World {
         for name in running {
             let pid = machine.pid();
             if let Some(unit) = machine.units.get_mut(&name) {
-                (unit.active, unit.sub, unit.pid, unit.run) = (Active::Active, "running", pid, 1);
+                (unit.active, unit.sub, unit.pid, unit.run) = (ActiveState::Active, "running", pid, 1);
             }
         }
         world.machines.insert(host, machine);

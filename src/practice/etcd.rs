@@ -50,7 +50,10 @@ impl Data {
         let snap = format!("{dir}/member/snap");
         if disk.names(&snap).is_empty() {
             let at = index.saturating_sub(index % 1000);
-            disk.put(format!("{snap}/{:016x}-{at:016x}.snap", 5), format!("snap cluster={cluster:x} index={at}\n{filler}"));
+            disk.put(
+                format!("{snap}/{:016x}-{at:016x}.snap", 5),
+                format!("snap cluster={cluster:x} index={at}\n{filler}"),
+            );
         }
         if *release >= Release(3, 0, 0) && !disk.exists(format!("{snap}/db")) {
             disk.put(format!("{snap}/db"), "bolt\n");
@@ -133,7 +136,9 @@ impl World {
                 name,
                 format!("panic: tocommit({commit}) is out of range [lastIndex({last})]. Was the raft log corrupted, truncated, or lost?"),
             );
-            self.break_rule(format_args!("{host}: {name} was started on old data (log ends at {last}, {commit} was acknowledged)"));
+            self.break_rule(format_args!(
+                "{host}: {name} was started on old data (log ends at {last}, {commit} was acknowledged)"
+            ));
             return self.unit_failed(host, name);
         }
         let text = format!(
@@ -144,7 +149,7 @@ impl World {
         let ours = data.cluster == self.cluster.id && data.member == member.id;
         let reachable = unit.etcd_option("listen-peer-urls").is_some_and(|url| !url.contains("localhost"));
         let able = ours && reachable;
-        let process = Process { unit: name.into(), release, data_dir, joined: false, able, since: self.now };
+        let process = Process { unit: name.into(), release, data_dir, joined: false, able };
         self.cluster.processes.insert(host.clone(), process);
         if let Some(own_name) = unit.etcd_option("name")
             && let Some(member) = self.cluster.members.iter_mut().find(|member| member.host == *host)
@@ -236,11 +241,16 @@ impl World {
             .cluster
             .members
             .iter()
-            .filter_map(|m| self.cluster.processes.get(&m.host).map(|p| (m.host.clone(), p.unit.clone(), p.release, m.id)))
+            .filter_map(|m| {
+                self.cluster.processes.get(&m.host).map(|p| (m.host.clone(), p.unit.clone(), p.release, m.id))
+            })
             .collect();
         for (host, unit, release, id) in &running {
             for (other, other_unit, remote, remote_id) in &running {
-                if release.speaks_to(*remote) || release < remote || together.contains(id) && together.contains(remote_id) {
+                if release.speaks_to(*remote)
+                    || release < remote
+                    || together.contains(id) && together.contains(remote_id)
+                {
                     continue;
                 }
                 let low = format!(
@@ -296,7 +306,12 @@ impl World {
             self.cluster.index += 1;
             if process.release.0 >= 3 {
                 let minor = self.cluster.version.minor();
-                self.log_etcd(host, &process.unit, 'N', &format!("membership: set the initial cluster version to {minor}"));
+                self.log_etcd(
+                    host,
+                    &process.unit,
+                    'N',
+                    &format!("membership: set the initial cluster version to {minor}"),
+                );
             }
             let text = format!(
                 "etcdserver: published {{Name:{} ClientURLs:[{}]}} to cluster {:x}",
@@ -338,7 +353,9 @@ impl World {
         self.cluster.version = to;
         let leader = self.cluster.leader;
         for member in self.cluster.members.clone() {
-            let Some(unit) = self.cluster.processes.get(&member.host).map(|process| process.unit.clone()) else { continue };
+            let Some(unit) = self.cluster.processes.get(&member.host).map(|process| process.unit.clone()) else {
+                continue;
+            };
             if Some(member.id) == leader {
                 let text = format!("etcdserver: updating the cluster version from {from} to {to_minor}");
                 self.log_etcd(&member.host, &unit, 'I', &text);

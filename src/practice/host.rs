@@ -101,7 +101,7 @@ impl PracticeHost {
             .cwd("/root")
             .username("root")
             .hostname(self.name.as_str())
-            .limits(limits.timeout(Duration::from_hours(24)))
+            .limits(limits.timeout(Duration::from_secs(24 * 3600)))
             .memory_limits(MemoryLimits::unlimited())
             .session_limits(SessionLimits::unlimited())
             .env("HOME", "/root")
@@ -256,6 +256,10 @@ impl Operate for PracticeHost {
             if jobs.contains_key(&spec.name) {
                 return Ok(());
             }
+            if let Some((other, _)) = jobs.iter().find(|(_, other)| self.status(other) == JobStatus::Running) {
+                let (host, new) = (&self.name, &spec.name);
+                self.sim.with(|world| world.break_rule(format_args!("{host}: {new} was started while {other} ran")));
+            }
             jobs.insert(spec.name.clone(), job.clone());
         }
         let shell = self.shell(&spec.env);
@@ -318,8 +322,7 @@ impl Operate for PracticeHost {
     async fn fetch(&self, path: &str, into: &Path) -> Result<Fetched, HostError> {
         self.reach().await?;
         let content = self.sim.with(|world| world.machine(&self.name).disk.read(path));
-        let content =
-            content.ok_or_else(|| HostError::Refused(format!("{}: there is no file {path}", self.name)))?;
+        let content = content.ok_or_else(|| HostError::Refused(format!("{}: there is no file {path}", self.name)))?;
         sleep(Duration::from_millis(300)).await;
         self.reach().await?;
         if self.strikes(FaultKind::CorruptFetch) {

@@ -75,7 +75,7 @@ impl Practice {
                 FaultKind::MemberUnhealthy => {
                     if let Some(member) = world.cluster.members.iter_mut().find(|member| member.host == fault.host) {
                         member.ill = true;
-                        world.after(Duration::from_mins(2), Happening::Recover { host: fault.host });
+                        world.after(Duration::from_secs(120), Happening::Recover { host: fault.host });
                         world.regroup();
                     }
                 }
@@ -114,10 +114,13 @@ impl Practice {
         }
     }
 
-    /// A host to observe and to operate; nothing for a name that is no host's.
+    /// A host to observe and to operate.
+    ///
+    /// # Panics
+    /// For a name that is not in the inventory of this cluster.
     #[must_use]
-    pub fn host(&self, name: &HostName) -> Option<Arc<dyn Operate>> {
-        Some(self.hosts.get(name)?.clone())
+    pub fn host(&self, name: &HostName) -> Arc<dyn Operate> {
+        self.hosts.get(name).expect("a host of the practice inventory").clone()
     }
 
     /// What must never happen and did, each with its time in the cluster: quorum lost by an act, data lost.

@@ -14,23 +14,21 @@ const UNIT_DIRS: [&str; 3] = ["/etc/systemd/system", "/run/systemd/system", "/us
 
 /// `ActiveState`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Active {
+pub(super) enum ActiveState {
     #[default]
     Inactive,
     Activating,
     Active,
     Deactivating,
-    Failed,
 }
 
-impl Active {
+impl ActiveState {
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Inactive => "inactive",
             Self::Activating => "activating",
             Self::Active => "active",
             Self::Deactivating => "deactivating",
-            Self::Failed => "failed",
         }
     }
 }
@@ -38,7 +36,7 @@ impl Active {
 /// One unit's state, and what systemd last read of its files.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Unit {
-    pub(super) active: Active,
+    pub(super) active: ActiveState,
     pub(super) sub: &'static str,
     pub(super) pid: i64,
     /// When it came into this state.
@@ -64,7 +62,7 @@ pub(super) struct UnitFile {
 
 impl UnitFile {
     /// Reads a unit from a host's files.
-    pub(super) fn read(disk: &Disk, name: &str, machine_id: &str) -> Self {
+    pub(super) fn read(disk: &Disk, name: &str, id: &str) -> Self {
         let place = |dir: &&str| Some((format!("{dir}/{name}"), disk.get(format!("{dir}/{name}"))?));
         let Some((path, node)) = UNIT_DIRS.iter().find_map(place) else {
             return Self { load: "not-found", ..Self::default() };
@@ -80,7 +78,7 @@ impl UnitFile {
         // A drop-in of the same name in a stronger directory takes the weaker one's place.
         let mut drop_ins = BTreeMap::new();
         for dir in UNIT_DIRS.iter().rev() {
-            for file in disk.names(format!("{dir}/{name}.d")).into_iter().filter(|file| file.ends_with(".conf")) {
+            for file in disk.names(format!("{dir}/{name}.d")).into_iter().filter(|file| is_a(file, "conf")) {
                 drop_ins.insert(file.clone(), format!("{dir}/{name}.d/{file}"));
             }
         }
@@ -88,19 +86,19 @@ impl UnitFile {
         let mut texts = vec![fragment];
         texts.extend(file.drop_ins.iter().map(|path| disk.text(path).unwrap_or_default()));
         for text in &texts {
-            file.take(&text.replace("\\\n", " "), machine_id);
+            file.take(&text.replace("\\\n", " "), id);
         }
         file.text = texts.join("\n");
         file
     }
 
-    fn take(&mut self, text: &str, machine_id: &str) {
+    fn take(&mut self, text: &str, id: &str) {
         for (key, value) in text.lines().filter_map(|line| line.trim().split_once('=')) {
             let value = value.trim();
             match key {
                 "Environment" => {
                     for pair in shlex::split(value).unwrap_or_default() {
-                        let pair = pair.replace("%m", machine_id);
+                        let pair = pair.replace("%m", id);
                         let name = pair.split('=').next().unwrap_or_default().to_owned();
                         self.environment.retain(|old| old.split('=').next() != Some(&name));
                         self.environment.push(pair);
@@ -132,23 +130,23 @@ impl Machine {
     pub(super) fn unit(&self, name: &str) -> Unit {
         self.units.get(name).cloned().unwrap_or_else(|| Unit {
             sub: "dead",
-            loaded: UnitFile::read(&self.disk, name, &self.machine_id),
+            loaded: UnitFile::read(&self.disk, name, &self.id),
             ..Unit::default()
         })
     }
 
     pub(super) fn is_active(&self, name: &str) -> bool {
-        self.units.get(name).is_some_and(|unit| unit.active == Active::Active)
+        self.units.get(name).is_some_and(|unit| unit.active == ActiveState::Active)
     }
 
     /// `NeedDaemonReload`: the files say something else than what was read.
     pub(super) fn needs_reload(&self, name: &str) -> bool {
-        self.units.get(name).is_some_and(|unit| unit.loaded != UnitFile::read(&self.disk, name, &self.machine_id))
+        self.units.get(name).is_some_and(|unit| unit.loaded != UnitFile::read(&self.disk, name, &self.id))
     }
 
     /// `UnitFileState`: `enabled`, `disabled`, `masked`, or empty where there is no such unit.
     pub(super) fn unit_file_state(&self, name: &str) -> &'static str {
-        match UnitFile::read(&self.disk, name, &self.machine_id).load {
+        match UnitFile::read(&self.disk, name, &self.id).load {
             "masked" => "masked",
             "not-found" => "",
             _ if self.disk.exists(wants(name)) => "enabled",
@@ -159,14 +157,14 @@ impl Machine {
     /// `systemctl daemon-reload`.
     pub(super) fn daemon_reload(&mut self) {
         for (name, unit) in &mut self.units {
-            unit.loaded = UnitFile::read(&self.disk, name, &self.machine_id);
+            unit.loaded = UnitFile::read(&self.disk, name, &self.id);
         }
     }
 
     /// All unit files there are.
     pub(super) fn unit_files(&self) -> Vec<String> {
         let mut names: Vec<String> = UNIT_DIRS.iter().flat_map(|dir| self.disk.names(dir)).collect();
-        names.retain(|name| name.ends_with(".service"));
+        names.retain(|name| is_a(name, "service"));
         names.sort();
         names.dedup();
         names
@@ -175,8 +173,10 @@ impl Machine {
     /// What the preset files say about a unit: the first line that matches, of the files in their order.
     pub(super) fn preset(&self, name: &str) -> bool {
         let dirs = ["/etc/systemd/system-preset", "/usr/lib/systemd/system-preset"];
-        let mut files: Vec<(String, String)> =
-            dirs.iter().flat_map(|dir| self.disk.names(dir).into_iter().map(move |f| (f.clone(), format!("{dir}/{f}")))).collect();
+        let mut files: Vec<(String, String)> = dirs
+            .iter()
+            .flat_map(|dir| self.disk.names(dir).into_iter().map(move |f| (f.clone(), format!("{dir}/{f}"))))
+            .collect();
         files.sort();
         files
             .iter()
@@ -188,6 +188,11 @@ impl Machine {
             })
             .unwrap_or(true)
     }
+}
+
+/// Whether a file name ends so.
+fn is_a(name: &str, extension: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, ending)| ending == extension)
 }
 
 /// The link that makes a unit start at boot.
@@ -213,14 +218,15 @@ impl World {
             "masked" => return Err((format!("Failed to start {name}: Unit {name} is masked."), 1)),
             _ => {}
         }
-        if matches!(unit.active, Active::Active | Active::Activating) && unit.sub != "auto-restart" {
+        if matches!(unit.active, ActiveState::Active | ActiveState::Activating) && unit.sub != "auto-restart" {
             return Ok(());
         }
         let rivals: Vec<String> = machine
             .units
             .iter()
             .filter(|(other, held)| {
-                *other != name && (unit.loaded.conflicts.contains(other) || held.loaded.conflicts.iter().any(|c| c == name))
+                *other != name
+                    && (unit.loaded.conflicts.contains(other) || held.loaded.conflicts.iter().any(|c| c == name))
             })
             .map(|(other, _)| other.clone())
             .collect();
@@ -231,7 +237,7 @@ impl World {
         let machine = self.machine(host);
         let pid = machine.pid();
         let run = unit.run + 1;
-        let begun = Unit { active: Active::Activating, sub: "start", pid, since: now, run, loaded: unit.loaded };
+        let begun = Unit { active: ActiveState::Activating, sub: "start", pid, since: now, run, loaded: unit.loaded };
         let delay = match name {
             "etcd-member.service" => machine.member_delay(&begun.loaded),
             "etcd2.service" => machine.random.millis(1000..4000),
@@ -251,27 +257,26 @@ impl World {
         let delay = machine.random.millis(millis);
         let Some(unit) = machine.units.get_mut(name) else { return };
         let runs = match unit.active {
-            Active::Inactive | Active::Deactivating => return,
-            Active::Failed => false,
-            Active::Activating | Active::Active => unit.sub != "auto-restart",
+            ActiveState::Inactive | ActiveState::Deactivating => return,
+            ActiveState::Activating | ActiveState::Active => unit.sub != "auto-restart",
         };
         unit.run += 1;
         unit.since = now;
         let run = unit.run;
         if runs {
-            (unit.active, unit.sub) = (Active::Deactivating, "stop-sigterm");
+            (unit.active, unit.sub) = (ActiveState::Deactivating, "stop-sigterm");
             self.log_systemd(host, name, format!("Stopping {name}..."));
             self.end_process(host, name, Some(cause));
             self.after(delay, Happening::Stopped { host: host.clone(), unit: name.into(), run });
         } else {
-            (unit.active, unit.sub, unit.pid) = (Active::Inactive, "dead", 0);
+            (unit.active, unit.sub, unit.pid) = (ActiveState::Inactive, "dead", 0);
         }
     }
 
     pub(super) fn unit_stopped(&mut self, host: &HostName, name: &str, run: u64) {
         let now = self.now;
         let Some(unit) = self.machine(host).units.get_mut(name).filter(|unit| unit.run == run) else { return };
-        (unit.active, unit.sub, unit.pid, unit.since) = (Active::Inactive, "dead", 0, now);
+        (unit.active, unit.sub, unit.pid, unit.since) = (ActiveState::Inactive, "dead", 0, now);
         self.log_systemd(host, name, format!("Stopped {name}."));
     }
 
@@ -294,7 +299,7 @@ impl World {
     pub(super) fn unit_running(&mut self, host: &HostName, name: &str) {
         let now = self.now;
         let Some(unit) = self.machine(host).units.get_mut(name) else { return };
-        (unit.active, unit.sub, unit.since) = (Active::Active, "running", now);
+        (unit.active, unit.sub, unit.since) = (ActiveState::Active, "running", now);
         self.log_systemd(host, name, format!("Started {name}."));
     }
 
@@ -305,7 +310,7 @@ impl World {
         self.log_systemd(host, name, format!("Failed to start {name}."));
         let Some(unit) = self.machine(host).units.get_mut(name) else { return };
         unit.run += 1;
-        (unit.active, unit.sub, unit.pid, unit.since) = (Active::Activating, "auto-restart", 0, now);
+        (unit.active, unit.sub, unit.pid, unit.since) = (ActiveState::Activating, "auto-restart", 0, now);
         let run = unit.run;
         // RestartSec=10s in both of the etcd units.
         self.after(Duration::from_secs(10), Happening::Again { host: host.clone(), unit: name.into(), run });

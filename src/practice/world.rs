@@ -73,7 +73,8 @@ pub(super) struct Machine {
     pub(super) address: &'static str,
     pub(super) roles: Vec<Role>,
     pub(super) disk: Arc<Disk>,
-    pub(super) machine_id: String,
+    /// `/etc/machine-id`.
+    pub(super) id: String,
     pub(super) boot_id: String,
     /// Boots so far.
     pub(super) boots: u32,
@@ -103,7 +104,7 @@ impl Machine {
             address,
             roles,
             disk: Arc::new(disk),
-            machine_id: random.uuid().replace('-', ""),
+            id: random.uuid().replace('-', ""),
             boot_id: random.uuid(),
             boots: 1,
             cmdline: Self::CMDLINE.into(),

@@ -1,5 +1,6 @@
 //! `curl`, and the HTTP servers it can reach: etcd's v2 API, and `/healthz` of the API server.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde_json::json;
@@ -44,7 +45,8 @@ pub(super) fn ask(world: &mut World, from: &HostName, url: &str) -> Met {
     let host = if matches!(address, "127.0.0.1" | "localhost") {
         Some(from.clone())
     } else {
-        let is_it = |(name, machine): &(&HostName, &super::Machine)| machine.address == address || name.as_str() == address;
+        let is_it =
+            |(name, machine): &(&HostName, &super::Machine)| machine.address == address || name.as_str() == address;
         world.machines.iter().find(is_it).map(|(name, _)| name.clone())
     };
     let Some(host) = host else { return Met::NoRoute };
@@ -55,7 +57,10 @@ pub(super) fn ask(world: &mut World, from: &HostName, url: &str) -> Met {
         "2379" => ask_etcd(world, &host, path),
         "8080" if world.machine(&host).is_active("kube-apiserver.service") => {
             let ok = super::kubectl::etcd_answers(world);
-            Met::Answer(Answer::json(if ok { 200 } else { 500 }, if ok { "ok" } else { "[+]ping ok\n[-]etcd failed: reason withheld\n" }))
+            Met::Answer(Answer::json(
+                if ok { 200 } else { 500 },
+                if ok { "ok" } else { "[+]ping ok\n[-]etcd failed: reason withheld\n" },
+            ))
         }
         _ => Met::Refused,
     }
@@ -67,7 +72,9 @@ fn row(member: &Member) -> serde_json::Value {
 
 fn ask_etcd(world: &World, host: &HostName, path: &str) -> Met {
     let cluster = &world.cluster;
-    let (Some(process), Some(member)) = (cluster.processes.get(host), cluster.member_of(host)) else { return Met::Refused };
+    let (Some(process), Some(member)) = (cluster.processes.get(host), cluster.member_of(host)) else {
+        return Met::Refused;
+    };
     if !process.joined {
         // It listens before it serves: whoever asks without a deadline waits for ever.
         return Met::Silence;
@@ -89,9 +96,10 @@ fn ask_etcd(world: &World, host: &HostName, path: &str) -> Met {
             answer.headers[0].1 = "text/plain; charset=utf-8".into();
             answer
         }
-        "/v2/members" => {
-            Answer::json(200, json!({"members": cluster.members.iter().map(row).collect::<Vec<_>>()}).to_string() + "\n")
-        }
+        "/v2/members" => Answer::json(
+            200,
+            json!({"members": cluster.members.iter().map(row).collect::<Vec<_>>()}).to_string() + "\n",
+        ),
         "/v2/stats/self" => {
             let leads = leader == Some(member.id);
             let body = json!({
@@ -116,7 +124,10 @@ fn ask_etcd(world: &World, host: &HostName, path: &str) -> Met {
                 .filter(|other| other.id != member.id)
                 .map(|other| {
                     let fail = if cluster.takes_part(&other.host) { 0 } else { 12 };
-                    (format!("{:x}", other.id), json!({"latency": {}, "counts": {"fail": fail, "success": other.acknowledged}}))
+                    (
+                        format!("{:x}", other.id),
+                        json!({"latency": {}, "counts": {"fail": fail, "success": other.acknowledged}}),
+                    )
                 })
                 .collect();
             Answer::json(200, json!({"leader": format!("{:x}", member.id), "followers": followers}).to_string())
@@ -137,22 +148,25 @@ fn ask_etcd(world: &World, host: &HostName, path: &str) -> Met {
 
 fn keys(world: &World, key: &str, query: &str, takes_part: bool) -> Answer {
     if query.contains("quorum=true") && !takes_part {
-        let body = r#"{"errorCode":300,"message":"Raft Internal Error","cause":"etcdserver: request timed out","index":0}"#;
+        let body =
+            r#"{"errorCode":300,"message":"Raft Internal Error","cause":"etcdserver: request timed out","index":0}"#;
         return Answer { after: Duration::from_secs(5), ..Answer::json(500, format!("{body}\n")) };
     }
-    let node = |(key, Key { value, created, modified }): (&String, &Key)| {
-        json!({"key": key, "value": value, "modifiedIndex": modified, "createdIndex": created})
-    };
+    let node = |(key, Key { value, created, modified }): (&String, &Key)| json!({"key": key, "value": value, "modifiedIndex": modified, "createdIndex": created});
     let all = &world.cluster.keys;
     if key.is_empty() || key == "/" {
         let nodes: Vec<_> = all.iter().map(node).collect();
         return Answer::json(200, json!({"action": "get", "node": {"dir": true, "nodes": nodes}}).to_string() + "\n");
     }
-    match all.get_key_value(key) {
-        Some(found) => Answer::json(200, json!({"action": "get", "node": node(found)}).to_string() + "\n"),
-        None => {
+    if let Some(found) = all.get_key_value(key) {
+        Answer::json(200, json!({"action": "get", "node": node(found)}).to_string() + "\n")
+    } else {
+        {
             let index = world.cluster.index / 2;
-            Answer::json(404, json!({"errorCode": 100, "message": "Key not found", "cause": key, "index": index}).to_string() + "\n")
+            Answer::json(
+                404,
+                json!({"errorCode": 100, "message": "Key not found", "cause": key, "index": index}).to_string() + "\n",
+            )
         }
     }
 }
@@ -241,9 +255,9 @@ pub(super) async fn run(call: &Call<'_>) -> Exit {
     if let Some(answer) = answer {
         let mut head = format!("HTTP/1.1 {status} {}\r\n", reason(status));
         for (name, value) in &answer.headers {
-            head += &format!("{name}: {value}\r\n");
+            let _ = write!(head, "{name}: {value}\r\n");
         }
-        head += &format!("Content-Length: {}\r\n\r\n", answer.body.len());
+        let _ = write!(head, "Content-Length: {}\r\n\r\n", answer.body.len());
         match dump {
             Some("-") => call.out(&head).await?,
             Some("/dev/stderr") => call.err(&head).await?,

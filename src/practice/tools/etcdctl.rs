@@ -46,7 +46,8 @@ pub(super) async fn run(call: &Call<'_>) -> Exit {
 
 /// Whether the first endpoint answers; where it accepts and says nothing, this waits as long.
 async fn answers(call: &Call<'_>) -> bashkit::Result<bool> {
-    let given = call.option("--endpoints", Some("-C")).or_else(|| call.ctx.env.get("ETCDCTL_ENDPOINTS").map(String::as_str));
+    let given =
+        call.option("--endpoints", Some("-C")).or_else(|| call.ctx.env.get("ETCDCTL_ENDPOINTS").map(String::as_str));
     let mut silent = false;
     for endpoint in given.unwrap_or("http://127.0.0.1:2379").split(',') {
         match call.world(|world| curl::ask(world, call.host, &format!("{endpoint}/v2/members"))) {
@@ -58,7 +59,8 @@ async fn answers(call: &Call<'_>) -> bashkit::Result<bool> {
     if silent {
         tokio::time::sleep(Duration::MAX).await;
     }
-    call.err(format!("Error:  {NOBODY}\nerror #0: dial tcp 127.0.0.1:2379: getsockopt: connection refused\n\n")).await?;
+    call.err(format!("Error:  {NOBODY}\nerror #0: dial tcp 127.0.0.1:2379: getsockopt: connection refused\n\n"))
+        .await?;
     Ok(false)
 }
 
@@ -124,7 +126,12 @@ async fn backup(call: &Call<'_>) -> Exit {
         return call.fail("open member/wal: no such file or directory", 1).await;
     };
     if call.disk.exists(call.path(to).join("member")) {
-        return call.fail(format!("failed creating backup snapshot dir {to}/member/snap: mkdir {to}/member: file already exists"), 1).await;
+        return call
+            .fail(
+                format!("failed creating backup snapshot dir {to}/member/snap: mkdir {to}/member: file already exists"),
+                1,
+            )
+            .await;
     }
     let Some(data) = Data::read(&call.disk, &call.path(from).to_string_lossy()) else {
         return call.fail(format!("open {from}/member/snap: no such file or directory"), 1).await;
@@ -143,7 +150,8 @@ async fn get(call: &Call<'_>, key: &str) -> Exit {
         return Ok(2);
     }
     let key = format!("/{}", key.trim_start_matches('/'));
-    let (value, index) = call.world(|world| (world.cluster.keys.get(&key).map(|k| k.value.clone()), world.cluster.index / 2));
+    let (value, index) =
+        call.world(|world| (world.cluster.keys.get(&key).map(|k| k.value.clone()), world.cluster.index / 2));
     match value {
         Some(value) => {
             call.out(format!("{value}\n")).await?;

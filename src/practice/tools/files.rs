@@ -112,12 +112,18 @@ fn file_system_words(call: &Call<'_>, path: &Path, format: &str) -> String {
 }
 
 pub(super) async fn df(call: &Call<'_>) -> Exit {
-    let columns: Vec<String> = match call.option("--output", None) {
-        Some(list) => list.split(',').map(str::to_owned).collect(),
-        None => {
+    let columns: Vec<String> = if let Some(list) = call.option("--output", None) {
+        list.split(',').map(str::to_owned).collect()
+    } else {
+        {
             let letters: String = call.args().filter(|arg| arg.starts_with('-') && !arg.starts_with("--")).collect();
             let kind = letters.contains('T').then_some("fstype");
-            ["source"].into_iter().chain(kind).chain(["size", "used", "avail", "pcent", "target"]).map(str::to_owned).collect()
+            ["source"]
+                .into_iter()
+                .chain(kind)
+                .chain(["size", "used", "avail", "pcent", "target"])
+                .map(str::to_owned)
+                .collect()
         }
     };
     let paths: Vec<&str> = call.operands();
@@ -150,7 +156,7 @@ pub(super) async fn df(call: &Call<'_>) -> Exit {
         // Five in a hundred are kept for root on ext4.
         let kept = if mount.fs == "ext4" { mount.size_kib / 20 } else { 0 };
         let free = mount.size_kib.saturating_sub(used + kept);
-        let cell = |column: &String| match column.as_str() {
+        let value = |column: &String| match column.as_str() {
             "source" => mount.device.to_owned(),
             "fstype" => mount.fs.into(),
             "size" => mount.size_kib.to_string(),
@@ -160,7 +166,7 @@ pub(super) async fn df(call: &Call<'_>) -> Exit {
             "target" => mount.at.into(),
             _ => "-".into(),
         };
-        text += &(columns.iter().map(cell).collect::<Vec<_>>().join(" ") + "\n");
+        text += &(columns.iter().map(value).collect::<Vec<_>>().join(" ") + "\n");
     }
     call.out(text).await?;
     Ok(0)
@@ -266,7 +272,9 @@ pub(super) async fn diff(call: &Call<'_>) -> Exit {
         }
     }
     let below = |base: &Path| -> std::collections::BTreeMap<PathBuf, Kind> {
-        let strip = |(path, node): (PathBuf, Node)| (path.strip_prefix(base).map(Path::to_path_buf).unwrap_or_default(), node.kind);
+        let strip = |(path, node): (PathBuf, Node)| {
+            (path.strip_prefix(base).map(Path::to_path_buf).unwrap_or_default(), node.kind)
+        };
         call.disk.tree(base).into_iter().map(strip).collect()
     };
     let (ours, theirs) = (below(&a), below(&b));
@@ -279,7 +287,12 @@ pub(super) async fn diff(call: &Call<'_>) -> Exit {
             Some(_) => {}
         }
     }
-    lines.extend(theirs.keys().filter(|path| !ours.contains_key(*path)).map(|path| format!("Only in {right}: {}", path.display())));
+    lines.extend(
+        theirs
+            .keys()
+            .filter(|path| !ours.contains_key(*path))
+            .map(|path| format!("Only in {right}: {}", path.display())),
+    );
     for line in &lines {
         call.out(format!("{line}\n")).await?;
     }

@@ -45,29 +45,27 @@ pub(super) async fn run(call: &Call<'_>) -> Exit {
         }
         return Ok(i32::from(grep.is_some()));
     }
-    let mut text = String::new();
-    for (n, line) in lines.iter().enumerate() {
-        text += &match format {
-            "cat" => format!("{}\n", line.text),
-            "json" => format!(
-                "{}\n",
-                serde_json::json!({
-                    "__CURSOR": format!("s=practice;i={n:x};t={:x}", line.at.as_micros()),
-                    "__REALTIME_TIMESTAMP": Clock::since_1970(line.at).as_micros().to_string(),
-                    "_BOOT_ID": boot_id,
-                    "PRIORITY": "6",
-                    "SYSLOG_IDENTIFIER": line.identifier,
-                    "_PID": line.pid.to_string(),
-                    "_SYSTEMD_UNIT": line.unit,
-                    "MESSAGE": line.text,
-                })
-            ),
-            _ => {
-                let stamp = Clock::strftime(line.at, "%b %d %H:%M:%S");
-                format!("{stamp} {} {}[{}]: {}\n", call.host, line.identifier, line.pid, line.text)
-            }
-        };
-    }
+    let word = |(n, line): (usize, &Line)| match format {
+        "cat" => format!("{}\n", line.text),
+        "json" => format!(
+            "{}\n",
+            serde_json::json!({
+                "__CURSOR": format!("s=practice;i={n:x};t={:x}", line.at.as_micros()),
+                "__REALTIME_TIMESTAMP": Clock::since_1970(line.at).as_micros().to_string(),
+                "_BOOT_ID": boot_id,
+                "PRIORITY": "6",
+                "SYSLOG_IDENTIFIER": line.identifier,
+                "_PID": line.pid.to_string(),
+                "_SYSTEMD_UNIT": line.unit,
+                "MESSAGE": line.text,
+            })
+        ),
+        _ => {
+            let stamp = Clock::strftime(line.at, "%b %d %H:%M:%S");
+            format!("{stamp} {} {}[{}]: {}\n", call.host, line.identifier, line.pid, line.text)
+        }
+    };
+    let text: String = lines.iter().enumerate().map(word).collect();
     call.out(text).await?;
     Ok(0)
 }

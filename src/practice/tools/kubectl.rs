@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::model::Role;
 
-use super::super::units::Active;
+use super::super::units::ActiveState;
 use super::super::world::World;
 use super::{Call, Exit};
 
@@ -21,7 +21,7 @@ pub(super) async fn run(call: &Call<'_>) -> Exit {
     let api = call.machine(|machine| machine.unit("kube-apiserver.service"));
     // It listens two seconds after it was started.
     let listens = call.world(|world| {
-        api.active == Active::Active && (api.since.is_zero() || world.now >= api.since + Duration::from_secs(2))
+        api.active == ActiveState::Active && (api.since.is_zero() || world.now >= api.since + Duration::from_secs(2))
     });
     let client = json!({"major": "1", "minor": "5", "gitVersion": VERSION, "platform": "linux/amd64"});
     let operands = call.operands();
@@ -49,7 +49,7 @@ pub(super) async fn run(call: &Call<'_>) -> Exit {
             Ok(0)
         }
         (["get", "nodes" | "node" | "no", ..], _) => {
-            let list = call.world(|world| nodes(world));
+            let list = call.world(nodes);
             call.out(format!("{list}\n")).await?;
             Ok(0)
         }
@@ -68,7 +68,7 @@ fn nodes(world: &mut World) -> serde_json::Value {
             let kubelet = machine.unit("kubelet.service");
             let lasted = now.saturating_sub(kubelet.since);
             // A kubelet reports after some seconds, and is missed after forty.
-            let ready = if kubelet.active == Active::Active {
+            let ready = if kubelet.active == ActiveState::Active {
                 kubelet.since.is_zero() || lasted >= Duration::from_secs(3)
             } else {
                 machine.up && lasted < Duration::from_secs(40)
@@ -81,7 +81,7 @@ fn nodes(world: &mut World) -> serde_json::Value {
                     "addresses": [{"type": "InternalIP", "address": machine.address}],
                     "conditions": [{"type": "Ready", "status": status, "reason": if ready { "KubeletReady" } else { "NodeStatusUnknown" }}],
                     "nodeInfo": {
-                        "machineID": machine.machine_id,
+                        "machineID": machine.id,
                         "bootID": machine.boot_id,
                         "kernelVersion": "4.9.24-coreos",
                         "osImage": "Container Linux by CoreOS 1353.7.0 (Ladybug)",

@@ -31,9 +31,9 @@ pub(super) async fn sleep(call: &Call<'_>) -> Exit {
     Ok(0)
 }
 
-pub(super) async fn reboot(call: &Call<'_>) -> Exit {
+pub(super) fn reboot(call: &Call<'_>) -> i32 {
     call.world(|world| world.reboot(call.host, ""));
-    Ok(0)
+    0
 }
 
 /// What programs say of themselves, and nothing else.
@@ -50,7 +50,9 @@ pub(super) async fn version(call: &Call<'_>, name: &str) -> Exit {
 
 pub(super) async fn locksmithctl(call: &Call<'_>) -> Exit {
     if !call.world(|world| super::kubectl::etcd_answers(world)) {
-        return call.fail("Error initializing etcd client: client: etcd cluster is unavailable or misconfigured", 1).await;
+        return call
+            .fail("Error initializing etcd client: client: etcd cluster is unavailable or misconfigured", 1)
+            .await;
     }
     if call.operands().first() == Some(&"status") {
         call.out("Available: 1\nMax: 1\n").await?;

@@ -9,7 +9,6 @@ mod misc;
 mod rkt;
 mod systemctl;
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -22,8 +21,25 @@ use super::world::{Machine, Sim, World};
 
 /// On every Container Linux host.
 const EVERYWHERE: [&str; 19] = [
-    "chown", "cp", "curl", "date", "df", "diff", "etcd2", "etcdctl", "install", "journalctl", "locksmithctl", "reboot",
-    "rkt", "sleep", "stat", "sync", "systemctl", "update_engine_client", "uname",
+    "chown",
+    "cp",
+    "curl",
+    "date",
+    "df",
+    "diff",
+    "etcd2",
+    "etcdctl",
+    "install",
+    "journalctl",
+    "locksmithctl",
+    "reboot",
+    "rkt",
+    "sleep",
+    "stat",
+    "sync",
+    "systemctl",
+    "update_engine_client",
+    "uname",
 ];
 
 /// Gives a shell the programs of a host.
@@ -132,7 +148,7 @@ impl Command for Tool {
             "journalctl" => journalctl::run(&call).await?,
             "kubectl" => kubectl::run(&call).await?,
             "locksmithctl" => misc::locksmithctl(&call).await?,
-            "reboot" => misc::reboot(&call).await?,
+            "reboot" => misc::reboot(&call),
             "rkt" => rkt::run(&call).await?,
             "sleep" => misc::sleep(&call).await?,
             "stat" => files::stat(&call).await?,
@@ -142,13 +158,4 @@ impl Command for Tool {
         };
         Ok(CommandStatus::with_code(exit))
     }
-}
-
-/// Joins things with a comma.
-fn comma<T: std::fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
-    let mut text = String::new();
-    for item in items {
-        let _ = write!(text, "{}{item}", if text.is_empty() { "" } else { "," });
-    }
-    text
 }

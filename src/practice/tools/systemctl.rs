@@ -1,6 +1,6 @@
 //! `systemctl` of systemd 233.
 
-use super::super::units::{Active, UnitFile, wants};
+use super::super::units::{ActiveState, UnitFile, wants};
 use super::{Call, Exit, Machine};
 
 /// What systemctl says when a unit's start job fails.
@@ -93,7 +93,10 @@ fn properties(machine: &Machine, name: &str, wanted: &[String], bare: bool) -> S
         ("NeedDaemonReload", yes(machine.needs_reload(name)).into()),
         ("MainPID", unit.pid.to_string()),
         ("Result", if unit.sub == "auto-restart" { "exit-code" } else { "success" }.into()),
-        ("InvocationID", if unit.pid > 0 { format!("{:032x}", unit.pid * 7919 + unit.run as i64) } else { String::new() }),
+        (
+            "InvocationID",
+            if unit.pid > 0 { format!("{:032x}", unit.pid * 7919 + unit.run as i64) } else { String::new() },
+        ),
         ("Environment", environment.join(" ")),
         ("Conflicts", unit.loaded.conflicts.join(" ")),
         ("Type", if name.starts_with("etcd") { "notify" } else { "simple" }.into()),
@@ -108,13 +111,13 @@ fn properties(machine: &Machine, name: &str, wanted: &[String], bare: bool) -> S
 }
 
 async fn is_active(call: &Call<'_>, units: &[String]) -> Exit {
-    let states: Vec<Active> = call.machine(|machine| units.iter().map(|unit| machine.unit(unit).active).collect());
+    let states: Vec<ActiveState> = call.machine(|machine| units.iter().map(|unit| machine.unit(unit).active).collect());
     if !call.has("--quiet") && !call.has("-q") {
         for state in &states {
             call.out(format!("{}\n", state.word())).await?;
         }
     }
-    Ok(if states.contains(&Active::Active) { 0 } else { 3 })
+    Ok(if states.contains(&ActiveState::Active) { 0 } else { 3 })
 }
 
 async fn is_enabled(call: &Call<'_>, units: &[String]) -> Exit {
@@ -146,7 +149,7 @@ async fn status(call: &Call<'_>, units: &[String]) -> Exit {
             unit.loaded.load, unit.loaded.path, unit.sub, unit.pid
         );
         call.out(text).await?;
-        if unit.active != Active::Active {
+        if unit.active != ActiveState::Active {
             exit = 3;
         }
     }
@@ -156,9 +159,7 @@ async fn status(call: &Call<'_>, units: &[String]) -> Exit {
 async fn start(call: &Call<'_>, units: &[String]) -> Exit {
     let reload: Vec<&String> = units.iter().filter(|unit| call.machine(|m| m.needs_reload(unit))).collect();
     for name in reload {
-        let warning = format!(
-            "Warning: {name} changed on disk. Run 'systemctl daemon-reload' to reload units.\n"
-        );
+        let warning = format!("Warning: {name} changed on disk. Run 'systemctl daemon-reload' to reload units.\n");
         call.err(warning).await?;
     }
     for name in units {
@@ -175,9 +176,9 @@ async fn start(call: &Call<'_>, units: &[String]) -> Exit {
             .until(|world| {
                 let unit = world.machine(call.host).unit(name);
                 match unit.active {
-                    Active::Active => Some(true),
-                    Active::Activating if unit.sub != "auto-restart" => None,
-                    Active::Activating | Active::Inactive | Active::Deactivating | Active::Failed => Some(false),
+                    ActiveState::Active => Some(true),
+                    ActiveState::Activating if unit.sub != "auto-restart" => None,
+                    ActiveState::Activating | ActiveState::Inactive | ActiveState::Deactivating => Some(false),
                 }
             })
             .await;
@@ -198,7 +199,7 @@ async fn stop(call: &Call<'_>, units: &[String]) -> Exit {
     if !call.has("--no-block") {
         for name in units {
             call.sim
-                .until(|world| (world.machine(call.host).unit(name).active != Active::Deactivating).then_some(()))
+                .until(|world| (world.machine(call.host).unit(name).active != ActiveState::Deactivating).then_some(()))
                 .await;
         }
     }
@@ -213,7 +214,11 @@ async fn change(call: &Call<'_>, verb: &str, units: &[String]) -> Exit {
         let own = format!("/etc/systemd/system/{name}");
         let verb = match verb {
             "preset" | "preset-all" => {
-                if call.machine(|machine| machine.preset(name)) { "enable" } else { "disable" }
+                if call.machine(|machine| machine.preset(name)) {
+                    "enable"
+                } else {
+                    "disable"
+                }
             }
             verb => verb,
         };
@@ -223,7 +228,7 @@ async fn change(call: &Call<'_>, verb: &str, units: &[String]) -> Exit {
             }
             ("enable", "masked") => return call.fail(format!("Failed to enable unit: Unit {own} is masked."), 1).await,
             ("enable", "disabled") => {
-                let path = call.machine(|m| UnitFile::read(&m.disk, name, &m.machine_id).path);
+                let path = call.machine(|m| UnitFile::read(&m.disk, name, &m.id).path);
                 call.disk.link(wants(name), &path);
                 call.err(format!("Created symlink {} -> {path}.\n", wants(name))).await?;
             }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bashkit::{Bash, ExecutionLimits, FileSystem, MemoryLimits, SessionLimits};
+use bashkit::{Bash, ExecOptions, ExecutionLimits, FileSystem, MemoryLimits, SessionLimits, StreamData};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
@@ -16,7 +16,7 @@ use crate::hosts::{Fetched, HostError, JobNews, JobSpec, JobStatus, Lease, Lease
 use crate::model::{Digest, HostName, JobName, SessionId};
 
 use super::faults::FaultKind;
-use super::tools;
+use super::tools::{self, Terminal};
 use super::world::Sim;
 
 /// How much of a job's output is handed over at once.
@@ -92,7 +92,7 @@ impl PracticeHost {
     }
 
     /// A shell on this host. `$ETCDCTL_API` and the like come from the script itself.
-    fn shell(&self, env: &BTreeMap<String, String>) -> Bash {
+    fn shell(&self, env: &BTreeMap<String, String>, terminal: Option<&Terminal>) -> Bash {
         let disk: Arc<dyn FileSystem> = self.sim.with(|world| world.machine(&self.name).disk.clone());
         let limits = ExecutionLimits::cli().max_work_units(u64::MAX).max_aggregate_input_bytes(u64::MAX);
         let mut builder = Bash::builder()
@@ -109,7 +109,7 @@ impl PracticeHost {
         for (name, value) in env {
             builder = builder.env(name, value);
         }
-        tools::install(builder, &self.sim, &self.name).build()
+        tools::install(builder, &self.sim, &self.name, terminal).build()
     }
 
     /// Waits as long as a command needs to get there, or says why it does not.
@@ -162,25 +162,15 @@ impl PracticeHost {
 /// Runs a job's script to its end, its deadline, or the host's going down, whichever comes first.
 async fn run(mut shell: Bash, spec: JobSpec, job: Arc<Job>, sim: Arc<Sim>, host: HostName) {
     let script = format!("set -eu\n{}", spec.script);
-    let (out, err) = (job.clone(), job.clone());
     let work = async {
-        let ended = shell
-            .execute(&script)
-            .stdout_fn(move |bytes| {
-                let out = out.clone();
-                async move {
-                    out.print(&bytes);
-                    Ok(())
-                }
-            })
-            .stderr_fn(move |bytes| {
-                let err = err.clone();
-                async move {
-                    err.print(&bytes);
-                    Ok(())
-                }
-            })
-            .await;
+        let terminal = job.clone();
+        // Called after every command, so that errors and output come in their order.
+        let print = Box::new(move |out: &StreamData, err: &StreamData| {
+            for piece in [out, err] {
+                terminal.print(piece.as_bytes());
+            }
+        });
+        let ended = shell.exec_with_options(&script, ExecOptions::new().streaming(print)).await;
         match ended {
             Ok(result) => result.exit_code,
             Err(error) => {
@@ -219,7 +209,7 @@ impl Observe for PracticeHost {
             sleep(deadline).await;
             return Err(late());
         }
-        let mut shell = self.shell(&BTreeMap::new());
+        let mut shell = self.shell(&BTreeMap::new(), None);
         let result = timeout(deadline, shell.exec(script)).await.map_err(|_| late())?;
         // A host that went down meanwhile did not send the rest.
         self.reach().await?;
@@ -262,7 +252,9 @@ impl Operate for PracticeHost {
             }
             jobs.insert(spec.name.clone(), job.clone());
         }
-        let shell = self.shell(&spec.env);
+        let screen = job.clone();
+        let terminal: Terminal = Arc::new(move |line| screen.print(line.as_bytes()));
+        let shell = self.shell(&spec.env, Some(&terminal));
         let task = tokio::spawn(run(shell, spec.clone(), job.clone(), self.sim.clone(), self.name.clone()));
         locked(&job.run).task = Some(task.abort_handle());
         if self.strikes(FaultKind::LostAck) {

@@ -501,3 +501,26 @@ async fn the_configs_that_come_along_fit_the_members() {
         assert_eq!(of("version"), "3.0.17");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_goes_to_either_stream_comes_in_order() {
+    let bench = Bench::new(16, &[]);
+    let script = "for n in 1 2 3; do echo out$n; echo err$n >&2; ls /none$n || true; done; systemctl enable etcd-member; echo out4; cat /none || echo out5";
+    let (_, output) = bench.run("etcd1", script).await;
+    let words: Vec<&str> = output.lines().map(|line| line.split([' ', ':']).next().unwrap()).collect();
+    let wanted = ["out1", "err1", "ls", "out2", "err2", "ls", "out3", "err3", "ls", "Created", "out4", "cat", "out5"];
+    assert_eq!(words, wanted, "{output}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_download_shows_how_far_it_is() {
+    let bench = Bench::new(17, &[]);
+    let spec = bench.spec("rkt fetch --trust-keys-from-https quay.io/coreos/etcd:v$target");
+    let host = bench.host("etcd1");
+    host.start_job(&spec).await.unwrap();
+    sleep(Duration::from_secs(2)).await;
+    let early = String::from_utf8(host.poll_job(&spec.name, 0).await.unwrap().output).unwrap();
+    assert!(early.contains("Downloading ACI: 1.2 MB/12.2 MB") && !early.contains("sha512-"), "{early}");
+    let (status, output) = bench.end_of("etcd1", &spec.name).await;
+    assert!(status == JobStatus::Exited(0) && output.starts_with(&early) && output.contains("sha512-"), "{output}");
+}

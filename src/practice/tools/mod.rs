@@ -42,8 +42,16 @@ const EVERYWHERE: [&str; 19] = [
     "uname",
 ];
 
+/// Where a tool that takes its time shows how far it is: what it printed into the shell would be seen at its end only.
+pub(super) type Terminal = Arc<dyn Fn(&str) + Send + Sync>;
+
 /// Gives a shell the programs of a host.
-pub(super) fn install(mut builder: BashBuilder, sim: &Arc<Sim>, host: &HostName) -> BashBuilder {
+pub(super) fn install(
+    mut builder: BashBuilder,
+    sim: &Arc<Sim>,
+    host: &HostName,
+    terminal: Option<&Terminal>,
+) -> BashBuilder {
     let roles = sim.with(|world| world.machine(host).roles.clone());
     let mut names = EVERYWHERE.to_vec();
     if roles.contains(&Role::ControlPlane) {
@@ -53,7 +61,8 @@ pub(super) fn install(mut builder: BashBuilder, sim: &Arc<Sim>, host: &HostName)
         names.push("kubelet");
     }
     for name in names {
-        builder = builder.command(name, Tool { name, sim: sim.clone(), host: host.clone() });
+        builder =
+            builder.command(name, Tool { name, sim: sim.clone(), host: host.clone(), terminal: terminal.cloned() });
     }
     builder
 }
@@ -62,6 +71,7 @@ struct Tool {
     name: &'static str,
     sim: Arc<Sim>,
     host: HostName,
+    terminal: Option<Terminal>,
 }
 
 /// One call of a tool: its words, its streams, and the host it runs on.
@@ -70,6 +80,7 @@ struct Call<'a> {
     sim: &'a Sim,
     host: &'a HostName,
     disk: Arc<Disk>,
+    terminal: Option<&'a Terminal>,
 }
 
 /// An exit status, unless a stream broke.
@@ -111,6 +122,18 @@ impl Call<'_> {
         self.ctx.stderr.write_all(text.as_ref().as_bytes()).await
     }
 
+    /// Says how far it is: on the terminal where there is one, redirected or not, else on standard error.
+    async fn progress(&self, line: impl AsRef<str>) -> bashkit::Result<()> {
+        let line = format!("{}\n", line.as_ref());
+        match self.terminal {
+            Some(terminal) => {
+                terminal(&line);
+                Ok(())
+            }
+            None => self.err(line).await,
+        }
+    }
+
     /// Says one line on standard error and gives back the exit status.
     async fn fail(&self, line: impl AsRef<str>, exit: i32) -> Exit {
         self.err(format!("{}\n", line.as_ref())).await?;
@@ -135,7 +158,7 @@ impl Call<'_> {
 impl Command for Tool {
     async fn execute(&self, ctx: CommandContext<'_>) -> bashkit::Result<CommandStatus> {
         let disk = self.sim.with(|world| world.machine(&self.host).disk.clone());
-        let call = Call { ctx, sim: &self.sim, host: &self.host, disk };
+        let call = Call { ctx, sim: &self.sim, host: &self.host, disk, terminal: self.terminal.as_ref() };
         let exit = match self.name {
             "chown" => files::chown(&call).await?,
             "cp" => files::cp(&call).await?,

@@ -139,6 +139,11 @@ fn write_files(disk: &Disk, name: &str, address: &str, role: Role) {
     }
 }
 
+/// Its hosts, and what they do.
+pub(super) fn hosts() -> impl Iterator<Item = (&'static str, Role)> {
+    HOSTS.iter().map(|(name, _, role, _)| (*name, *role))
+}
+
 /// The cluster as it has run for some days.
 pub(super) fn world(clock: Clock, seed: u64) -> World {
     let members = HOSTS.iter().filter(|(_, _, role, _)| *role == Role::Etcd).map(|(name, address, _, id)| Member {

@@ -362,10 +362,11 @@ impl FileSystem for Disk {
         if self.own(normalize_path(path), None, Some(mode & 0o7777)) { Ok(()) } else { Err(not_found().into()) }
     }
 
-    async fn set_modified_time(&self, path: &Path, time: SystemTime) -> bashkit::Result<()> {
+    /// `touch`: the shell offers the time of the machine it runs on, and gets the cluster's instead.
+    async fn set_modified_time(&self, path: &Path, _: SystemTime) -> bashkit::Result<()> {
         match self.nodes().get_mut(&normalize_path(path)) {
             Some(node) => {
-                node.modified = time;
+                node.modified = self.clock.system_time();
                 Ok(())
             }
             None => Err(not_found().into()),

@@ -70,7 +70,7 @@ impl FaultKind {
     }
 
     /// Whether it needs an etcd member to go wrong.
-    fn of_a_member(self) -> bool {
+    pub(super) fn of_a_member(self) -> bool {
         matches!(self, Self::MemberUnhealthy | Self::SlowStart | Self::WontStart | Self::DiskFull | Self::CorruptFetch)
     }
 }

@@ -26,7 +26,7 @@ use indexmap::IndexMap;
 
 use crate::hosts::Operate;
 use crate::model::inventory::{Connection, Ssh};
-use crate::model::{Host, HostName, Inventory};
+use crate::model::{Host, HostName, Inventory, Role};
 
 pub use faults::{Fault, FaultKind, NoSuchFault};
 
@@ -49,6 +49,24 @@ impl Kind {
             Self::ContainerLinux => "container-linux",
         }
     }
+
+    /// Whether a fault can strike here at all.
+    ///
+    /// # Errors
+    /// Says why it cannot: no such host, or a fault of etcd where no member runs.
+    pub fn check(self, fault: &Fault) -> Result<(), String> {
+        let hosts: Vec<(&str, Role)> = match self {
+            Self::ContainerLinux => container_linux::hosts().collect(),
+        };
+        let Some((_, role)) = hosts.iter().find(|(name, _)| *name == fault.host.as_str()) else {
+            let names: Vec<&str> = hosts.iter().map(|(name, _)| *name).collect();
+            return Err(format!("`{fault}`: there is no such host here; there are {}", names.join(", ")));
+        };
+        if fault.kind.of_a_member() && *role != Role::Etcd {
+            return Err(format!("`{fault}`: {} runs no etcd member, so this never strikes there", fault.host));
+        }
+        Ok(())
+    }
 }
 
 /// A cluster in memory.
@@ -60,8 +78,8 @@ pub struct Practice {
 }
 
 impl Practice {
-    /// A cluster that has run well for some days, and what shall go wrong with it. Faults of hosts it does not have
-    /// are passed over.
+    /// A cluster that has run well for some days, and what shall go wrong with it. Faults that
+    /// [`Kind::check`] refuses never strike.
     #[must_use]
     pub fn new(kind: Kind, seed: u64, faults: Vec<Fault>) -> Self {
         let clock = Clock::new();

@@ -524,3 +524,23 @@ async fn a_download_shows_how_far_it_is() {
     let (status, output) = bench.end_of("etcd1", &spec.name).await;
     assert!(status == JobStatus::Exited(0) && output.starts_with(&early) && output.contains("sha512-"), "{output}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn scripts_run_as_root_in_roots_home() {
+    let bench = Bench::new(18, &[]);
+    let script = "id -u; id -un; id -u etcd; whoami; hostname; pwd; sudo -n true; echo $?; sh -c 'echo sub $1' x y";
+    assert_eq!(bench.see("etcd1", script).await, "0\nroot\n232\nroot\netcd1\n/root\n0\nsub y\n");
+    let clock = "touch /root/x; stat -c %Y /root/x; date +%s; date +%Y%m%dT%H%M%S";
+    assert_eq!(bench.see("etcd1", clock).await, "1492866000\n1492866000\n20170422T130000\n");
+    let room = bench.see("etcd1", "df -kPT /var/lib; df -k --output=fstype,target /tmp").await;
+    assert!(room.contains("/dev/sda9 ext4 16224000 ") && room.ends_with("tmpfs /tmp\n"), "{room}");
+}
+
+#[test]
+fn a_fault_that_cannot_strike_is_refused_with_a_reason() {
+    let check = |fault: &str| Kind::ContainerLinux.check(&fault.parse().unwrap());
+    assert_eq!(check("etcd2:slow-start"), Ok(()));
+    assert_eq!(check("worker1:lost-ack"), Ok(()));
+    assert!(check("etcd9:lost-ack").unwrap_err().contains("there are etcd1, etcd2"));
+    assert!(check("worker1:slow-start").unwrap_err().contains("worker1 runs no etcd member"));
+}

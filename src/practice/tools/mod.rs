@@ -20,7 +20,7 @@ use super::disk::Disk;
 use super::world::{Machine, Sim, World};
 
 /// On every Container Linux host.
-const EVERYWHERE: [&str; 19] = [
+const EVERYWHERE: [&str; 20] = [
     "chown",
     "cp",
     "curl",
@@ -29,6 +29,7 @@ const EVERYWHERE: [&str; 19] = [
     "diff",
     "etcd2",
     "etcdctl",
+    "id",
     "install",
     "journalctl",
     "locksmithctl",
@@ -167,6 +168,7 @@ impl Command for Tool {
             "df" => files::df(&call).await?,
             "diff" => files::diff(&call).await?,
             "etcdctl" => etcdctl::run(&call).await?,
+            "id" => misc::id(&call).await?,
             "install" => files::install(&call).await?,
             "journalctl" => journalctl::run(&call).await?,
             "kubectl" => kubectl::run(&call).await?,

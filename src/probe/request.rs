@@ -1,0 +1,100 @@
+//! What to look at on one host, and the script that does.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use crate::model::inventory::{Host, Role};
+use crate::model::plan::expand;
+use crate::model::runbook::Runbook;
+
+const SCRIPT: &str = include_str!("../../assets/probe.sh");
+
+/// Where etcd answers, unless the variable `etcd_endpoint` says otherwise.
+const ETCD_ENDPOINT: &str = "http://127.0.0.1:2379";
+
+/// What to look at on one host.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Request {
+    /// systemd units, by full name.
+    pub units: Vec<String>,
+    /// Paths.
+    pub paths: Vec<String>,
+    /// Unit and fixed text to look for in its journal.
+    pub journal: Vec<(String, String)>,
+    /// The member on this host, if there should be one.
+    pub etcd: Option<EtcdAccess>,
+    /// Ask the API server.
+    pub kubectl: bool,
+    /// Ask the kubelet's version.
+    pub kubelet: bool,
+}
+
+/// How the member on a host is asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EtcdAccess {
+    /// Its client URL as seen from the host itself.
+    pub endpoint: String,
+    /// The certificate authority's file; plain HTTP where empty.
+    pub cacert: String,
+    /// The client's certificate, or empty.
+    pub cert: String,
+    /// The client's key, or empty.
+    pub key: String,
+}
+
+impl Request {
+    /// What to look at on a host: what its roles call for, and what the runbook asks for besides. The variables
+    /// `etcd_endpoint`, `etcd_cacert`, `etcd_cert` and `etcd_key` say how its member is asked.
+    #[must_use]
+    pub fn for_host(host: &Host, runbook: Option<&Runbook>, vars: &BTreeMap<String, String>) -> Self {
+        let has = |role| host.roles.contains(&role);
+        let var = |name: &str| vars.get(name).cloned().unwrap_or_default();
+        let spec = runbook.map(|runbook| runbook.probe.clone()).unwrap_or_default();
+        let filled = |texts: &[String]| texts.iter().map(|text| expand(text, vars)).collect();
+        let endpoint = Some(var("etcd_endpoint")).filter(|url| !url.is_empty()).unwrap_or_else(|| ETCD_ENDPOINT.into());
+        Self {
+            units: filled(&spec.units),
+            paths: filled(&spec.paths),
+            journal: spec
+                .journal
+                .iter()
+                .flat_map(|(unit, texts)| texts.iter().map(|text| (expand(unit, vars), text.clone())))
+                .collect(),
+            etcd: has(Role::Etcd).then(|| EtcdAccess {
+                endpoint: endpoint.trim_end_matches('/').to_owned(),
+                cacert: var("etcd_cacert"),
+                cert: var("etcd_cert"),
+                key: var("etcd_key"),
+            }),
+            kubectl: has(Role::ControlPlane),
+            kubelet: has(Role::ControlPlane) || has(Role::Worker),
+        }
+    }
+
+    /// The script with its parameters before it.
+    #[must_use]
+    pub fn script(&self) -> String {
+        let yes = |truth: bool| if truth { "yes" } else { "" }.to_owned();
+        let etcd = self.etcd.clone().unwrap_or_default();
+        let journal: Vec<_> = self.journal.iter().map(|(unit, text)| format!("{unit} {text}")).collect();
+        let parameters = [
+            ("lk_units", self.units.join(" ")),
+            ("lk_paths", self.paths.join("\n")),
+            ("lk_journal", journal.join("\n")),
+            ("lk_etcd", etcd.endpoint),
+            ("lk_cacert", etcd.cacert),
+            ("lk_cert", etcd.cert),
+            ("lk_key", etcd.key),
+            ("lk_kubectl", yes(self.kubectl)),
+            ("lk_kubelet", yes(self.kubelet)),
+        ];
+        let mut script = String::new();
+        for (name, value) in parameters {
+            // A value with a NUL cannot be said in a shell; nothing that was read from YAML has one.
+            let quoted = shlex::try_quote(&value).unwrap_or_default();
+            let quoted = if quoted.is_empty() { "''" } else { &*quoted };
+            let _ = writeln!(script, "{name}={quoted}");
+        }
+        script + SCRIPT
+    }
+}

@@ -1,0 +1,74 @@
+//! systemd: units and journals.
+
+use std::collections::BTreeMap;
+
+use super::{Section, tidy};
+use crate::model::Facts;
+use crate::model::facts::Unit;
+
+/// `systemctl show -p …` of several units: `KEY=value` lines, a blank line between units. Properties come in systemd's
+/// own order, and ones it does not know (`NRestarts` before 235) do not come at all.
+pub(super) fn units(section: &Section<'_>, facts: &mut Facts) -> Result<(), String> {
+    if section.status != 0 {
+        return Err(format!("systemctl show ended with {}", section.status));
+    }
+    for block in section.text.split("\n\n").filter(|block| !block.trim().is_empty()) {
+        let values: BTreeMap<&str, &str> = block.lines().filter_map(|line| line.split_once('=')).collect();
+        let text = |key: &str| values.get(key).map(|value| tidy(value)).unwrap_or_default();
+        let required = |key: &str| values.get(key).map(|value| tidy(value)).ok_or_else(|| format!("no {key}"));
+        let unit = Unit {
+            load: required("LoadState")?,
+            active: required("ActiveState")?,
+            sub: text("SubState"),
+            enabled: text("UnitFileState"),
+            pid: text("MainPID").parse().unwrap_or_default(),
+            restarts: text("NRestarts").parse().unwrap_or_default(),
+            file: text("FragmentPath"),
+            drop_ins: text("DropInPaths").split_whitespace().map(str::to_owned).collect(),
+            environment: shlex::split(&text("Environment")).unwrap_or_default(),
+            need_reload: text("NeedDaemonReload") == "yes",
+        };
+        facts.units.insert(required("Id")?, unit);
+    }
+    Ok(())
+}
+
+/// The lines that were looked for; several texts of a unit come as several sections.
+pub(super) fn journal(section: &Section<'_>, facts: &mut Facts) -> Result<(), String> {
+    let lines = facts.journal.entry(section.argument.to_owned()).or_default();
+    lines.extend(section.text.lines().map(tidy));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::probe::parse;
+
+    fn shown(file: &str) -> crate::model::Facts {
+        let lines: String = file.lines().map(|line| format!(" {line}\n")).collect();
+        parse(&format!("@units 0 \n{lines}@end 0 \n"))
+    }
+
+    #[test]
+    fn real_units_are_read() {
+        let running = shown(include_str!("../../tests/fixtures/etcd/systemctl-252-show-active.txt"));
+        let unit = &running.units["etcd.service"];
+        assert_eq!((unit.active.as_str(), unit.sub.as_str(), unit.load.as_str()), ("active", "running", "loaded"));
+        assert!(unit.pid > 0);
+    }
+
+    #[test]
+    fn several_units_and_their_environment() {
+        let facts = shown(concat!(
+            "Id=etcd-member.service\nLoadState=loaded\nActiveState=inactive\nSubState=dead\nMainPID=0\n",
+            "Environment=ETCD_IMAGE_TAG=v3.0.17 \"RKT_RUN_ARGS=--uuid-file-save=/x y\"\n",
+            "DropInPaths=/etc/systemd/system/etcd-member.service.d/20-clct-etcd-member.conf\nNeedDaemonReload=no\n",
+            "\nId=no-such.service\nLoadState=not-found\nActiveState=inactive\nSubState=dead\n"
+        ));
+        assert_eq!(
+            facts.units["etcd-member.service"].environment,
+            ["ETCD_IMAGE_TAG=v3.0.17", "RKT_RUN_ARGS=--uuid-file-save=/x y"]
+        );
+        assert_eq!(facts.units["no-such.service"].load, "not-found");
+    }
+}

@@ -4,6 +4,7 @@
 //! which room may know which.
 
 pub mod cli;
+pub mod commands;
 pub mod documents;
 pub mod engine;
 pub mod hosts;

@@ -39,7 +39,9 @@ pub(super) async fn drive(runner: &mut Runner) -> Result<Summary, JournalError> 
         }
         if runner.now().duration_since(began) > LONGEST {
             let waiting = runner.state().gates().next().and_then(|id| gate_view(runner.state(), id, runner.now()));
-            let why = waiting.and_then(|gate| gate.refusal).map_or_else(|| "nothing moves".into(), |refusal| refusal.to_string());
+            let why = waiting
+                .and_then(|gate| gate.refusal)
+                .map_or_else(|| "nothing moves".into(), |refusal| refusal.to_string());
             return Ok(summary(runner.state(), Some(("stuck", why))));
         }
         for id in runner.state().task_ids() {
@@ -48,7 +50,8 @@ pub(super) async fn drive(runner: &mut Runner) -> Result<Summary, JournalError> 
                 Phase::Failed { reason, .. } => {
                     let reason = reason.clone();
                     retries[id.index()] += 1;
-                    let given_up = retries[id.index()] > RETRIES || runner.submit(&Intent::Retry { task: id })?.is_err();
+                    let given_up =
+                        retries[id.index()] > RETRIES || runner.submit(&Intent::Retry { task: id })?.is_err();
                     if given_up {
                         return Ok(summary(runner.state(), Some(("failed", reason))));
                     }

@@ -2,6 +2,7 @@
 
 mod acting;
 mod auto;
+mod given;
 mod monitor;
 mod plan;
 mod practice;
@@ -19,7 +20,7 @@ use color_eyre::eyre::Result;
 use jiff::Timestamp;
 
 use crate::cli::{Cli, Command};
-use crate::documents::Problems;
+use crate::yaml::Problems;
 
 /// What the operator gave cannot be used; nothing was contacted.
 const BAD_INPUT: u8 = 2;

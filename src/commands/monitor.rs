@@ -5,9 +5,8 @@ use std::process::ExitCode;
 use color_eyre::eyre::Result;
 use indexmap::IndexMap;
 
-use super::{new_session, operator, refuse, runtime};
+use super::{given, new_session, operator, refuse, runtime};
 use crate::cli::Observe as Args;
-use crate::documents::{self, Problems};
 use crate::engine::{Intent, Refusal};
 use crate::hosts::{self, Links};
 use crate::model::event::Mode;
@@ -15,6 +14,7 @@ use crate::model::{Event, Inventory, Runbook, State};
 use crate::probe::Request;
 use crate::runner::{Clock, Monitor, Recorder};
 use crate::ui::{Playback, Source};
+use crate::yaml::Problems;
 
 pub(super) fn run(args: &Args) -> Result<ExitCode> {
     let (inventory, runbook) = match subject(args) {
@@ -37,17 +37,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
 
 /// What to look at; all that is wrong with it at once.
 pub(super) fn subject(args: &Args) -> Result<(Inventory, Option<Runbook>), Problems> {
-    let inventory = documents::load_inventory(&args.inventory);
-    let runbook = args.runbook.as_deref().map(documents::find_runbook).transpose();
-    match (inventory, runbook) {
-        (Ok(inventory), Ok(runbook)) => Ok((inventory, runbook.map(|(runbook, _)| runbook))),
-        (inventory, runbook) => {
-            let mut problems = Problems::default();
-            problems.extend(inventory.err());
-            problems.extend(runbook.err());
-            Err(problems)
-        }
-    }
+    let runbook = args.runbook.as_deref().map(given::runbook).transpose();
+    let ((inventory, _), runbook) = given::both(given::inventory(&args.inventory), runbook)?;
+    Ok((inventory, runbook.map(|(runbook, _)| runbook)))
 }
 
 /// Begins to look. What comes back holds `dyn Observe` and nothing that acts.

@@ -1,14 +1,15 @@
 //! `practice`: the whole program, on hosts that cannot be hurt.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use color_eyre::eyre::Result;
 use indexmap::IndexMap;
 
 use super::acting::Acting;
-use super::{artifacts_of, auto, complain, default_journal, new_session, operator, print, refuse};
+use super::{artifacts_of, auto, complain, default_journal, given, new_session, operator, print, refuse};
 use crate::cli::{Output, Practice as Args};
-use crate::documents;
+use crate::documents::{self, Source};
 use crate::hosts::Operate;
 use crate::journal::Writer;
 use crate::model::event::Mode;
@@ -20,14 +21,21 @@ use crate::runner::{Clock, Recorder, Runner, Setup};
 /// The moment that virtual time begins at: the night of the published run that the first runbook retells.
 const EPOCH: &str = "2017-04-22T13:00:00Z";
 
+/// The cluster that is practised on.
+const KIND: Kind = Kind::ContainerLinux;
+
 pub(super) fn run(args: &Args) -> Result<ExitCode> {
-    let (runbook, source) = match documents::find_runbook(&args.runbook) {
+    let (runbook, source) = match given::runbook(&args.runbook) {
         Ok(found) => found,
         Err(problems) => return Ok(refuse(&problems)),
     };
     let mut faults = Vec::new();
     for fault in &args.faults {
-        match fault.parse::<Fault>() {
+        match fault
+            .parse::<Fault>()
+            .map_err(|error| error.to_string())
+            .and_then(|fault| KIND.check(&fault).map(|()| fault))
+        {
             Ok(fault) => faults.push(fault),
             Err(error) => {
                 complain(&format!("--fault {fault}: {error}"));
@@ -41,8 +49,10 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         if args.auto {
             tokio::time::pause();
         }
-        let practice = Practice::new(Kind::ContainerLinux, args.seed, faults);
-        let plan = match documents::plan::build(practice.inventory(), runbook, &source, &args.vars) {
+        let practice = Practice::new(KIND, args.seed, faults);
+        let inventory = practice.inventory();
+        let place = Source::file(Path::new("practice"), "");
+        let plan = match documents::plan::build(&inventory, &place, &runbook, &source, &args.vars) {
             Ok(plan) => plan,
             Err(problems) => return Ok(refuse(&problems)),
         };

@@ -4,22 +4,23 @@ use std::process::ExitCode;
 
 use color_eyre::eyre::Result;
 
-use super::{print, refuse};
+use super::{given, print, refuse};
 use crate::cli::Runbook as Args;
-use crate::documents::{self, Problems};
+use crate::documents;
+use crate::yaml::Problems;
 
 pub(super) fn run(args: &Args) -> Result<ExitCode> {
     match args {
         Args::List => {
-            for name in documents::builtin_runbooks() {
-                match documents::find_runbook(&name) {
+            for (name, _) in documents::builtin_runbooks() {
+                match given::runbook(name) {
                     Ok((runbook, _)) => print(&format!("{name:<32} {}\n", runbook.title))?,
                     Err(problems) => return Ok(refuse(&problems)),
                 }
             }
             Ok(ExitCode::SUCCESS)
         }
-        Args::Show { runbook } => match documents::find_runbook(runbook) {
+        Args::Show { runbook } => match given::runbook(runbook) {
             Ok((runbook, _)) => {
                 print(&documents::print::runbook_text(&runbook))?;
                 Ok(ExitCode::SUCCESS)
@@ -29,15 +30,15 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         Args::Check { runbooks } => {
             let mut problems = Problems::default();
             for name in runbooks {
-                match documents::find_runbook(name) {
+                match given::runbook(name) {
                     Ok((runbook, _)) => {
                         let steps: usize = runbook.stages.iter().map(|stage| stage.steps.len()).sum();
                         print(&format!("{name}: well ({} stages, {steps} steps)\n", runbook.stages.len()))?;
                     }
-                    Err(found) => problems.extend(Some(found)),
+                    Err(found) => problems.0.extend(found.0),
                 }
             }
-            if problems.is_empty() { Ok(ExitCode::SUCCESS) } else { Ok(refuse(&problems)) }
+            if problems.0.is_empty() { Ok(ExitCode::SUCCESS) } else { Ok(refuse(&problems)) }
         }
     }
 }

@@ -71,7 +71,9 @@ fn as_json(state: &State) -> serde_json::Value {
 fn as_table(state: &State) -> String {
     let rows = crate::ui::grid_rows(state);
     let widths: Vec<usize> = (0..rows.first().map_or(0, Vec::len))
-        .map(|column| rows.iter().map(|row| unicode_width::UnicodeWidthStr::width(row[column].as_str())).max().unwrap_or(0))
+        .map(|column| {
+            rows.iter().map(|row| unicode_width::UnicodeWidthStr::width(row[column].as_str())).max().unwrap_or(0)
+        })
         .collect();
     let mut text = String::new();
     for row in &rows {

@@ -7,18 +7,17 @@ use color_eyre::eyre::Result;
 use indexmap::IndexMap;
 
 use super::acting::Acting;
-use super::{artifacts_of, complain, default_journal, new_session, operator, refuse, runtime};
+use super::{artifacts_of, complain, default_journal, given, new_session, operator, refuse, runtime};
 use crate::cli::{Resume, Upgrade};
-use crate::documents::{self, Problems};
 use crate::hosts::{self, Links};
 use crate::journal::{self, Writer};
 use crate::model::event::{Mode, Outcome};
-use crate::model::{Event, Plan, State};
+use crate::model::{Event, State};
 use crate::probe::Request;
 use crate::runner::{Clock, Recorder, Runner, Setup};
 
 pub(super) fn run(args: &Upgrade) -> Result<ExitCode> {
-    let plan = match planned(&args.target) {
+    let plan = match given::plan(&args.target) {
         Ok(plan) => plan,
         Err(problems) => return Ok(refuse(&problems)),
     };
@@ -56,7 +55,11 @@ pub(super) fn resume(args: &Resume) -> Result<ExitCode> {
         Some(session) if session.mode == Mode::Upgrade && state.outcome.is_none() => {}
         Some(session) => {
             let why = if state.outcome.is_some() { "it has ended" } else { "its hosts were simulated and are gone" };
-            complain(&format!("{}: this {} cannot be resumed: {why}; play it with `replay`", path.display(), session.mode));
+            complain(&format!(
+                "{}: this {} cannot be resumed: {why}; play it with `replay`",
+                path.display(),
+                session.mode
+            ));
             return Ok(ExitCode::from(super::BAD_INPUT));
         }
         None => {
@@ -67,21 +70,6 @@ pub(super) fn resume(args: &Resume) -> Result<ExitCode> {
     let mut recorder = Recorder::new(state, Some(writer), Clock::Real);
     recorder.record(Event::SessionResumed { operator: operator() })?;
     act(recorder, &path)
-}
-
-/// Inventory, runbook and variables, put together; all that is wrong with them at once.
-pub(super) fn planned(target: &crate::cli::Target) -> Result<Plan, Problems> {
-    let inventory = documents::load_inventory(&target.inventory);
-    let runbook = documents::find_runbook(&target.runbook);
-    match (inventory, runbook) {
-        (Ok(inventory), Ok((runbook, source))) => documents::plan::build(inventory, runbook, &source, &target.vars),
-        (inventory, runbook) => {
-            let mut problems = Problems::default();
-            problems.extend(inventory.err());
-            problems.extend(runbook.err());
-            Err(problems)
-        }
-    }
 }
 
 fn act(recorder: Recorder, path: &Path) -> Result<ExitCode> {

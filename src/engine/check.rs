@@ -116,7 +116,10 @@ impl Place {
             .iter()
             .map(|(label, value)| {
                 let value = value.as_ref().map_or_else(|| "unknown".into(), brief);
-                label.as_ref().map_or_else(|| value.clone(), |label| format!("{label} {value}"))
+                match label {
+                    Some(label) if *label != value => format!("{label} {value}"),
+                    _ => value,
+                }
             })
             .collect();
         let value = if shown.is_empty() { "none".into() } else { shorten(shown.join(", ")) };

@@ -44,8 +44,8 @@ fn lines(state: &State, plan: &Plan, ui: &UiState) -> (Vec<Line<'static>>, usize
         let title_meaning = if here == Some(number) { Meaning::Title } else { meaning };
         lines.push(Line::from(vec![
             Span::styled(format!("{mark} "), style(meaning)),
+            Span::styled(format!("{over:>2}/{:<2} ", tasks.len()), style(Meaning::Quiet)),
             Span::styled(stage.title.clone(), style(title_meaning)),
-            Span::styled(format!("  {over}/{}", tasks.len()), style(Meaning::Quiet)),
         ]));
         if here != Some(number) {
             continue;

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::gate::{checks, confirmation};
+use super::schedule::in_the_way;
 use super::scope::Scope;
 use super::undo::undo_chain;
 use super::{Intent, Refusal};
@@ -25,7 +26,7 @@ pub fn decide(state: &State, now: Timestamp, intent: &Intent) -> Result<Vec<Even
             if !state.undo.is_empty() {
                 return Err(Refusal::Undoing);
             }
-            Ok(vec![Event::UndoOpened { tasks: undo_chain(state, host)? }])
+            take_back(state, host)
         }
         Intent::Pause if state.paused => Err(Refusal::Paused),
         Intent::Pause => Ok(vec![Event::WorkPaused]),
@@ -66,6 +67,9 @@ pub(super) fn may_open(state: &State, now: Timestamp, id: TaskId) -> Result<Vec<
     }
     if !state.undo.is_empty() {
         return Err(Refusal::Undoing);
+    }
+    if let Some(other) = in_the_way(state, id, true) {
+        return Err(Refusal::NotItsTurn(label(state, other)));
     }
     let scope = Scope::new(state, Some(id), current.since_seq, now);
     for host in [&task.host, &task.on] {
@@ -109,16 +113,31 @@ fn retry(state: &State, id: TaskId) -> Result<Vec<Event>, Refusal> {
     let Phase::Failed { at, .. } = &current.phase else {
         return Err(Refusal::NotStopped(label(state, id)));
     };
+    if !state.undo.is_empty() {
+        return Err(Refusal::Undoing);
+    }
+    if let Some(other) = in_the_way(state, id, false) {
+        return Err(Refusal::NotItsTurn(label(state, other)));
+    }
     let gate = vec![Event::GateShown { task: id }];
     let look = vec![Event::VerifyStarted { task: id }];
     match at {
         // Nothing ran, or it ran to an end that is known.
         FailedAt::Push | FailedAt::Run => Ok(gate),
-        FailedAt::Undo => Ok(vec![Event::UndoOpened { tasks: undo_chain(state, &task.host)? }]),
+        FailedAt::Undo => take_back(state, &task.host),
         FailedAt::Verify | FailedAt::Interrupted | FailedAt::Fetch if step.repeatable => Ok(gate),
         FailedAt::Verify => Ok(look),
         FailedAt::Interrupted if !step.verify.is_empty() || step.reboots => Ok(look),
         FailedAt::Interrupted | FailedAt::Fetch => Err(Refusal::OutcomeUnknown(label(state, id))),
+    }
+}
+
+/// Takes back what was done on a host, unless another host of the stage is being worked on and there is no room beside it.
+fn take_back(state: &State, host: &HostName) -> Result<Vec<Event>, Refusal> {
+    let tasks = undo_chain(state, host)?;
+    match tasks.first().and_then(|id| in_the_way(state, *id, false)) {
+        Some(other) => Err(Refusal::NotItsTurn(label(state, other))),
+        None => Ok(vec![Event::UndoOpened { tasks }]),
     }
 }
 

@@ -183,6 +183,9 @@ pub enum Refusal {
     /// Jobs run, or may run.
     #[error("work is under way ({0}); wait for it, or quit and resume later")]
     UnderWay(String),
+    /// Another host of the stage holds the place.
+    #[error("{0} has to come to its end first: no more hosts may be worked on at once")]
+    NotItsTurn(String),
     /// An undo is going on.
     #[error("an undo is under way; wait for it")]
     Undoing,

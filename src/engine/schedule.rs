@@ -13,11 +13,7 @@ pub fn next(state: &State) -> Vec<TaskId> {
     };
     let stage = &plan.runbook.stages[current.stage];
     let lanes: Vec<Lane> = plan.hosts_of(current.stage).map(|host| Lane::of(state, current.stage, host)).collect();
-    let limit = match stage.order {
-        Order::OneAtATime => 1,
-        Order::Batch(percent) => (lanes.len() * usize::from(percent) / 100).max(1),
-        Order::AllAtOnce => lanes.len(),
-    };
+    let limit = limit(stage.order, lanes.len());
     let begun: Vec<&Lane> = lanes.iter().filter(|lane| lane.begun && lane.next.is_some()).collect();
     let mut fresh: Vec<&Lane> = lanes.iter().filter(|lane| !lane.begun && lane.next.is_some()).collect();
     if stage.leader_last {
@@ -30,6 +26,34 @@ pub fn next(state: &State) -> Vec<TaskId> {
         .filter_map(|lane| lane.next)
         .filter(|id| state.tasks[id.index()].phase == Phase::Waiting && !state.undo.contains(id))
         .collect()
+}
+
+/// How many hosts of a stage may be worked on at once.
+fn limit(order: Order, hosts: usize) -> usize {
+    match order {
+        Order::OneAtATime => 1,
+        Order::Batch(percent) => (hosts * usize::from(percent) / 100).max(1),
+        Order::AllAtOnce => hosts,
+    }
+}
+
+/// A task that has to come to its end before another host of its stage may be worked on: the stage has no room beside
+/// it. What came to a stop holds its place where `stopped` counts, as it does for everything but the way back.
+#[must_use]
+pub fn in_the_way(state: &State, id: TaskId, stopped: bool) -> Option<TaskId> {
+    let plan = state.plan.as_ref()?;
+    let task = plan.tasks.get(id.index())?;
+    let busy: Vec<TaskId> = state
+        .task_ids()
+        .filter(|other| {
+            let (other, phase) = (plan.task(*other), &state.tasks[other.index()].phase);
+            let holds = phase.is_under_way() || (stopped && matches!(phase, Phase::Failed { .. }));
+            holds && other.stage == task.stage && other.host != task.host
+        })
+        .collect();
+    let hosts: std::collections::BTreeSet<_> = busy.iter().map(|id| &plan.task(*id).host).collect();
+    let room = limit(plan.stage_of(task).order, plan.hosts_of(task.stage).count());
+    busy.first().copied().filter(|_| hosts.len() >= room)
 }
 
 /// A host's way through a stage.

@@ -28,7 +28,7 @@ pub fn draw(state: &State, ui: &UiState, frame: &mut Frame<'_>, area: Rect) {
         Popup::Search(input) => ask("Search the log", "", input, ui, frame, area),
         Popup::Undo(host, chain) => {
             let mut lines = vec![Line::raw(format!("Take these back on {host}, the last one first:"))];
-            lines.extend(chain.iter().map(|id| Line::raw(format!("  · {}", label(state, *id)))));
+            lines.extend(chain.iter().rev().map(|id| Line::raw(format!("  · {}", label(state, *id)))));
             tell("Undo", lines, "y takes them back    Esc does not", frame, area);
         }
         Popup::Quit => {

@@ -4,6 +4,12 @@
 //!
 //! The keys are pressed by what the journal says, so that nothing here waits for a guess.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "what a test cannot do without may end it, and it may speak"
+)]
+
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};

@@ -3,6 +3,12 @@
 //! The binary walks through a whole practice session and records it; the screen is drawn at chosen places of that
 //! journal, becomes an SVG, and the SVG a PNG. The font comes along, so that the pictures are the same everywhere.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "what a test cannot do without may end it, and it may speak"
+)]
+
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;

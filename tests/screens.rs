@@ -1,5 +1,11 @@
 //! Screens: a place in a recorded session, a string of keys, a snapshot of the frame with its styles.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "what a test cannot do without may end it, and it may speak"
+)]
+
 use std::sync::LazyLock;
 
 use crossterm::event::{KeyCode, KeyEvent};

@@ -1,6 +1,12 @@
 //! The house rules that a compiler does not know: which room may import which, how long a room may be, and that no
 //! file names the workplace it was written in.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "what a test cannot do without may end it, and it may speak"
+)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -41,13 +41,14 @@ pub(super) fn run(args: &Upgrade) -> Result<ExitCode> {
 pub(super) fn resume(args: &Resume) -> Result<ExitCode> {
     let path = match &args.journal {
         Some(path) => path.clone(),
-        None => match newest_unfinished()? {
-            Some(path) => path,
-            None => {
+        None => {
+            if let Some(path) = newest_unfinished()? {
+                path
+            } else {
                 complain(&format!("no unfinished session in {}: name a journal", journal::directory()?.display()));
                 return Ok(ExitCode::from(super::BAD_INPUT));
             }
-        },
+        }
     };
     let (writer, records) = Writer::resume(&path)?;
     let state = State::of(&records);

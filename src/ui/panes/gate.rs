@@ -27,7 +27,7 @@ pub fn draw(state: &State, now: Timestamp, ui: &UiState, frame: &mut Frame<'_>, 
         None => (Pane::Gate.title().to_owned(), idle(state)),
     };
     let paragraph = Paragraph::new(Text::from(lines)).wrap(Wrap { trim: false });
-    let block = framed(title, ui.focus == Pane::Gate);
+    let block = framed(&title, ui.focus == Pane::Gate);
     let inner = block.inner(area);
     let most = (paragraph.line_count(inner.width) as u16).saturating_sub(inner.height);
     let scroll = ui.gate_scroll.min(most);
@@ -202,7 +202,7 @@ fn status(
             meaning,
         ),
         Phase::Verifying => {
-            say(format!("{mark} The script is through. Looking for what it should have brought about …"), meaning)
+            say(format!("{mark} The script is through. Looking for what it should have brought about …"), meaning);
         }
         Phase::Running => say(format!("{mark} Running on {}; see its log.", task.on), meaning),
         phase => say(format!("{mark} {}", phase_words(phase)), meaning),

@@ -27,5 +27,5 @@ pub fn draw(replay: bool, frame: &mut Frame<'_>, area: Rect) {
     }
     let area = super::popup::centred(area, 86, lines.len() as u16 + 2);
     frame.render_widget(Clear, area);
-    frame.render_widget(Paragraph::new(lines).block(framed("Keys · any key closes".into(), true)), area);
+    frame.render_widget(Paragraph::new(lines).block(framed("Keys · any key closes", true)), area);
 }

@@ -29,7 +29,7 @@ pub fn draw(state: &State, ui: &UiState, frame: &mut Frame<'_>, area: Rect) {
     }
     let shown: Vec<Line<'_>> =
         lines.range(end.saturating_sub(room)..end).map(|line| rendered(line, &ui.search)).collect();
-    frame.render_widget(Paragraph::new(shown).block(framed(title, ui.focus == Pane::Log)), area);
+    frame.render_widget(Paragraph::new(shown).block(framed(&title, ui.focus == Pane::Log)), area);
 }
 
 /// How far up from the end the next line with the searched text is; `back` looks towards the beginning.

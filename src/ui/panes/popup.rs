@@ -83,7 +83,7 @@ fn ask(title: &str, text: &str, input: &TextArea<'_>, ui: &UiState, frame: &mut 
     let width = area.width.min(78);
     let rows = paragraph.line_count(width.saturating_sub(4)) as u16;
     let area = centred(area, width, rows + 5);
-    let block = framed(title.to_owned(), true).title_bottom(" Enter takes it    Esc does not ");
+    let block = framed(title, true).title_bottom(" Enter takes it    Esc does not ");
     let inner = block.inner(area);
     frame.render_widget(Clear, area);
     frame.render_widget(block, area);
@@ -98,7 +98,7 @@ fn ask(title: &str, text: &str, input: &TextArea<'_>, ui: &UiState, frame: &mut 
 fn tell(title: &str, lines: Vec<Line<'_>>, keys: &'static str, frame: &mut Frame<'_>, area: Rect) {
     let area = centred(area, 78, lines.len() as u16 + 2);
     frame.render_widget(Clear, area);
-    let block = framed(title.to_owned(), true).title_bottom(format!(" {keys} "));
+    let block = framed(title, true).title_bottom(format!(" {keys} "));
     frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }).block(block), area);
 }
 

@@ -14,7 +14,7 @@ use crate::ui::view::{Pane, UiState};
 /// Draws the runbook into an area, scrolled to where things go on.
 pub fn draw(state: &State, ui: &UiState, frame: &mut Frame<'_>, area: Rect) {
     let title = state.plan.as_ref().map_or_else(|| "Runbook".to_owned(), |plan| plan.runbook.name.clone());
-    let block = framed(title, ui.focus == Pane::Stages);
+    let block = framed(&title, ui.focus == Pane::Stages);
     let room = block.inner(area).height;
     let (lines, current) = state.plan.as_ref().map_or_else(
         || (vec![Line::styled("no runbook: this only looks", style(Meaning::Quiet))], 0),

@@ -94,6 +94,8 @@ if [ -n "$lk_etcd" ]; then
                 section etcd3-alarms '' etcdctl3 alarm list
                 ;;
             esac
+        else
+            section no-etcdctl '' true
         fi
     fi
 fi

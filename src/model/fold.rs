@@ -60,6 +60,11 @@ impl State {
                 });
             }
             Event::FactsSeen { host, asked, facts } => {
+                let known = self.hosts.get(host).and_then(|host| host.facts.as_ref()).map(|seen| seen.facts.clone());
+                let new = |problem: &&String| known.as_ref().is_none_or(|facts| !facts.problems.contains(problem));
+                for problem in facts.problems.iter().filter(new) {
+                    self.say(host, LineKind::Trouble, problem);
+                }
                 let seen = Seen { facts: Arc::new((**facts).clone()), at: record.at, asked: *asked };
                 self.on_host(host, |host| {
                     host.facts = Some(seen);

@@ -1,0 +1,165 @@
+//! The binary as its user meets it: arguments, exit statuses, whole practice runs, and a real terminal.
+
+#![allow(clippy::unwrap_used, reason = "what a test cannot do without may end it")]
+
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use assert_cmd::Command;
+use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+
+fn lockkeeper() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_lockkeeper"))
+}
+
+fn said(command: &mut Command, status: i32) -> (String, String) {
+    let output = command.output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert_eq!(output.status.code(), Some(status), "{}{}", text(&output.stdout), text(&output.stderr));
+    (text(&output.stdout), text(&output.stderr))
+}
+
+fn summary(args: &[&str], status: i32) -> serde_json::Value {
+    let (out, _) = said(lockkeeper().args(["practice", "--auto", "--output", "json"]).args(args), status);
+    serde_json::from_str(&out).unwrap()
+}
+
+#[test]
+fn everything_wrong_with_the_input_is_told_at_once_and_nobody_is_contacted() {
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join("bad.yaml");
+    std::fs::write(
+        &file,
+        "cluster: bad\nssh:\n  usr: core\nhosts:\n  - name: a\n    roles: [etdc]\n  - name: a\n    roles: [etcd]\n",
+    )
+    .unwrap();
+    for command in ["plan", "upgrade"] {
+        let (_, err) = said(lockkeeper().arg(command).arg("-i").arg(&file).args(["-r", "etcd-minr"]), 2);
+        for expected in [
+            ":3:3: `ssh` has no key `usr`",
+            ":6:13: `roles` cannot be `etdc`",
+            ":7:11:",
+            "did you mean `etcd-minor`",
+            "4 problems",
+        ] {
+            assert!(err.contains(expected), "{command} does not say {expected}:\n{err}");
+        }
+    }
+}
+
+#[test]
+fn a_whole_upgrade_by_drop_in_is_recorded_and_can_be_looked_at() {
+    let scratch = tempfile::tempdir().unwrap();
+    let journal = scratch.path().join("session.jsonl");
+    let told = summary(&["--seed", "1", "--journal", journal.to_str().unwrap()], 0);
+    assert_eq!((told["outcome"].as_str(), told["failed"].as_i64()), (Some("completed"), Some(0)), "{told}");
+    let (frame, _) = said(lockkeeper().arg("replay").arg(&journal).args(["--print", "--size", "120x40"]), 0);
+    assert!(frame.contains("Completed. Every promise of the runbook holds."), "{frame}");
+    let (frame, _) =
+        said(lockkeeper().arg("replay").arg(&journal).args(["--print", "--at", "1", "--size", "80x24"]), 0);
+    assert!(frame.contains("0 of 60 tasks"), "{frame}");
+    let (_, err) = said(lockkeeper().arg("resume").arg(&journal), 2);
+    assert!(err.contains("cannot be resumed: it has ended"), "{err}");
+}
+
+#[test]
+fn a_whole_upgrade_by_first_boot_survives_a_start_whose_answer_was_lost() {
+    let told = summary(&["--seed", "7", "--var", "way=first-boot", "--fault", "etcd1:lost-ack"], 0);
+    assert_eq!(told["outcome"], "completed", "{told}");
+}
+
+#[test]
+fn an_end_that_was_not_promised_is_no_success() {
+    let told = summary(&["--seed", "5", "--fault", "etcd1:disk-full"], 1);
+    assert_ne!(told["outcome"], "completed", "{told}");
+    let (_, err) = said(lockkeeper().args(["practice", "--auto", "--fault", "etcd9:disk-full"]), 2);
+    assert!(err.contains("no such host"), "{err}");
+}
+
+#[test]
+fn a_dead_host_is_named_and_the_others_go_on() {
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join("dead.yaml");
+    let text = "cluster: half\nhosts:\n  - {name: here, roles: [worker], connection: local}\n  - {name: gone, address: 127.0.0.1, roles: [etcd], ssh: {port: 1}}\n";
+    std::fs::write(&file, text).unwrap();
+    let (out, _) = said(lockkeeper().args(["status", "--wait", "15", "--output", "json", "-i"]).arg(&file), 1);
+    let told: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert!(told["hosts"][0]["facts"]["boot_id"].is_string(), "{told}");
+    assert_eq!(told["hosts"][1]["connection"], "lost", "{told}");
+    assert!(told["hosts"][1]["reason"].as_str().unwrap().contains("refuses port 1"), "{told}");
+}
+
+#[test]
+fn man_page_and_completions_are_made() {
+    assert!(said(lockkeeper().arg("man"), 0).0.contains("lockkeeper"));
+    assert!(said(lockkeeper().args(["completions", "bash"]), 0).0.contains("_lockkeeper"));
+    assert!(
+        said(lockkeeper().args(["runbook", "check", "etcd-minor", "etcd-2-to-3-container-linux"]), 0)
+            .0
+            .contains("well")
+    );
+}
+
+/// Keys in a real terminal, each pressed once the screen shows what it waits for; the last screen.
+fn in_a_terminal(state: &Path, size: (u16, u16), play: &[(&str, &str)]) -> String {
+    let size = PtySize { rows: size.1, cols: size.0, pixel_width: 0, pixel_height: 0 };
+    let pty = native_pty_system().openpty(size).unwrap();
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_lockkeeper"));
+    command.arg("practice");
+    command.env("TERM", "xterm-256color");
+    command.env("XDG_STATE_HOME", state);
+    let mut child = pty.slave.spawn_command(command).unwrap();
+    drop(pty.slave);
+    let screen = Arc::new(Mutex::new(vt100::Parser::new(size.rows, size.cols, 0)));
+    let shown = screen.clone();
+    let mut output = pty.master.try_clone_reader().unwrap();
+    let reader = std::thread::spawn(move || {
+        let mut bytes = [0; 4096];
+        while let Ok(count @ 1..) = output.read(&mut bytes) {
+            shown.lock().unwrap().process(&bytes[..count]);
+        }
+    });
+    let mut keys = pty.master.take_writer().unwrap();
+    let mut last = String::new();
+    for (awaited, pressed) in play {
+        let began = Instant::now();
+        loop {
+            last = screen.lock().unwrap().screen().contents();
+            if last.contains(awaited) {
+                break;
+            }
+            assert!(began.elapsed() < Duration::from_secs(60), "waited in vain for `{awaited}`:\n{last}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        keys.write_all(pressed.as_bytes()).unwrap();
+    }
+    child.wait().unwrap();
+    drop(pty.master);
+    reader.join().unwrap();
+    let after = screen.lock().unwrap();
+    assert!(!after.screen().alternate_screen() && !after.screen().hide_cursor(), "the terminal was not given back");
+    last
+}
+
+#[test]
+fn a_real_terminal_is_drawn_on_and_given_back() {
+    let scratch = tempfile::tempdir().unwrap();
+    let play = [
+        ("hold on etcd1", "?"),
+        ("any key closes", "x"),
+        ("Enter opens the gate", "\r"),
+        ("hold on etcd2", "q"),
+        ("not finished", "y"),
+    ];
+    in_a_terminal(scratch.path(), (120, 40), &play);
+    let journals: Vec<_> = std::fs::read_dir(scratch.path().join("lockkeeper/sessions")).unwrap().collect();
+    assert_eq!(journals.len(), 1, "the session was recorded");
+}
+
+#[test]
+fn a_small_terminal_is_enough() {
+    let scratch = tempfile::tempdir().unwrap();
+    in_a_terminal(scratch.path(), (80, 24), &[("hold on etcd1", "q"), ("not finished", "y")]);
+}

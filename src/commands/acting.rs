@@ -7,24 +7,31 @@ use crate::model::State;
 use crate::runner::Runner;
 use crate::ui::{Playback, Source};
 
-/// A runner as the screen sees it. A journal that cannot be written ends the session: the error is kept for the end.
-pub(super) struct Acting<'r>(pub(super) &'r mut Runner);
+/// A runner as the screen sees it. A journal that cannot be written ends the session.
+pub(super) struct Acting<'r, F> {
+    /// What acts.
+    pub(super) runner: &'r mut Runner,
+    /// Told of every new state.
+    pub(super) followed: F,
+}
 
-impl Source for Acting<'_> {
+impl<F: FnMut(&State)> Source for Acting<'_, F> {
     fn state(&self) -> &State {
-        self.0.state()
+        self.runner.state()
     }
 
     fn now(&self) -> jiff::Timestamp {
-        self.0.now()
+        self.runner.now()
     }
 
     fn submit(&mut self, intent: Intent) -> Result<Result<(), Refusal>> {
-        Ok(self.0.submit(&intent)?)
+        Ok(self.runner.submit(&intent)?)
     }
 
     async fn changed(&mut self) -> Result<()> {
-        Ok(self.0.changed().await?)
+        self.runner.changed().await?;
+        (self.followed)(self.runner.state());
+        Ok(())
     }
 
     fn playback(&mut self) -> Option<&mut dyn Playback> {

@@ -28,12 +28,13 @@ pub(super) struct Summary {
     pub(super) json: serde_json::Value,
 }
 
-/// Drives a session to its end, or to where nobody can go on.
-pub(super) async fn drive(runner: &mut Runner) -> Result<Summary, JournalError> {
+/// Drives a session to its end, or to where nobody can go on. What has to be done by hand is `followed` up elsewhere.
+pub(super) async fn drive(runner: &mut Runner, mut followed: impl FnMut(&State)) -> Result<Summary, JournalError> {
     let began = runner.now();
     let mut retries = vec![0; runner.state().tasks.len()];
     loop {
         runner.changed().await?;
+        followed(runner.state());
         if runner.state().outcome.is_some() {
             return Ok(summary(runner.state(), None));
         }

@@ -1,5 +1,6 @@
 //! `practice`: the whole program, on hosts that cannot be hurt.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -13,7 +14,8 @@ use crate::documents::{self, Source};
 use crate::hosts::Operate;
 use crate::journal::Writer;
 use crate::model::event::Mode;
-use crate::model::{Event, HostName, State};
+use crate::model::state::Phase;
+use crate::model::{Event, HostName, State, TaskId};
 use crate::practice::{Fault, Kind, Practice};
 use crate::probe::Request;
 use crate::runner::{Clock, Recorder, Runner, Setup};
@@ -86,12 +88,14 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         recorder.record(started)?;
         let mut runner = Runner::new(recorder, Setup { hosts, artifacts, operator: operator() });
 
+        let mut hands = Hands { practice: practice.clone(), lent: HashSet::new() };
         if args.auto {
-            let summary = auto::drive(&mut runner).await?;
+            let summary = auto::drive(&mut runner, |state| hands.lend(state)).await?;
             runner.close().await;
             return report(&summary, &practice.invariants(), args);
         }
-        let exit = crate::ui::run(&mut Acting(&mut runner)).await;
+        let mut acting = Acting { runner: &mut runner, followed: |state: &State| hands.lend(state) };
+        let exit = crate::ui::run(&mut acting).await;
         let ended = super::upgrade::exit_code(runner.state());
         runner.close().await;
         exit?;
@@ -100,6 +104,27 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         }
         Ok(ended)
     })
+}
+
+/// What is typed at a Container Linux console to force a first boot.
+const AT_CONSOLE: &str = "coreos.first_boot=1";
+
+/// The operator's hands at the consoles, which nobody has in memory: what a step asks to be done by hand is done.
+struct Hands {
+    practice: Practice,
+    lent: HashSet<(TaskId, u64)>,
+}
+
+impl Hands {
+    fn lend(&mut self, state: &State) {
+        for id in state.task_ids() {
+            let Some((task, step, current)) = state.task(id) else { continue };
+            let asked = step.hands.is_some() && step.reboots && current.phase == Phase::Verifying;
+            if asked && self.lent.insert((id, current.since_seq)) {
+                self.practice.restart_at_console(&task.host, AT_CONSOLE);
+            }
+        }
+    }
 }
 
 /// One line of summary; 0 only where the cluster ended as promised and nothing unsafe was seen on the way.

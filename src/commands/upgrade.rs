@@ -88,7 +88,7 @@ fn act(recorder: Recorder, path: &Path) -> Result<ExitCode> {
         }
         let setup = Setup { hosts: members, artifacts: artifacts_of(path), operator: operator() };
         let mut runner = Runner::new(recorder, setup);
-        let exit = crate::ui::run(&mut Acting(&mut runner)).await;
+        let exit = crate::ui::run(&mut Acting { runner: &mut runner, followed: |_: &State| {} }).await;
         let code = exit_code(runner.state());
         let ended = runner.state().outcome.is_some();
         runner.close().await;

@@ -111,7 +111,8 @@ pub(super) fn fits(spec: &VarSpec, value: &str) -> Result<(), String> {
     }
     match spec.form {
         Some(VarForm::Version) if semver::Version::parse(value).is_err() => {
-            let hint = did_you_mean(value, [value.trim_start_matches('v')]);
+            let plain = value.trim_start_matches('v');
+            let hint = did_you_mean(value, semver::Version::parse(plain).is_ok().then_some(plain));
             Err(format!("`{value}` is not a version such as 3.5.21: three numbers, without a v{hint}"))
         }
         Some(VarForm::Path) if !value.starts_with('/') => Err(format!("`{value}` is not a path that begins with `/`")),

@@ -43,7 +43,10 @@ pub fn draw(state: &State, now: Timestamp, ui: &mut UiState, frame: &mut Frame<'
     .areas(area);
     header(state, now, ui, frame, top);
     grid::draw(state, now, ui, frame, cluster);
-    if area.width >= WIDE.0 && area.height >= WIDE.1 && !ui.zoom {
+    if state.plan.is_none() {
+        // Nothing to walk through: the grid and a log are all there is to see.
+        pane(Pane::Log, state, now, ui, frame, body);
+    } else if area.width >= WIDE.0 && area.height >= WIDE.1 && !ui.zoom {
         let [upper, lower] = Layout::vertical([Constraint::Fill(5), Constraint::Fill(2)]).areas(body);
         let [left, right] = Layout::horizontal([Constraint::Percentage(36), Constraint::Fill(1)]).areas(upper);
         pane(Pane::Stages, state, now, ui, frame, left);

@@ -29,6 +29,9 @@ pub fn press(state: &State, _now: Timestamp, ui: &mut UiState, key: KeyEvent) ->
     if ui.popup.is_some() {
         return in_popup(state, ui, key);
     }
+    if state.plan.is_none() {
+        ui.focus = Pane::Log;
+    }
     let command = command(key, ui.playhead.is_some())?;
     match command {
         Command::Quit if state.outcome.is_some() || state.plan.is_none() || ui.playhead.is_some() => {

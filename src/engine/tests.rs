@@ -239,6 +239,11 @@ fn a_whole_session_takes_the_leader_last_and_keeps_its_promise() {
 fn a_gate_stays_shut_on_facts_from_before_it_was_shown() {
     let mut play = Play::new(plan(steps(), Order::OneAtATime));
     play.settle();
+    play.probe();
+    play.open();
+    play.work(0);
+    // These facts end the first task, and with that show the next gate: they were asked for before it.
+    play.probe();
     let task = play.gate();
     let refusal = play.submit(&Intent::OpenGate { task, typed: None }).unwrap_err();
     assert!(matches!(refusal, Refusal::NoFacts { .. }), "{refusal}");

@@ -20,6 +20,7 @@ use color_eyre::eyre::Result;
 use jiff::Timestamp;
 
 use crate::cli::{Cli, Command};
+use crate::journal::JournalError;
 use crate::yaml::Problems;
 
 /// What the operator gave cannot be used; nothing was contacted.
@@ -30,6 +31,17 @@ const BAD_INPUT: u8 = 2;
 /// # Errors
 /// What nobody could have foreseen in the input: a terminal or a journal that does not work.
 pub fn run(cli: Cli) -> Result<ExitCode> {
+    match dispatch(cli) {
+        // What is wrong with a file is the operator's to know, and no backtrace helps them.
+        Err(report) if report.is::<JournalError>() => {
+            complain(&format!("lockkeeper: {report}"));
+            Ok(ExitCode::FAILURE)
+        }
+        other => other,
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<ExitCode> {
     match cli.command {
         Command::Practice(args) => practice::run(&args),
         Command::Upgrade(args) => upgrade::run(&args),
@@ -93,7 +105,8 @@ fn default_journal(now: Timestamp, cluster: &str, runbook: &str) -> Result<PathB
     let tidy = |text: &str| -> String {
         text.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect()
     };
-    let stamp = now.strftime("%Y%m%dT%H%M%SZ");
+    // To the millisecond: two sessions may well begin in the same second.
+    let stamp = now.strftime("%Y%m%dT%H%M%S.%3fZ");
     Ok(crate::journal::directory()?.join(format!("{stamp}-{}-{}.jsonl", tidy(cluster), tidy(runbook))))
 }
 

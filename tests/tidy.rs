@@ -1,5 +1,5 @@
-//! The house rules that a compiler does not know: which room may import which, how long a room may be, and that no
-//! file names the workplace it was written in.
+//! The house rules that a compiler does not know: which room may import which, who reads no clock, and who cannot even
+//! name what acts.
 
 #![allow(
     clippy::unwrap_used,

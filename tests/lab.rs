@@ -34,16 +34,22 @@ const HOSTS: [(&str, &str); 3] = [("lab1", "10.99.47.11"), ("lab2", "10.99.47.12
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Three hosts, taken down at the end.
-struct Lab(PathBuf);
+struct Lab {
+    dir: PathBuf,
+    /// There is one lab on a machine; whoever holds this file's lock has it.
+    _turn: std::fs::File,
+}
 
 impl Lab {
     /// Nothing where this machine cannot run the lab; then it has said why.
     fn up() -> Option<Self> {
+        let turn = std::fs::File::create(std::env::temp_dir().join("lockkeeper-lab.lock")).unwrap();
+        turn.lock().unwrap();
         let dir = PathBuf::from(std::env::var("LOCKKEEPER_LAB").unwrap_or_else(|_| "/var/tmp/lockkeeper-lab".into()));
         let output = Command::new("tests/lab/up.sh").arg("--fresh").arg(&dir).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         match output.status.code() {
-            Some(0) => Some(Self(dir)),
+            Some(0) => Some(Self { dir, _turn: turn }),
             Some(77) => {
                 eprintln!("\n*** THE LAB WAS SKIPPED: nothing was tested on real hosts. {}\n", said.trim());
                 None
@@ -55,7 +61,7 @@ impl Lab {
     fn ssh(&self, host: &str, command: &str) -> String {
         let output = Command::new("ssh")
             .arg("-F")
-            .arg(self.0.join("ssh_config"))
+            .arg(self.dir.join("ssh_config"))
             .arg(format!("root@{host}"))
             .arg(command)
             .output()
@@ -66,7 +72,7 @@ impl Lab {
 
 impl Drop for Lab {
     fn drop(&mut self) {
-        let _ = Command::new("tests/lab/down.sh").arg(&self.0).output();
+        let _ = Command::new("tests/lab/down.sh").arg(&self.dir).output();
     }
 }
 
@@ -235,7 +241,7 @@ fn a_real_cluster_goes_from_3_4_to_3_5_through_a_kill_and_a_lost_connection() {
     let Some(lab) = Lab::up() else { return };
     let scratch = tempfile::tempdir().unwrap();
     let inventory = scratch.path().join("cluster.yaml");
-    let text = std::fs::read_to_string(lab.0.join("inventory.yaml")).unwrap();
+    let text = std::fs::read_to_string(lab.dir.join("inventory.yaml")).unwrap();
     // The install takes some seconds and leaves a mark each time it runs.
     let slow =
         "etcd_install: echo ran >> /var/tmp/installs; for n in $(seq 1 30); do echo \"line $n\"; sleep 0.2; done; ";

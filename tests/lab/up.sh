@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # up.sh [--fresh|--keep] [LABDIR]
 # Three real hosts (systemd, sshd, etcd 3.4.23 as one cluster; 3.5.1 installed beside it) as nspawn containers.
-#   --fresh  (default) new file systems and a new, empty cluster, whatever ran before
+#   --fresh  (default) new file systems and a new, empty cluster, whatever ran before, of whichever LABDIR
 #   --keep   hosts that are up stay as they are; those that are not are booted with the disks they had
 # Afterwards: ssh -F LABDIR/ssh_config lab1, and LABDIR/inventory.yaml for the wizard. LABDIR defaults to
 # $LOCKKEEPER_LAB, then /var/tmp/lockkeeper-lab. Exit 77: this machine cannot run the lab.
@@ -184,7 +184,13 @@ YAML
 take_lock
 need_machine
 owner=$(lab_owner)
-[ -z "$owner" ] || [ "$owner" = "$lab" ] || die "the hosts of $owner are up; first: down.sh $owner"
+if [ -n "$owner" ] && [ "$owner" != "$lab" ]; then
+    # There is one lab on a machine. A run that was cut off leaves it behind, and must not block the next.
+    [ "$fresh" = yes ] || ! populated "$(cgroup_root)" || die "the hosts of $owner are up; first: down.sh $owner"
+    say "taking over from $owner"
+    stop_hosts
+    ip link delete "$bridge"
+fi
 need_tools
 mkdir -p "$lab"
 need_base

@@ -71,7 +71,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
             .hosts
             .iter()
             .map(|host| {
-                let request = Request::for_host(host, Some(&plan.runbook), &plan.vars[&host.name]);
+                let request = Request::for_host(host, &plan.runbook.probe, &plan.vars[&host.name]);
                 (host.name.clone(), (practice.host(&host.name), request.script()))
             })
             .collect();

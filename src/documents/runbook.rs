@@ -120,8 +120,11 @@ pub(super) fn fits(spec: &VarSpec, value: &str) -> Result<(), String> {
     }
 }
 
+const PROBE_KEYS: [&str; 9] =
+    ["units", "paths", "journal", "lines", "packages", "programs", "containers", "certs", "pods"];
+
 fn probe(reader: &mut Reader<'_>, node: &Node, names: &[String]) -> Option<ProbeSpec> {
-    let fields = reader.fields(node, "`probe`", &["units", "paths", "journal"])?;
+    let fields = reader.fields(node, "`probe`", &PROBE_KEYS)?;
     let mut spec = ProbeSpec::default();
     for node in fields.get("units").map(|node| reader.list(node, "units")).unwrap_or_default() {
         spec.units.extend(unit(reader, node, names));
@@ -134,6 +137,25 @@ fn probe(reader: &mut Reader<'_>, node: &Node, names: &[String]) -> Option<Probe
             spec.journal.insert(unit, reader.texts(value, "journal"));
         }
     }
+    for (key, value) in fields.get("lines").map(|node| reader.entries(node, "lines")).unwrap_or_default() {
+        if let Some(path) = path(reader, key, "lines", names) {
+            spec.lines.insert(path, reader.texts(value, "lines"));
+        }
+    }
+    for node in fields.get("certs").map(|node| reader.list(node, "certs")).unwrap_or_default() {
+        spec.certs.extend(path(reader, node, "certs", names));
+    }
+    for node in fields.get("programs").map(|node| reader.list(node, "programs")).unwrap_or_default() {
+        let words = ProbeSpec::PROGRAMS.map(|program| (program, program));
+        spec.programs.extend(reader.word(node, "programs", &words).map(str::to_owned));
+    }
+    let words = |reader: &mut Reader<'_>, key: &'static str| -> Vec<String> {
+        let nodes = fields.get(key).map(|node| reader.list(node, key)).unwrap_or_default();
+        nodes.into_iter().filter_map(|node| template(reader, node, key, names)).collect()
+    };
+    spec.packages = words(reader, "packages");
+    spec.containers = words(reader, "containers");
+    spec.pods = boolean(reader, fields, "pods");
     Some(spec)
 }
 

@@ -124,7 +124,9 @@ fn host_value(host: &Host, seen: Option<&Seen>) -> Value {
         map.insert("roles".into(), json!(host.roles));
         if seen.is_some() {
             // Asked about and nothing there is an answer: a check over all of them must be able to say so.
-            for collection in ["units", "paths", "disks", "journal"] {
+            for collection in
+                ["units", "paths", "disks", "journal", "programs", "packages", "containers", "certs", "lines"]
+            {
                 map.entry(collection).or_insert_with(|| json!({}));
             }
         }

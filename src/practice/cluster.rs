@@ -66,7 +66,9 @@ pub(super) struct Process {
     pub(super) unit: String,
     pub(super) release: Release,
     /// The host's directory that holds `member/`.
-    pub(super) data_dir: &'static str,
+    pub(super) data_dir: String,
+    /// Who owns what it writes there; root where nobody is named.
+    pub(super) owner: Option<&'static str>,
     /// It has joined at some time since it started: it answers clients.
     pub(super) joined: bool,
     /// It can join: its data and addresses are right.
@@ -95,6 +97,8 @@ pub(super) struct Cluster {
     /// Entries in the log.
     pub(super) index: u64,
     pub(super) keys: BTreeMap<String, Key>,
+    /// Its clients come by TLS, with a certificate.
+    pub(super) tls: bool,
     /// Counts elections, so that an overtaken one is passed over.
     pub(super) round: u64,
     /// Time that was not enough for a write yet.
@@ -114,6 +118,7 @@ impl Cluster {
             term: 5,
             index,
             keys: BTreeMap::from([("/canary".into(), canary)]),
+            tls: false,
             round: 0,
             spare: Duration::ZERO,
         }
@@ -197,7 +202,14 @@ mod tests {
         for (n, release) in releases.iter().enumerate() {
             let release = Release::parse(release).unwrap();
             let unit = "etcd2.service".into();
-            let process = Process { unit, release, data_dir: "/var/lib/etcd2", joined: true, able: true };
+            let process = Process {
+                unit,
+                release,
+                data_dir: "/var/lib/etcd2".into(),
+                owner: Some("etcd"),
+                joined: true,
+                able: true,
+            };
             cluster.processes.insert(host(n), process);
         }
         cluster

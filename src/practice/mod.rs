@@ -12,7 +12,11 @@ mod disk;
 mod etcd;
 mod faults;
 mod host;
+mod kube;
+mod ostree;
 mod random;
+mod services;
+mod software;
 #[cfg(test)]
 mod tests;
 mod tools;

@@ -33,13 +33,14 @@ struct Whole {
 }
 
 fn runbook(reader: &mut Reader<'_>, root: &Node) -> Option<Runbook> {
-    let keys = ["runbook", "title", "about", "vars", "probe", "stages", "promise"];
+    let keys = ["runbook", "title", "about", "vars", "practice", "probe", "stages", "promise"];
     let fields = reader.fields(root, "a runbook", &keys)?;
     let name = reader.required(fields, "the runbook", "runbook").and_then(|node| name(reader, node, "runbook"));
     let title = reader.required(fields, "the runbook", "title").and_then(|node| line(reader, node, "title"));
     let about = text(reader, fields, "about").unwrap_or_default();
     let vars = fields.get("vars").map(|node| vars(reader, node)).unwrap_or_default();
     let declared: Vec<String> = vars.keys().cloned().collect();
+    let practice = fields.get("practice").map(|node| practice(reader, node, &declared)).unwrap_or_default();
     let names: Vec<String> = declared.iter().cloned().chain(BUILT_IN_VARS.map(str::to_owned)).collect();
     let probe = fields.get("probe").and_then(|node| probe(reader, node, &names)).unwrap_or_default();
     let whole = Whole { names, vars: declared, probe };
@@ -61,7 +62,25 @@ fn runbook(reader: &mut Reader<'_>, root: &Node) -> Option<Runbook> {
     let without = [("host", "a promise is about all hosts; use `hosts`"), ("config", "a promise pushes nothing")];
     let promise =
         fields.get("promise").map(|node| checks(reader, node, "promise", &whole, &without)).unwrap_or_default();
-    Some(Runbook { name: name?, title: title?, about, vars, probe: whole.probe, stages, promise })
+    Some(Runbook { name: name?, title: title?, about, vars, practice, probe: whole.probe, stages, promise })
+}
+
+/// Clusters to practise on, with the values of variables there.
+fn practice(reader: &mut Reader<'_>, node: &Node, declared: &[String]) -> IndexMap<String, IndexMap<String, String>> {
+    let mut clusters = IndexMap::new();
+    for (cluster, values) in reader.entries(node, "practice") {
+        let mut given = IndexMap::new();
+        for (name, value) in reader.entries(values, "the values of a practice cluster") {
+            let Some(word) = reader.text(name, "a variable's name") else { continue };
+            if !declared.contains(&word) {
+                let hint = did_you_mean(&word, declared.iter().map(String::as_str));
+                reader.complain(name, format!("the runbook declares no variable `{word}`{hint}"));
+            }
+            given.extend(reader.text(value, &word).map(|value| (word, value)));
+        }
+        clusters.extend(reader.text(cluster, "a practice cluster").map(|cluster| (cluster, given)));
+    }
+    clusters
 }
 
 fn vars(reader: &mut Reader<'_>, node: &Node) -> IndexMap<String, VarSpec> {

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::model::facts::Etcd;
 use crate::model::inventory::{Host, Role};
-use crate::model::state::Seen;
+use crate::model::state::{Phase, Seen};
 use crate::model::{HostName, State, TaskId};
 
 /// Facts older than this do not count, however quiet the session.
@@ -236,7 +236,18 @@ fn session_value(state: &State) -> Value {
             })
         })
         .collect();
+    // What this session did itself: a cordon of ours is lifted by us, and nobody else's.
+    let done: Vec<Value> = state
+        .task_ids()
+        .filter_map(|id| state.task(id))
+        .filter(|(_, _, current)| current.phase == Phase::Done)
+        .filter_map(|(task, step, _)| {
+            let stage = &state.plan.as_ref()?.runbook.stages.get(task.stage)?.name;
+            Some(json!({ "host": task.host, "stage": stage, "step": step.name }))
+        })
+        .collect();
     json!({
+        "done": done,
         "id": state.session.as_ref().map(|session| session.id.as_str()),
         "artifacts": artifacts,
     })

@@ -20,6 +20,9 @@ pub struct Runbook {
     /// Values its scripts and checks use, by name.
     #[serde(default)]
     pub vars: IndexMap<String, VarSpec>,
+    /// Simulated clusters to practise it on, the usual one first, each with the values its variables have there.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub practice: IndexMap<String, IndexMap<String, String>>,
     /// What the probe looks at beyond the ordinary.
     #[serde(default)]
     pub probe: ProbeSpec,

@@ -97,6 +97,8 @@ pub(super) struct Cluster {
     /// Entries in the log.
     pub(super) index: u64,
     pub(super) keys: BTreeMap<String, Key>,
+    /// It has never had a quorum: who starts with no data begins it.
+    pub(super) new: bool,
     /// Its clients come by TLS, with a certificate.
     pub(super) tls: bool,
     /// Counts elections, so that an overtaken one is passed over.
@@ -118,9 +120,21 @@ impl Cluster {
             term: 5,
             index,
             keys: BTreeMap::from([("/canary".into(), canary)]),
+            new: false,
             tls: false,
             round: 0,
             spare: Duration::ZERO,
+        }
+    }
+
+    /// Makes it a cluster that has yet to begin.
+    pub(super) fn fresh(&mut self) {
+        self.new = true;
+        (self.index, self.version) = (1, Release(3, 0, 0));
+        (self.leader, self.processes) = (None, BTreeMap::new());
+        self.keys.clear();
+        for member in &mut self.members {
+            member.acknowledged = 0;
         }
     }
 

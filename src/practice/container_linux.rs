@@ -97,7 +97,7 @@ fn simple(description: &str, exec: &str) -> String {
 /// The units of Kubernetes that run on hosts of a role.
 fn kube_units(role: Role) -> &'static [&'static str] {
     match role {
-        Role::Etcd => &[],
+        Role::Etcd | Role::Build => &[],
         Role::ControlPlane => &["kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet"],
         Role::Worker => &["kubelet", "kube-proxy"],
     }
@@ -141,8 +141,8 @@ fn write_files(disk: &Disk, name: &str, address: &str, role: Role) {
 }
 
 /// Its hosts, and what they do.
-pub(super) fn hosts() -> impl Iterator<Item = (&'static str, Role)> {
-    HOSTS.iter().map(|(name, _, role, _)| (*name, *role))
+pub(super) fn hosts() -> impl Iterator<Item = (&'static str, &'static [Role])> {
+    HOSTS.iter().map(|(name, _, role, _)| (*name, std::slice::from_ref(role)))
 }
 
 /// The cluster as it has run for some days.

@@ -141,6 +141,10 @@ impl World {
         self.log_etcd(host, name, 'I', &format!("etcdmain: etcd Version: {release}"));
         self.repair_layout(host, name, release, data_dir, &disk);
         let Some(member) = self.cluster.member_of(host).cloned() else { return self.unit_failed(host, name) };
+        if self.cluster.new && Data::read(&disk, data_dir).is_none() {
+            let data = Data { cluster: self.cluster.id, member: member.id, release, index: 1 };
+            data.write(&disk, data_dir, owner.unwrap_or("root"));
+        }
         let Some(data) = Data::read(&disk, data_dir) else {
             self.log_etcd(host, name, 'C', &format!("etcdmain: member {:x} has already been bootstrapped", member.id));
             self.break_rule(format_args!("{host}: {name} was started on a directory that does not hold its data"));
@@ -247,6 +251,7 @@ impl World {
     fn lost_quorum(&mut self, had_quorum: bool, cause: Option<&str>) {
         if had_quorum
             && !self.cluster.has_quorum()
+            && self.cluster.members.len() > 1
             && let Some(cause) = cause
         {
             self.break_rule(format_args!("quorum of etcd was lost by {cause}"));
@@ -309,6 +314,7 @@ impl World {
             self.cluster.together().iter().map(|member| (member.id, member.host.clone())).collect();
         let (leader, _) = together[self.random.below(together.len() as u64) as usize];
         self.cluster.leader = Some(leader);
+        self.cluster.new = false;
         self.cluster.led_since = self.now;
         self.cluster.term += 1;
         self.cluster.index += 1;

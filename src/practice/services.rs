@@ -14,6 +14,9 @@ const LOOKS_EVERY: Duration = Duration::from_secs(5);
 /// What flanneld writes for docker; gone with every boot.
 pub(super) const SUBNET: &str = "/run/flannel/subnet.env";
 
+/// Where flannel finds its network in etcd.
+pub(super) const NETWORK: &str = "/cluster.local/network/config";
+
 impl Machine {
     /// A program runs as a unit or as a static pod.
     pub(super) fn runs(&self, program: &str) -> bool {
@@ -41,12 +44,15 @@ impl World {
     }
 
     /// Why a service that is being started cannot run, in its own words.
-    pub(super) fn hindrance(&mut self, host: &HostName, name: &str) -> Option<String> {
+    pub(super) fn hindrance(&self, host: &HostName, name: &str) -> Option<String> {
         let answers = self.etcd_answers();
-        let machine = self.machine(host);
+        let machine = &self.machines[host];
         match name {
             "flanneld.service" if !answers => {
                 Some("Couldn't fetch network config: client: etcd cluster is unavailable or misconfigured".into())
+            }
+            "flanneld.service" if !self.cluster.keys.contains_key(NETWORK) => {
+                Some(format!("Couldn't fetch network config: 100: Key not found ({NETWORK})"))
             }
             "docker.service"
                 if machine.disk.exists("/etc/systemd/system/docker.service.d/flanneld.conf")

@@ -65,7 +65,8 @@ async fn pull(call: &Call<'_>, image: &str) -> Exit {
     Ok(0)
 }
 
-fn unit(name: &str) -> String {
+/// The unit file that a system container brings.
+pub(in super::super) fn container_unit(name: &str) -> String {
     let (kind, requires) = match name {
         "flanneld" => ("notify", ""),
         "kubelet" => ("simple", "Requires=docker.service\n"),
@@ -99,7 +100,7 @@ async fn install(call: &Call<'_>, image: &str) -> Exit {
     };
     call.progress(format!("Extracting to /var/lib/containers/atomic/{name}.0")).await?;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    call.disk.put(&file, unit(&name));
+    call.disk.put(&file, container_unit(&name));
     call.disk.put(format!("/etc/tmpfiles.d/{name}.conf"), format!("d /var/lib/{name}/{name}.{name} 0700 root root\n"));
     call.disk.put(
         format!("/var/lib/containers/atomic/{name}.0/info"),

@@ -144,7 +144,8 @@ async fn backup(call: &Call<'_>) -> Exit {
     let Some(data) = Data::read(&call.disk, &call.path(from).to_string_lossy()) else {
         return call.fail(format!("open {from}/member/snap: no such file or directory"), 1).await;
     };
-    if data.release > Release::ETCD2 {
+    let own = call.machine(|machine| machine.software.programs.get("etcdctl").cloned()).unwrap_or_default();
+    if Release::parse(&own).is_some_and(|own| own.minor() != data.release.minor() && own < data.release) {
         return call.fail("panic: runtime error: makeslice: len out of range\n\ngoroutine 1 [running]:", 2).await;
     }
     tokio::time::sleep(Duration::from_millis(400)).await;

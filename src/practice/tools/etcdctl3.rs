@@ -13,7 +13,8 @@ use crate::model::HostName;
 /// Runs `etcdctl WORDS` for the member of a host.
 pub(super) async fn run(call: &Call<'_>, host: &HostName, disk: &Arc<Disk>, words: &[String]) -> Exit {
     let mut plain: Vec<&str> = Vec::new();
-    let mut args = words.iter().map(String::as_str).peekable();
+    // What a shell in the container was given is one word with several in it.
+    let mut args = words.iter().flat_map(|word| word.split_whitespace());
     let mut json_wanted = false;
     while let Some(arg) = args.next() {
         match arg {
@@ -23,7 +24,7 @@ pub(super) async fn run(call: &Call<'_>, host: &HostName, disk: &Arc<Disk>, word
             "--endpoints" | "--cacert" | "--cert" | "--key" | "--dial-timeout" | "--command-timeout" | "--rev" => {
                 let _ = args.next();
             }
-            _ if arg.starts_with('-') => {}
+            _ if arg.starts_with('-') || arg.starts_with("ETCDCTL_API=") => {}
             _ => plain.push(arg),
         }
     }

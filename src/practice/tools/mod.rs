@@ -14,7 +14,7 @@ mod rkt;
 mod rpm_ostree;
 mod systemctl;
 
-pub(super) use atomic::brings;
+pub(super) use atomic::{brings, container_unit};
 
 use std::sync::Arc;
 

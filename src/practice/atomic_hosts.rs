@@ -299,8 +299,9 @@ pub(super) fn bare_fedora(clock: Clock, seed: u64) -> World {
     world
 }
 
-/// CentOS Atomic 7.1712: Kubernetes 1.5.2 from the base on the nodes, layered on the master.
-pub(super) fn centos(clock: Clock, seed: u64) -> World {
+/// CentOS Atomic 7.1712: Kubernetes 1.5.2 from the base on the nodes; on the master layered, or in containers that docker
+/// runs under units of `/etc`.
+pub(super) fn centos(clock: Clock, seed: u64, layered: bool) -> World {
     let etcd = etcd_of(Release(3, 2, 9));
     let mut world = build::world(&CENTOS, etcd, seed);
     world.kube.runtime = "docker";
@@ -310,9 +311,9 @@ pub(super) fn centos(clock: Clock, seed: u64) -> World {
         ("kubernetes-controller-manager", "1.5.4"),
         ("kubernetes-scheduler", "1.5.4"),
     ] {
-        world.offers.images.insert(format!("{registry}/{image}:latest"), version.into());
+        world.offers.images.insert(format!("{registry}/{image}:{version}"), version.into());
     }
-    world.offers.packages.insert("7/kubernetes-master".into(), vec!["1.5.4".into()]);
+    world.offers.packages.insert("7/kubernetes-master".into(), vec!["1.5.2".into()]);
     let packages = [
         ("docker", "1.12.6"),
         ("etcd", "3.2.9"),
@@ -330,14 +331,24 @@ pub(super) fn centos(clock: Clock, seed: u64) -> World {
         let mut base = tree(origin, "7.1712", os.clone(), &packages, &tools);
         world.offers.trees.insert(origin.into(), base.clone());
         let master = plan.roles.contains(&Role::ControlPlane);
-        if master {
+        if master && layered {
             base.software.install("kubernetes-master", "1.5.2");
             for program in programs_of("kubernetes-master") {
                 base.units.extend(unit_of(program).map(|text| (format!("{program}.service"), text)));
             }
         }
-        boot(&mut machine, base, if master { &["kubernetes-master"] } else { &[] });
+        boot(&mut machine, base, if master && layered { &["kubernetes-master"] } else { &[] });
         contrib_files(&machine, plan.name, "/var/lib/etcd", &CENTOS);
+        for name in ["apiserver", "controller-manager", "scheduler"] {
+            if master && !layered {
+                let image = format!("{registry}/kubernetes-{name}:1.5.2");
+                machine.images.insert(image.clone(), "1.5.2".into());
+                let unit = format!(
+                    "[Unit]\nDescription=kube-{name}\nRequires=docker.service\n[Service]\nExecStart=/usr/bin/docker run --rm --name kube-{name} --net=host {image}\nRestart=always\n[Install]\nWantedBy=multi-user.target\n"
+                );
+                machine.disk.put(format!("/etc/systemd/system/kube-{name}.service"), unit);
+            }
+        }
         flannel_runs(&machine);
         build::enable(&mut machine, &units_of(plan));
         build::join(&mut world, machine, etcd);

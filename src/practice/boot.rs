@@ -68,6 +68,7 @@ impl World {
         }
         machine.up = true;
         machine.boot_from_ostree();
+        machine.boot_partition();
         let cloud_units = machine.cloud_config();
         machine.load_units();
         let mut starts: Vec<String> = machine.unit_files();

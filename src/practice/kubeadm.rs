@@ -6,6 +6,7 @@ use super::build::{self, Distribution, Etcd, PLAIN_DISK, Plan};
 use super::clock::Clock;
 use super::cluster::Release;
 use super::units::unit_of;
+use super::updater::Updater;
 use super::world::World;
 
 const CONTROL: &[Role] = &[Role::Etcd, Role::ControlPlane];
@@ -19,6 +20,13 @@ pub(super) const DEBIAN: [Plan; 6] = [
     Plan { name: "node1", address: "10.15.8.21", roles: WORKER },
     Plan { name: "node2", address: "10.15.8.22", roles: WORKER },
     Plan { name: "node3", address: "10.15.8.23", roles: WORKER },
+];
+
+/// One control plane and two workers.
+pub(super) const FLATCAR: [Plan; 3] = [
+    Plan { name: "flatcar-cp", address: "10.15.7.31", roles: CONTROL },
+    Plan { name: "flatcar-1", address: "10.15.7.41", roles: WORKER },
+    Plan { name: "flatcar-2", address: "10.15.7.42", roles: WORKER },
 ];
 
 /// One control plane and three workers, and a board that packages are built on.
@@ -149,6 +157,57 @@ pub(super) fn arch(clock: Clock, seed: u64) -> World {
     }
     let workers = ["c2-worker0", "c2-worker1", "c2-worker2"];
     build::workloads(&mut world.kube, &workers, ("weave-net", "weaveworks/weave-kube:2.4.1"));
+    world
+}
+
+/// What Flatcar of a version says of itself.
+pub(super) fn flatcar_release(version: &str) -> String {
+    format!("NAME=\"Flatcar Container Linux by Kinvolk\"\nID=flatcar\nID_LIKE=coreos\nVERSION={version}\nVERSION_ID={version}\nPRETTY_NAME=\"Flatcar Container Linux by Kinvolk {version} (Oklo)\"\n")
+}
+
+/// Flatcar 3815.2.0 with Kubernetes 1.30.4, containerd and etcd 3.5.15.
+pub(super) fn flatcar(clock: Clock, seed: u64) -> World {
+    let etcd = Etcd {
+        unit: "etcd.pod",
+        release: Release(3, 5, 15),
+        data_dir: "/var/lib/etcd",
+        owner: None,
+        tls: true,
+    };
+    let mut world = build::world(&FLATCAR, etcd, seed);
+    world.kube.runtime = "containerd";
+    world.kube.cri_socket = "unix:///run/containerd/containerd.sock";
+    let distribution = Distribution {
+        os_release: "",
+        kernel_line: "BOOT_IMAGE=/flatcar/vmlinuz-a mount.usr=PARTUUID=7130c94a-213a-4e5a-8e26-6cce9662f132 console=tty0",
+        mounts: PLAIN_DISK,
+    };
+    for plan in &FLATCAR {
+        let mut machine = build::machine(plan, &distribution, clock, seed);
+        machine.disk.put("/usr/lib/os-release", flatcar_release("3815.2.0"));
+        machine.updater = Some(Updater::new("3815.2.0", "3975.2.0"));
+        machine.software.install("containerd", "1.7.13");
+        for program in ["kubelet", "kubeadm", "kubectl"] {
+            machine.software.programs.insert(program.into(), "1.30.4".into());
+        }
+        for tool in ["update_engine_client", "locksmithctl", "flatcar-update", "cgpt", "crictl"] {
+            machine.software.programs.insert(tool.into(), "1.0.0".into());
+        }
+        machine.disk.put("/etc/flatcar/update.conf", "GROUP=stable\nREBOOT_STRATEGY=reboot\n");
+        for unit in ["update-engine", "locksmithd"] {
+            let text = format!("[Unit]\nDescription={unit}\n[Service]\nExecStart=/usr/sbin/{unit}\n[Install]\nWantedBy=multi-user.target\n");
+            machine.disk.put(format!("/usr/lib/systemd/system/{unit}.service"), text);
+            let link = super::units::vendor_wants(&format!("{unit}.service"));
+            machine.disk.link(link, format!("../{unit}.service"));
+        }
+        services(&mut machine, &["containerd", "kubelet"], "unix:///run/containerd/containerd.sock", "systemd");
+        build::enable(&mut machine, &["update-engine.service", "locksmithd.service", "containerd.service", "kubelet.service"]);
+        if plan.roles.contains(&Role::ControlPlane) {
+            build::static_pods(&mut machine, Some(("3.5.15-0", plan.name)), "1.30.4");
+        }
+        build::join(&mut world, machine, etcd);
+    }
+    build::workloads(&mut world.kube, &["flatcar-1", "flatcar-2"], ("cilium", "quay.io/cilium/cilium:v1.15.6"));
     world
 }
 

@@ -24,6 +24,7 @@ mod software;
 mod tests;
 mod tools;
 mod units;
+mod updater;
 mod world;
 
 use std::sync::Arc;
@@ -58,13 +59,17 @@ pub enum Kind {
     BareAtomic,
     /// CentOS Atomic 7.1712: a master with Kubernetes 1.5.2 layered, two nodes.
     CentosAtomic,
+    /// The same with the master's components in containers that docker runs.
+    CentosContainers,
     /// Fedora CoreOS 40 with kubeadm 1.30.4; the stream is at 41.
     FedoraCoreos,
+    /// Flatcar 3815.2.0 with kubeadm 1.30.4; the channel is at 3975.2.0.
+    Flatcar,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::ContainerLinux,
         Self::Kubeadm,
         Self::ArchArm,
@@ -72,7 +77,9 @@ impl Kind {
         Self::SystemContainers,
         Self::BareAtomic,
         Self::CentosAtomic,
+        Self::CentosContainers,
         Self::FedoraCoreos,
+        Self::Flatcar,
     ];
 
     /// What it is called on the command line, in runbooks and in the inventory.
@@ -86,6 +93,8 @@ impl Kind {
             Self::SystemContainers => "system-containers",
             Self::BareAtomic => "bare-atomic",
             Self::CentosAtomic => "centos-atomic",
+            Self::CentosContainers => "centos-containers",
+            Self::Flatcar => "flatcar",
             Self::FedoraCoreos => "fedora-coreos",
         }
     }
@@ -103,7 +112,8 @@ impl Kind {
             Self::Kubeadm => of(&kubeadm::DEBIAN),
             Self::ArchArm => of(&kubeadm::ARCH),
             Self::FedoraAtomic | Self::SystemContainers | Self::BareAtomic => of(&atomic_hosts::FEDORA),
-            Self::CentosAtomic => of(&atomic_hosts::CENTOS),
+            Self::CentosAtomic | Self::CentosContainers => of(&atomic_hosts::CENTOS),
+            Self::Flatcar => of(&kubeadm::FLATCAR),
             Self::FedoraCoreos => of(&atomic_hosts::COREOS),
         }
     }
@@ -116,7 +126,9 @@ impl Kind {
             Self::FedoraAtomic => atomic_hosts::fedora_26_cluster(clock, seed),
             Self::SystemContainers => atomic_hosts::fedora_27_cluster(clock, seed),
             Self::BareAtomic => atomic_hosts::bare_fedora(clock, seed),
-            Self::CentosAtomic => atomic_hosts::centos(clock, seed),
+            Self::CentosAtomic => atomic_hosts::centos(clock, seed, true),
+            Self::CentosContainers => atomic_hosts::centos(clock, seed, false),
+            Self::Flatcar => kubeadm::flatcar(clock, seed),
             Self::FedoraCoreos => atomic_hosts::coreos(clock, seed),
         }
     }
@@ -127,8 +139,12 @@ impl Kind {
             Self::ContainerLinux => &[("config_dir", "builtin:practice/container-linux")],
             Self::Kubeadm => kubeadm::DEBIAN_VARS,
             Self::ArchArm => kubeadm::ARCH_VARS,
-            Self::FedoraAtomic | Self::SystemContainers | Self::BareAtomic | Self::CentosAtomic => &[],
-            Self::FedoraCoreos => kubeadm::DEBIAN_VARS,
+            Self::FedoraAtomic
+            | Self::SystemContainers
+            | Self::BareAtomic
+            | Self::CentosAtomic
+            | Self::CentosContainers => &[],
+            Self::FedoraCoreos | Self::Flatcar => kubeadm::DEBIAN_VARS,
         }
     }
 

@@ -21,6 +21,7 @@ use super::ostree::Ostree;
 use super::random::Random;
 use super::software::{Offers, Software, SystemContainer};
 use super::units::Unit;
+use super::updater::Updater;
 
 /// The world behind its lock, with the clock that drives it.
 #[derive(Debug)]
@@ -97,6 +98,8 @@ pub(super) struct Machine {
     pub(super) software: Software,
     /// Its deployments, where it boots from ostree.
     pub(super) ostree: Option<Ostree>,
+    /// Its two partitions, where it updates by them.
+    pub(super) updater: Option<Updater>,
     /// System containers, by name.
     pub(super) containers: BTreeMap<String, SystemContainer>,
     /// The kernel line GRUB boots with when nobody interferes.
@@ -129,6 +132,7 @@ impl Machine {
             images: BTreeMap::new(),
             software: Software::default(),
             ostree: None,
+            updater: None,
             containers: BTreeMap::new(),
             kernel_line: Self::CMDLINE,
             random,

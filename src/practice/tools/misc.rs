@@ -126,10 +126,95 @@ pub(super) async fn locksmithctl(call: &Call<'_>) -> Exit {
     Ok(0)
 }
 
+/// The engine of Flatcar: `-status`, `-reset_status`, `-update`, `-check_for_update`. Nothing on Container Linux, whose
+/// engine is idle.
+async fn flatcar(call: &Call<'_>) -> bashkit::Result<Option<i32>> {
+    let Some(updater) = call.machine(|machine| machine.updater.clone()) else { return Ok(None) };
+    if call.has("-reset_status") {
+        call.machine(|machine| {
+            if let Some(updater) = &mut machine.updater {
+                (updater.next, updater.operation) = (updater.booted, "IDLE");
+            }
+        });
+    } else if call.has("-update") || call.has("-check_for_update") {
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        call.machine(|machine| machine.updater.as_mut().map(|updater| updater.write(&updater.offered.clone())));
+    } else {
+        call.out(format!(
+            "LAST_CHECKED_TIME=1492864800\nPROGRESS=0.0\nCURRENT_OP=UPDATE_STATUS_{}\nNEW_VERSION={}\nNEW_SIZE=0\n",
+            updater.operation, updater.partitions[updater.next]
+        ))
+        .await?;
+    }
+    Ok(Some(0))
+}
+
+/// `flatcar-update --to-version V`.
+pub(super) async fn flatcar_update(call: &Call<'_>) -> Exit {
+    let Some(version) = call.option("--to-version", Some("-V")).map(str::to_owned) else {
+        return call.fail("Error: must specify --to-version", 1).await;
+    };
+    if !call.machine(|machine| machine.is_active("update-engine.service")) {
+        return call.fail("Error: update-engine is not running", 1).await;
+    }
+    if call.machine(|machine| machine.updater.as_ref().is_some_and(|updater| updater.offered != version)) {
+        return call.fail(format!("Error: version {version} not found on the release server"), 1).await;
+    }
+    call.progress(format!("Downloading {version}")).await?;
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    call.machine(|machine| machine.updater.as_mut().map(|updater| updater.write(&version)));
+    call.say("Done, please reboot\n").await
+}
+
+/// `cgpt prioritize DEVICE`: of the two partitions for `/usr`, which boots. `cgpt find -t flatcar-usr` lists them.
+pub(super) async fn cgpt(call: &Call<'_>) -> Exit {
+    match call.operands().as_slice() {
+        ["prioritize", device] => {
+            let which = usize::from(device.ends_with('4'));
+            call.machine(|machine| {
+                if let Some(updater) = &mut machine.updater {
+                    updater.next = which;
+                }
+            });
+            Ok(0)
+        }
+        ["find", ..] => call.say("/dev/sda3\n/dev/sda4\n").await,
+        _ => call.fail("usage: cgpt COMMAND", 1).await,
+    }
+}
+
+/// `docker pull`, `docker tag`, `docker inspect`; containers of units are systemd's affair.
+pub(super) async fn docker(call: &Call<'_>) -> Exit {
+    let operands: Vec<String> = call.operands().into_iter().map(str::to_owned).collect();
+    let words: Vec<&str> = operands.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["pull", image] => {
+            let Some(version) = call.world(|world| world.offers.images.get(*image).cloned()) else {
+                return call.fail(format!("Error: image {image} not found"), 1).await;
+            };
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            call.machine(|machine| machine.images.insert((*image).to_owned(), version));
+            call.say(format!("Status: Downloaded newer image for {image}\n")).await
+        }
+        ["inspect", .., image] => {
+            let held = call.machine(|machine| machine.images.get(*image).cloned());
+            match held {
+                Some(version) => call.say(format!("sha256:{:064x}\n", version.bytes().fold(7_u64, |sum, b| sum * 31 + u64::from(b)))).await,
+                None => call.fail(format!("Error: No such image, container or task: {image}"), 1).await,
+            }
+        }
+        ["tag" | "rm" | "stop" | "ps", ..] => Ok(0),
+        _ => version(call, "docker").await,
+    }
+}
+
 pub(super) async fn update_engine_client(call: &Call<'_>) -> Exit {
     if !call.machine(|machine| machine.is_active("update-engine.service")) {
         let text = "[0422/130000:ERROR:update_engine_client.cc(236)] Error getting dbus proxy for com.coreos.update1";
         return call.fail(text, 1).await;
+    }
+    if let Some(exit) = flatcar(call).await? {
+        return Ok(exit);
     }
     call.out(
         "LAST_CHECKED_TIME=1492864800\nPROGRESS=0.000000\nCURRENT_OP=UPDATE_STATUS_IDLE\nNEW_VERSION=0.0.0\nNEW_SIZE=0\n",

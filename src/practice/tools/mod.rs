@@ -48,10 +48,11 @@ const EVERYWHERE: [&str; 17] = [
 ];
 
 /// What is called only where it is installed.
-const PROGRAMS: [&str; 26] = [
+const PROGRAMS: [&str; 28] = [
     "apt-get",
     "apt-mark",
     "atomic",
+    "cgpt",
     "containerd",
     "crictl",
     "crio",
@@ -61,6 +62,7 @@ const PROGRAMS: [&str; 26] = [
     "etcd2",
     "etcdctl",
     "flanneld",
+    "flatcar-update",
     "kube-apiserver",
     "kube-controller-manager",
     "kube-proxy",
@@ -217,6 +219,9 @@ impl Command for Tool {
             "apt-mark" => packages::apt_mark(&call).await?,
             "atomic" => atomic::run(&call).await?,
             "crictl" => misc::crictl(&call).await?,
+            "cgpt" => misc::cgpt(&call).await?,
+            "docker" => misc::docker(&call).await?,
+            "flatcar-update" => misc::flatcar_update(&call).await?,
             "dpkg-query" => packages::dpkg_query(&call).await?,
             "kubeadm" => kubeadm::run(&call).await?,
             "openssl" => misc::openssl(&call).await?,

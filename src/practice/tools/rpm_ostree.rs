@@ -22,7 +22,8 @@ pub(super) async fn run(call: &Call<'_>) -> Exit {
     match words.as_slice() {
         ["status"] => status(call).await,
         ["rebase", origin] => rebase(call, origin).await,
-        ["upgrade"] => upgrade(call).await,
+        ["upgrade"] => upgrade(call, None).await,
+        ["deploy", version] => upgrade(call, Some(version)).await,
         ["install", packages @ ..] => layer(call, packages).await,
         ["rollback"] => {
             if call.machine(super::Machine::swap_deployments) {
@@ -98,9 +99,17 @@ async fn rebase(call: &Call<'_>, origin: &str) -> Exit {
     deploy(call, tree, requested).await
 }
 
-async fn upgrade(call: &Call<'_>) -> Exit {
+async fn upgrade(call: &Call<'_>, version: Option<&str>) -> Exit {
     let Some(now) = booted(call) else { return call.fail("error: Not an ostree host", 1).await };
     let offered = call.world(|world| world.offers.trees.get(&now.tree.origin).cloned());
+    if call.machine(|machine| machine.is_active("zincati.service")) && !call.has("--bypass-driver") {
+        return call.fail("error: Updates and deployments are driven by Zincati\nSee Zincati's documentation\nUse --bypass-driver to bypass Zincati and perform the operation anyways", 1).await;
+    }
+    if let Some(version) = version
+        && !offered.as_ref().is_some_and(|tree| tree.version == version)
+    {
+        return call.fail(format!("error: No such version {version} in the remote"), 1).await;
+    }
     let Some(tree) = offered.filter(|tree| tree.checksum != now.tree.checksum) else {
         call.out("No upgrade available.\n").await?;
         return Ok(if call.has("--check") || call.has("--preview") || call.has("--upgrade-unchanged-exit-77") {

@@ -203,7 +203,18 @@ impl Builder<'_> {
                 }
             }
         }
-        let (name, text) = self.file(&expand(&push.from, vars))?;
+        let from = expand(&push.from, vars);
+        if let Some(artifact) = from.strip_prefix("artifact:") {
+            return Ok(PushFile {
+                path: expand(&push.path, vars),
+                mode: push.mode.clone(),
+                content: String::new(),
+                sha256: digest(b""),
+                artifact: Some(artifact.to_owned()),
+                config: None,
+            });
+        }
+        let (name, text) = self.file(&from)?;
         let (content, config) = match push.convert {
             Convert::None => (text, None),
             Convert::Ignition | Convert::EtcdDropIn => {
@@ -224,6 +235,7 @@ impl Builder<'_> {
             mode: push.mode.clone(),
             sha256: digest(content.as_bytes()),
             content,
+            artifact: None,
             config,
         })
     }

@@ -134,6 +134,15 @@ fn task_text(out: &mut String, plan: &Plan, task: &Task) -> fmt::Result {
         item(out, 4, "runs on", task.on.as_str())?;
     }
     for push in &task.pushes {
+        if let Some(artifact) = &push.artifact {
+            item(
+                out,
+                4,
+                "push",
+                &format!("{} (mode {}), what was brought back from {artifact}", push.path, push.mode),
+            )?;
+            continue;
+        }
         let digest: String = push.sha256.as_str().chars().take(12).collect();
         let bytes = push.content.len();
         item(out, 4, "push", &format!("{} (mode {}, {bytes} bytes, sha256 {digest}...)", push.path, push.mode))?;

@@ -49,6 +49,9 @@ pub struct PushFile {
     pub content: String,
     /// Of `content`.
     pub sha256: Digest,
+    /// The content is no text of this plan but a file that an earlier step brought back: its path on the host it came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact: Option<String>,
     /// What checks see as `config`: the parts of a converted config that guards compare with the host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<serde_json::Value>,

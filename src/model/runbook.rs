@@ -263,7 +263,8 @@ pub struct Expression(pub String);
 pub struct Push {
     /// Where it goes; may hold `$variable`.
     pub path: String,
-    /// A file on this machine, relative to the runbook; may hold `$variable` and `$host`.
+    /// A file on this machine, relative to the runbook; or `artifact:PATH`, what an earlier step brought back from there.
+    /// May hold `$variable` and `$host`.
     pub from: String,
     /// What is made of it on the way.
     #[serde(default)]

@@ -162,18 +162,14 @@ pub(super) fn arch(clock: Clock, seed: u64) -> World {
 
 /// What Flatcar of a version says of itself.
 pub(super) fn flatcar_release(version: &str) -> String {
-    format!("NAME=\"Flatcar Container Linux by Kinvolk\"\nID=flatcar\nID_LIKE=coreos\nVERSION={version}\nVERSION_ID={version}\nPRETTY_NAME=\"Flatcar Container Linux by Kinvolk {version} (Oklo)\"\n")
+    format!(
+        "NAME=\"Flatcar Container Linux by Kinvolk\"\nID=flatcar\nID_LIKE=coreos\nVERSION={version}\nVERSION_ID={version}\nPRETTY_NAME=\"Flatcar Container Linux by Kinvolk {version} (Oklo)\"\n"
+    )
 }
 
 /// Flatcar 3815.2.0 with Kubernetes 1.30.4, containerd and etcd 3.5.15.
 pub(super) fn flatcar(clock: Clock, seed: u64) -> World {
-    let etcd = Etcd {
-        unit: "etcd.pod",
-        release: Release(3, 5, 15),
-        data_dir: "/var/lib/etcd",
-        owner: None,
-        tls: true,
-    };
+    let etcd = Etcd { unit: "etcd.pod", release: Release(3, 5, 15), data_dir: "/var/lib/etcd", owner: None, tls: true };
     let mut world = build::world(&FLATCAR, etcd, seed);
     world.kube.runtime = "containerd";
     world.kube.cri_socket = "unix:///run/containerd/containerd.sock";
@@ -195,13 +191,18 @@ pub(super) fn flatcar(clock: Clock, seed: u64) -> World {
         }
         machine.disk.put("/etc/flatcar/update.conf", "GROUP=stable\nREBOOT_STRATEGY=reboot\n");
         for unit in ["update-engine", "locksmithd"] {
-            let text = format!("[Unit]\nDescription={unit}\n[Service]\nExecStart=/usr/sbin/{unit}\n[Install]\nWantedBy=multi-user.target\n");
+            let text = format!(
+                "[Unit]\nDescription={unit}\n[Service]\nExecStart=/usr/sbin/{unit}\n[Install]\nWantedBy=multi-user.target\n"
+            );
             machine.disk.put(format!("/usr/lib/systemd/system/{unit}.service"), text);
             let link = super::units::vendor_wants(&format!("{unit}.service"));
             machine.disk.link(link, format!("../{unit}.service"));
         }
         services(&mut machine, &["containerd", "kubelet"], "unix:///run/containerd/containerd.sock", "systemd");
-        build::enable(&mut machine, &["update-engine.service", "locksmithd.service", "containerd.service", "kubelet.service"]);
+        build::enable(
+            &mut machine,
+            &["update-engine.service", "locksmithd.service", "containerd.service", "kubelet.service"],
+        );
         if plan.roles.contains(&Role::ControlPlane) {
             build::static_pods(&mut machine, Some(("3.5.15-0", plan.name)), "1.30.4");
         }

@@ -12,7 +12,7 @@ use crate::hosts::{HostError, JobSpec, JobStatus, Operate};
 use crate::model::event::{FailedAt, JobKind};
 use crate::model::logtail::clean;
 use crate::model::plan::PushFile;
-use crate::model::{Event, JobName, State, TaskId};
+use crate::model::{Digest, Event, JobName, State, TaskId};
 
 /// Before a host that did not answer is asked again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -28,10 +28,24 @@ pub(super) struct Work {
 /// What to do, with its particulars.
 pub(super) enum Errand {
     Push(PushFile),
+    /// Something that was brought back here goes to another host.
+    Pass {
+        file: PushFile,
+        from: PathBuf,
+        sha256: Digest,
+    },
     Start(JobSpec),
-    Follow { job: JobName, offset: u64 },
-    Claim { job: JobName },
-    Fetch { path: String, into: PathBuf },
+    Follow {
+        job: JobName,
+        offset: u64,
+    },
+    Claim {
+        job: JobName,
+    },
+    Fetch {
+        path: String,
+        into: PathBuf,
+    },
 }
 
 impl Errand {
@@ -40,7 +54,16 @@ impl Errand {
         let plan = state.plan.as_ref()?;
         let (task, step, current) = state.task(effect.task)?;
         Some(match &effect.act {
-            Act::Push(path) => Self::Push(task.pushes.iter().find(|push| push.path == *path)?.clone()),
+            Act::Push(path) => {
+                let file = task.pushes.iter().find(|push| push.path == *path)?.clone();
+                match &file.artifact {
+                    None => Self::Push(file),
+                    Some(wanted) => match state.artifacts.iter().rfind(|artifact| artifact.path == *wanted) {
+                        Some(held) => Self::Pass { from: held.to.clone().into(), sha256: held.sha256.clone(), file },
+                        None => Self::Pass { from: PathBuf::from(wanted), sha256: file.sha256.clone(), file },
+                    },
+                }
+            }
             Act::Start(name) => {
                 let script = match current.job.as_ref()?.kind {
                     JobKind::Run => step.run.clone()?,
@@ -65,7 +88,19 @@ impl Work {
     pub(super) async fn run(self) {
         let task = self.effect.task;
         let event = match &self.errand {
-            Errand::Push(file) => self.push(task, file).await,
+            Errand::Push(file) => self.push(task, file, file.content.as_bytes(), &file.sha256).await,
+            Errand::Pass { file, from, sha256 } => match std::fs::read(from) {
+                Ok(content) => self.push(task, file, &content, sha256).await,
+                Err(error) => failed(
+                    task,
+                    FailedAt::Push,
+                    format!(
+                        "what goes to {} is not here: {}: {error}; an earlier step brings it",
+                        file.path,
+                        from.display()
+                    ),
+                ),
+            },
             Errand::Start(job) => match self.host.start_job(job).await {
                 Ok(()) => Event::JobStarted { task },
                 // Whatever went wrong, it may have started all the same.
@@ -102,9 +137,9 @@ impl Work {
         let _ = self.reports.send(Report::Ended { effect: self.effect, event }).await;
     }
 
-    async fn push(&self, task: TaskId, file: &PushFile) -> Event {
-        match self.answer(|| self.host.push(&file.path, &file.mode, file.content.as_bytes())).await {
-            Ok(sha256) if sha256 == file.sha256 => Event::FilePushed { task, path: file.path.clone(), sha256 },
+    async fn push(&self, task: TaskId, file: &PushFile, content: &[u8], wanted: &Digest) -> Event {
+        match self.answer(|| self.host.push(&file.path, &file.mode, content)).await {
+            Ok(sha256) if sha256 == *wanted => Event::FilePushed { task, path: file.path.clone(), sha256 },
             Ok(other) => failed(
                 task,
                 FailedAt::Push,

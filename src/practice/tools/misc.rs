@@ -199,7 +199,10 @@ pub(super) async fn docker(call: &Call<'_>) -> Exit {
         ["inspect", .., image] => {
             let held = call.machine(|machine| machine.images.get(*image).cloned());
             match held {
-                Some(version) => call.say(format!("sha256:{:064x}\n", version.bytes().fold(7_u64, |sum, b| sum * 31 + u64::from(b)))).await,
+                Some(version) => {
+                    call.say(format!("sha256:{:064x}\n", version.bytes().fold(7_u64, |sum, b| sum * 31 + u64::from(b))))
+                        .await
+                }
                 None => call.fail(format!("Error: No such image, container or task: {image}"), 1).await,
             }
         }

@@ -147,6 +147,13 @@ fn describe(
         }
     }
     for push in &task.pushes {
+        if let Some(artifact) = &push.artifact {
+            heading(
+                &mut lines,
+                &format!("Writes {} (mode {}), what was brought back from {artifact}", push.path, push.mode),
+            );
+            continue;
+        }
         heading(
             &mut lines,
             &format!(

@@ -1,0 +1,663 @@
+//! A cloud-config, as coreos-cloudinit read it at every boot: what of it a Container Linux Config can say, what is lost,
+//! and what must go before the new config, lest the next boot undo it.
+
+use serde_json::{Map, Value, json};
+
+use super::reading::insert;
+use super::{draft, etcd, flannel, units, update};
+use crate::yaml::{Data, Document, Node, Place, Problem, Problems, Reader, parse};
+
+/// What the user-data of a host is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserData {
+    /// Begins with `#cloud-config`.
+    CloudConfig,
+    /// Begins with `#!`.
+    Script,
+    /// JSON.
+    Ignition,
+    /// Of a cloud-init that Container Linux never had.
+    Foreign,
+    /// Anything else, such as a Container Linux Config.
+    Other,
+}
+
+/// What a user-data text is, by its first line, as coreos-cloudinit tells it.
+#[must_use]
+pub fn user_data(text: &str) -> UserData {
+    let first = text.lines().next().unwrap_or_default().trim_end();
+    let foreign =
+        ["#include", "#cloud-boothook", "#upstart-job", "#part-handler", "#cloud-config-archive", "## template:"];
+    if first == "#cloud-config" {
+        UserData::CloudConfig
+    } else if first.starts_with("#!") {
+        UserData::Script
+    } else if text.trim_start().starts_with('{') {
+        UserData::Ignition
+    } else if foreign.iter().any(|start| first.starts_with(start)) || first.to_lowercase().starts_with("content-type:")
+    {
+        UserData::Foreign
+    } else {
+        UserData::Other
+    }
+}
+
+/// What becomes of a part of a cloud-config.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fate {
+    /// It is in the draft.
+    Carried,
+    /// It is in the draft, and somebody must look at it there.
+    Change,
+    /// Nothing of it is in the draft.
+    Lost,
+    /// It must be taken out of the cloud-config, or it works against the new config at every boot.
+    Remove,
+}
+
+impl Fate {
+    /// In a word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Carried => "carried",
+            Self::Change => "change",
+            Self::Lost => "lost",
+            Self::Remove => "remove",
+        }
+    }
+}
+
+/// What becomes of one part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// Where it stands in the cloud-config.
+    pub place: Place,
+    /// Its path, such as `coreos.etcd2.name`.
+    pub path: String,
+    /// What becomes of it.
+    pub fate: Fate,
+    /// As what, or why.
+    pub what: String,
+}
+
+/// What a cloud-config becomes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Migration {
+    /// A Container Linux Config of what can be carried over; empty where nothing can.
+    pub draft: String,
+    /// Every part of the cloud-config, in its order.
+    pub notes: Vec<Note>,
+}
+
+/// Reads a cloud-config and drafts the Container Linux Config that stands for it.
+///
+/// # Errors
+/// When it is none (a script, say, does what nobody can read out of it), and for values that cannot be read.
+pub fn migrate(document: &Document) -> Result<Migration, Problems> {
+    let refused = match user_data(&document.text) {
+        UserData::CloudConfig => None,
+        UserData::Script => {
+            Some("is a script: what it does to the host cannot be read out of it; write a config by hand")
+        }
+        UserData::Ignition => {
+            Some("is JSON: an Ignition config needs no conversion (`ignition lint` looks through it)")
+        }
+        UserData::Foreign => Some("is user-data of another cloud-init, which Container Linux never read"),
+        UserData::Other => Some("is no cloud-config: its first line is not `#cloud-config`"),
+    };
+    if let Some(message) = refused {
+        return Err(Problem::of(&*document.name, message).into());
+    }
+    let root = parse(document)?;
+    let mut reading = Migrating { reader: Reader::new(document), notes: Vec::new(), made: Made::default() };
+    reading.root(&root);
+    let Migrating { reader, mut notes, made } = reading;
+    notes.sort_by_key(|note| note.place);
+    reader.problems.or(Some(Migration { draft: made.draft(), notes }))
+}
+
+/// The sections of the draft.
+#[derive(Default)]
+struct Made {
+    users: Vec<Map<String, Value>>,
+    etcd: Option<Map<String, Value>>,
+    flannel: Map<String, Value>,
+    locksmith: Map<String, Value>,
+    update: Map<String, Value>,
+    units: Vec<Value>,
+    networks: Vec<Value>,
+    files: Vec<Value>,
+}
+
+impl Made {
+    fn draft(self) -> String {
+        let mut config = Map::new();
+        let mut section = |key: &str, inner: &str, list: Vec<Value>| {
+            let mut map = Map::new();
+            insert(&mut map, inner, list);
+            if !map.is_empty() {
+                config.insert(key.into(), map.into());
+            }
+        };
+        section("passwd", "users", self.users.into_iter().map(Value::from).collect());
+        section("systemd", "units", self.units);
+        section("networkd", "units", self.networks);
+        section("storage", "files", self.files);
+        for (key, map) in [("flannel", self.flannel), ("locksmith", self.locksmith), ("update", self.update)] {
+            if !map.is_empty() {
+                config.insert(key.into(), map.into());
+            }
+        }
+        config.extend(self.etcd.map(|etcd| ("etcd".to_owned(), etcd.into())));
+        let version = "version: 3.0.17   # choose: without one the host runs the etcd that its release happens to name";
+        draft::write(
+            &config,
+            &[("etcd", "Put into this section the version that the cluster is to run:"), ("etcd", version)],
+        )
+    }
+
+    fn user(&mut self, name: &str) -> &mut Map<String, Value> {
+        let known = self.users.iter().position(|user| user.get("name").is_some_and(|other| other == name));
+        let at = known.unwrap_or_else(|| {
+            self.users.push(Map::from_iter([("name".to_owned(), name.into())]));
+            self.users.len() - 1
+        });
+        &mut self.users[at]
+    }
+}
+
+struct Migrating<'d> {
+    reader: Reader<'d>,
+    notes: Vec<Note>,
+    made: Made,
+}
+
+/// A key as coreos-cloudinit took it, with `_` for `-`, where it stands, and its value.
+type Entry<'n> = (String, &'n Node, &'n Node);
+
+impl Migrating<'_> {
+    fn note(&mut self, node: &Node, path: &str, fate: Fate, what: impl Into<String>) {
+        self.notes.push(Note { place: node.place, path: path.to_owned(), fate, what: what.into() });
+    }
+
+    /// The entries of a map; those without a value are nothing.
+    fn entries<'n>(&mut self, node: &'n Node, what: &str) -> Vec<Entry<'n>> {
+        let Data::Map(entries) = &node.data else {
+            self.reader.complain(node, format!("{what} is a map of keys, not {}", node.kind()));
+            return Vec::new();
+        };
+        let entries = entries.iter().filter(|(_, value)| !value.is_null());
+        entries.map(|(key, value)| (key.text().unwrap_or_default().replace('-', "_"), key, value)).collect()
+    }
+
+    fn unknown(&mut self, key: &Node, path: &str) {
+        self.note(key, path, Fate::Lost, "coreos-cloudinit has no such key: it never did anything");
+    }
+
+    fn root(&mut self, root: &Node) {
+        for (name, key, value) in self.entries(root, "a cloud-config") {
+            match &*name {
+                "hostname" => self.hostname(key, value),
+                "ssh_authorized_keys" => {
+                    let keys = self.reader.texts(value, "ssh_authorized_keys");
+                    add_keys(self.made.user("core"), keys);
+                    self.note(key, &name, Fate::Carried, "passwd.users, for core");
+                }
+                "users" => self.users(value),
+                "write_files" => {
+                    for (index, node) in self.reader.list(value, "write_files").iter().enumerate() {
+                        self.file(node, &format!("write_files[{index}]"));
+                    }
+                }
+                "manage_etc_hosts" => {
+                    self.note(
+                        key,
+                        &name,
+                        Fate::Lost,
+                        "write /etc/hosts as a file of `storage`, with the host's own name",
+                    );
+                }
+                "coreos" => self.coreos(value),
+                _ => self.unknown(key, &name),
+            }
+        }
+    }
+
+    fn hostname(&mut self, key: &Node, value: &Node) {
+        let Some(name) = self.reader.text(value, "hostname") else { return };
+        self.made
+            .files
+            .push(json!({ "path": "/etc/hostname", "mode": 0o644, "contents": { "inline": format!("{name}\n") } }));
+        self.note(key, "hostname", Fate::Carried, "the file /etc/hostname");
+        self.variables(value, "hostname", &name);
+    }
+
+    /// What coreos-cloudinit filled in by itself before it read anything.
+    fn variables(&mut self, node: &Node, path: &str, text: &str) {
+        if VARIABLES.iter().any(|(variable, _)| text.contains(variable)) {
+            let what = "`$private_ipv4` and its like were filled in by coreos-cloudinit: write the values";
+            self.note(node, path, Fate::Change, what);
+        }
+    }
+
+    fn users(&mut self, list: &Node) {
+        for (index, node) in self.reader.list(list, "users").iter().enumerate() {
+            let at = format!("users[{index}]");
+            let entries = self.entries(node, "a user");
+            let Some((_, _, value)) = entries.iter().find(|(name, _, _)| name == "name") else {
+                self.reader.complain(node, "this user has no `name`");
+                continue;
+            };
+            let Some(user) = self.reader.text(value, "name") else { continue };
+            self.note(node, &at, Fate::Carried, format!("passwd.users, for {user}"));
+            let mut create = Map::new();
+            for (name, key, value) in entries {
+                let path = format!("{at}.{name}");
+                match &*name {
+                    "name" => {}
+                    "passwd" => {
+                        if let Some(hash) = self.reader.text(value, &name) {
+                            self.made.user(&user).insert("password_hash".into(), hash.into());
+                        }
+                    }
+                    "ssh_authorized_keys" => {
+                        let keys = self.reader.texts(value, &name);
+                        add_keys(self.made.user(&user), keys);
+                    }
+                    "gecos" | "homedir" | "primary_group" | "shell" | "no_create_home" | "no_user_group" | "system"
+                    | "no_log_init" | "groups" => {
+                        if user == "core" {
+                            self.note(
+                                key,
+                                &path,
+                                Fate::Lost,
+                                "core is there already: only its password and keys can be set",
+                            );
+                            continue;
+                        }
+                        let made = match &*name {
+                            "groups" => Some(self.reader.texts(value, &name).into()),
+                            "gecos" | "homedir" | "primary_group" | "shell" => {
+                                self.reader.text(value, &name).map(Value::from)
+                            }
+                            _ => self.reader.boolean(value, &name).map(Value::from),
+                        };
+                        let name = if name == "homedir" { "home_dir".into() } else { name };
+                        create.extend(made.map(|made| (name, made)));
+                    }
+                    "coreos_ssh_import_github" | "coreos_ssh_import_github_users" | "coreos_ssh_import_url" => {
+                        self.note(
+                            key,
+                            &path,
+                            Fate::Lost,
+                            "keys are no longer fetched: write them under ssh_authorized_keys",
+                        );
+                    }
+                    _ => self.unknown(key, &path),
+                }
+            }
+            let made = self.made.user(&user);
+            if !create.is_empty() {
+                made.insert("create".into(), create.into());
+            }
+        }
+    }
+
+    fn file(&mut self, node: &Node, at: &str) {
+        let mut file = json!({ "path": null, "mode": 0o644 });
+        let (mut content, mut encoding) = (None, None);
+        for (name, key, value) in self.entries(node, "a file") {
+            let Some(text) = self.reader.script(value, &name) else { continue };
+            let trimmed = text.trim_end();
+            match &*name {
+                "path" => file["path"] = trimmed.into(),
+                "content" => content = Some((text, value)),
+                "encoding" => encoding = Some((trimmed.to_owned(), value)),
+                "permissions" => match u32::from_str_radix(trimmed, 8) {
+                    Ok(mode) if mode <= 0o7777 => file["mode"] = mode.into(),
+                    _ => self.reader.complain(value, "`permissions` are octal digits, such as 0644"),
+                },
+                "owner" => self.owner(&mut file, trimmed, value, &format!("{at}.owner")),
+                _ => self.unknown(key, &format!("{at}.{name}")),
+            }
+        }
+        let Some(path) = file["path"].as_str().map(str::to_owned) else {
+            self.reader.complain(node, "this file has no `path`");
+            return;
+        };
+        if let Some(why) = collides(&path) {
+            self.note(node, at, Fate::Remove, format!("{path}: {why}"));
+            return;
+        }
+        let text = content.as_ref().map(|(text, _)| text.as_str()).unwrap_or_default();
+        let contents = match &encoding {
+            None => json!({ "inline": text }),
+            Some((encoding, node)) => match encoded(text, encoding) {
+                Ok(contents) => contents,
+                Err(message) => return self.reader.complain(node, message),
+            },
+        };
+        file["contents"] = contents;
+        if let (None, Some((text, node))) = (&encoding, &content) {
+            self.variables(node, &format!("{at}.content"), text);
+            if text.contains("etcd2") {
+                let what = "names etcd2: say etcd-member, if this is to go on working";
+                self.note(node, &format!("{at}.content"), Fate::Change, what);
+            }
+        }
+        self.made.files.push(file);
+        self.note(node, at, Fate::Carried, format!("storage.files, {path}; written once, not at every boot"));
+    }
+
+    fn owner(&mut self, file: &mut Value, owner: &str, node: &Node, at: &str) {
+        let (user, group) = owner.split_once(':').map_or((owner, None), |(user, group)| (user, Some(group)));
+        for (key, name) in [("user", Some(user)), ("group", group)] {
+            let Some(name) = name else { continue };
+            match (name, name.parse::<u32>()) {
+                ("root", _) => {}
+                (_, Ok(id)) => file[key] = json!({ "id": id }),
+                (_, Err(_)) => {
+                    let what =
+                        format!("write `{key}: {{id: ...}}`, the number of {name}: names of owners need spec 2.1.0");
+                    self.note(node, at, Fate::Change, what);
+                }
+            }
+        }
+    }
+
+    fn coreos(&mut self, node: &Node) {
+        for (name, key, value) in self.entries(node, "`coreos`") {
+            let at = format!("coreos.{name}");
+            match &*name {
+                "etcd2" => {
+                    let what = "configures and starts etcd2 again at every boot. Without it etcd2 has no configuration \
+                                left: there is no way back to it";
+                    self.note(key, &at, Fate::Remove, what);
+                    self.etcd2(value);
+                }
+                "etcd" | "fleet" => {
+                    let what = format!("Container Linux has no {name} any more: nothing stands for it");
+                    self.note(key, &at, Fate::Remove, what);
+                }
+                "flannel" => {
+                    let options = self.options(value, &at, |name| {
+                        flannel::shared_options().any(|known| known == name).then(|| name.to_owned())
+                    });
+                    self.made.flannel.extend(options);
+                }
+                "locksmith" => {
+                    let options = self.options(value, &at, |name| match name {
+                        "endpoint" => Some("etcd_endpoints".into()),
+                        "etcd_cafile" | "etcd_certfile" | "etcd_keyfile" | "group" | "window_start"
+                        | "window_length" => Some(name.to_owned()),
+                        _ => None,
+                    });
+                    self.made.locksmith.extend(options);
+                }
+                "update" => {
+                    let what = format!("writes {} again at every boot, over what the new config says", update::PATH);
+                    self.note(key, &at, Fate::Remove, what);
+                    self.update(value, &at);
+                }
+                "units" => {
+                    for (index, node) in self.reader.list(value, "units").iter().enumerate() {
+                        self.unit(node, &format!("{at}[{index}]"));
+                    }
+                }
+                "oem" => self.note(key, &at, Fate::Lost, "/etc/oem-release belongs to the image"),
+                _ => self.unknown(key, &at),
+            }
+        }
+    }
+
+    /// Options that have the same meaning under the name that `as_what` gives them.
+    fn options(&mut self, node: &Node, at: &str, as_what: impl Fn(&str) -> Option<String>) -> Map<String, Value> {
+        let section = at.rsplit('.').next().unwrap_or_default().replace("etcd2", "etcd");
+        let mut made = Map::new();
+        for (name, key, value) in self.entries(node, &format!("`{at}`")) {
+            let path = format!("{at}.{name}");
+            let Some(new) = as_what(&name) else {
+                self.note(key, &path, Fate::Lost, format!("the section `{section}` has no such option"));
+                continue;
+            };
+            let Some(mut text) = self.reader.text(value, &name) else { continue };
+            self.note(key, &path, Fate::Carried, format!("{section}.{new}"));
+            for (variable, word) in VARIABLES {
+                if text.contains(variable) {
+                    let what = format!(
+                        "`{variable}` became `{word}`: say which platform it is (--platform), or write the value"
+                    );
+                    self.note(key, &path, Fate::Change, what);
+                    text = text.replace(variable, word);
+                }
+            }
+            let plain = matches!(&value.data, Data::Scalar(scalar) if !scalar.quoted);
+            let value = match (&*text, text.parse::<i64>()) {
+                ("true" | "false", _) if plain => (text == "true").into(),
+                (_, Ok(number)) if plain && number.to_string() == text => number.into(),
+                _ => text.into(),
+            };
+            made.insert(new, value);
+        }
+        made
+    }
+
+    fn etcd2(&mut self, node: &Node) {
+        let at = "coreos.etcd2";
+        let mut options =
+            self.options(node, at, |name| etcd::options_of_2().any(|known| known == name).then(|| name.to_owned()));
+        for (name, key, _) in self.entries(node, "`coreos.etcd2`") {
+            let path = format!("{at}.{name}");
+            if matches!(&*name, "data_dir" | "wal_dir") {
+                options.remove(&name);
+                self.notes.retain(|note| note.path != path);
+                let what = "etcd-wrapper always runs etcd on /var/lib/etcd in its container: set the host's directory by \
+                            ETCD_DATA_DIR, in a drop-in";
+                self.note(key, &path, Fate::Lost, what);
+            } else if name.ends_with("_file") {
+                let what =
+                    "the file must be where etcd-wrapper's container sees it: in the directory that ETCD_SSL_DIR names";
+                self.note(key, &path, Fate::Change, what);
+            }
+        }
+        self.made.etcd = Some(options);
+    }
+
+    fn update(&mut self, node: &Node, at: &str) {
+        let words = ["etcd-lock", "reboot", "off"];
+        for (name, key, value) in self.entries(node, "`coreos.update`") {
+            let path = format!("{at}.{name}");
+            let Some(text) = self.reader.text(value, &name) else { continue };
+            match &*name {
+                "reboot_strategy" if words.contains(&&*text) => {
+                    self.made.locksmith.insert(name, text.into());
+                    self.note(key, &path, Fate::Carried, "locksmith.reboot_strategy");
+                }
+                "reboot_strategy" => {
+                    self.note(key, &path, Fate::Lost, format!("`{text}` is none of {}: choose one", words.join(", ")));
+                }
+                "group" | "server" => {
+                    self.note(key, &path, Fate::Carried, format!("update.{name}"));
+                    self.made.update.insert(name, text.into());
+                }
+                _ => self.unknown(key, &path),
+            }
+        }
+    }
+
+    fn unit(&mut self, node: &Node, at: &str) {
+        let mut unit = Map::new();
+        let mut texts = Vec::new();
+        let mut drop_ins = Vec::new();
+        let mut command = None;
+        for (name, key, value) in self.entries(node, "a unit") {
+            let path = format!("{at}.{name}");
+            match &*name {
+                "name" => unit.extend(self.reader.text(value, &name).map(|text| (name, text.into()))),
+                "mask" | "enable" => match self.reader.boolean(value, &name) {
+                    Some(true) => _ = unit.insert(name, true.into()),
+                    Some(false) | None => {}
+                },
+                "runtime" => {
+                    if self.reader.boolean(value, &name) == Some(true) {
+                        let what = "was made anew at every boot and is kept from now on";
+                        self.note(key, &path, Fate::Change, what);
+                    }
+                }
+                "content" => {
+                    if let Some(text) = self.reader.script(value, &name) {
+                        texts.push((value, path, text.clone()));
+                        unit.insert("contents".into(), text.into());
+                    }
+                }
+                "command" => command = self.reader.text(value, &name).map(|text| (key, path, text)),
+                "drop_ins" => drop_ins = self.drop_ins(value, &path, &mut texts),
+                _ => self.unknown(key, &path),
+            }
+        }
+        let Some(name) = unit.get("name").and_then(Value::as_str).map(str::to_owned) else {
+            self.reader.complain(node, "this unit has no `name`");
+            return;
+        };
+        if matches!(&*name, "etcd2.service" | "etcd.service" | "fleet.service" | "fleet.socket") {
+            self.note(node, at, Fate::Remove, format!("{name} would be configured and started at every boot"));
+            return;
+        }
+        if let Some((node, path, _)) = texts.iter().find(|(_, _, text)| restarts_etcd2(text)) {
+            self.note(node, path, Fate::Remove, format!("{name} starts etcd2 again, and etcd-member stops for it"));
+            return;
+        }
+        if let Some((node, path, _)) = texts.iter().find(|(_, _, text)| text.contains("etcd2")) {
+            self.note(node, path, Fate::Change, "names etcd2.service: say etcd-member.service");
+        }
+        for (node, path, text) in &texts {
+            self.variables(node, path, text);
+        }
+        if let Some((key, path, command)) = command {
+            let what = format!("Ignition runs no `{command}`: the unit must be enabled, and say in [Install] for what");
+            self.note(key, &path, Fate::Lost, what);
+        }
+        self.carry(node, at, unit, drop_ins, &name);
+    }
+
+    fn drop_ins<'n>(&mut self, list: &'n Node, at: &str, texts: &mut Vec<(&'n Node, String, String)>) -> Vec<Value> {
+        let mut made = Vec::new();
+        for (index, node) in self.reader.list(list, "drop_ins").iter().enumerate() {
+            let at = format!("{at}[{index}]");
+            let mut drop_in = Map::new();
+            for (name, key, value) in self.entries(node, "a drop-in") {
+                match &*name {
+                    "name" => drop_in.extend(self.reader.text(value, &name).map(|text| (name, text.into()))),
+                    "content" => {
+                        if let Some(text) = self.reader.script(value, &name) {
+                            texts.push((value, format!("{at}.content"), text.clone()));
+                            drop_in.insert("contents".into(), text.into());
+                        }
+                    }
+                    _ => self.unknown(key, &format!("{at}.{name}")),
+                }
+            }
+            if drop_in.get("name").is_some_and(|name| name == etcd::DROP_IN) {
+                self.note(node, &at, Fate::Remove, "has the name of the drop-in that the new config makes");
+            } else {
+                made.push(drop_in.into());
+            }
+        }
+        made
+    }
+
+    /// Puts a unit into the draft, where it belongs to systemd or to networkd.
+    fn carry(&mut self, node: &Node, at: &str, mut unit: Map<String, Value>, drop_ins: Vec<Value>, name: &str) {
+        insert(&mut unit, "dropins", drop_ins);
+        let network = units::NETWORKD_ENDS.iter().any(|end| name.ends_with(&format!(".{end}")));
+        if network {
+            if unit.remove("dropins").is_some() {
+                self.note(
+                    node,
+                    at,
+                    Fate::Lost,
+                    "drop-ins of networkd need spec 2.2.0: write them under networkd.units",
+                );
+            }
+            unit.remove("enable");
+        }
+        let contents = unit.get("contents").and_then(Value::as_str);
+        if contents.is_some_and(|text| !text.lines().any(|line| line.trim() == "[Install]"))
+            && unit.remove("enable").is_some()
+        {
+            let what = "is enabled, but has no [Install] section that says for what: write one, and `enable: true`";
+            self.note(node, at, Fate::Change, what);
+        }
+        if unit.len() < 2 {
+            self.note(node, at, Fate::Lost, format!("{name}: nothing but its command was said"));
+        } else if network {
+            self.made.networks.push(unit.into());
+            self.note(node, at, Fate::Carried, format!("networkd.units, {name}"));
+        } else {
+            self.made.units.push(unit.into());
+            self.note(node, at, Fate::Carried, format!("systemd.units, {name}"));
+        }
+    }
+}
+
+/// What coreos-cloudinit filled in from a cloud's metadata, and the words that a Container Linux Config has for it.
+const VARIABLES: [(&str, &str); 4] = [
+    ("$private_ipv4", "{PRIVATE_IPV4}"),
+    ("$public_ipv4", "{PUBLIC_IPV4}"),
+    ("$private_ipv6", "{PRIVATE_IPV6}"),
+    ("$public_ipv6", "{PUBLIC_IPV6}"),
+];
+
+fn add_keys(user: &mut Map<String, Value>, keys: Vec<String>) {
+    let known = user.entry("ssh_authorized_keys").or_insert_with(|| json!([]));
+    if let Value::Array(known) = known {
+        known.extend(keys.into_iter().map(Value::from));
+    }
+}
+
+/// Why a file must not be written at every boot beside the new config.
+fn collides(path: &str) -> Option<&'static str> {
+    let units = path.strip_prefix("/etc/systemd/system/").or_else(|| path.strip_prefix("/run/systemd/system/"));
+    let of = |name: &str| units.is_some_and(|unit| unit == name || unit.starts_with(&format!("{name}.d/")));
+    if path.ends_with(&format!("/etcd-member.service.d/{}", etcd::DROP_IN)) {
+        return Some("is the drop-in that the new config makes");
+    }
+    if of("etcd2.service") || of("etcd.service") || of("fleet.service") {
+        return Some("configures what the new config replaces");
+    }
+    (path == update::PATH).then_some("is the file that `update` and `locksmith` of the new config make")
+}
+
+/// Whether a unit starts etcd2 by its own commands.
+fn restarts_etcd2(text: &str) -> bool {
+    text.lines().any(|line| {
+        line.contains("etcd2")
+            && line.contains("systemctl")
+            && ["start", "unmask", "enable"].iter().any(|verb| line.contains(verb))
+    })
+}
+
+/// A file's content as it was encoded, in the URL and the compression that say the same.
+fn encoded(text: &str, encoding: &str) -> Result<Value, String> {
+    let packed = match encoding {
+        "base64" | "b64" => false,
+        "gz+base64" | "gzip+base64" | "gz+b64" | "gzip+b64" => true,
+        "gz" | "gzip" => {
+            return Err("bytes of gzip cannot stand in YAML as they are: encode them as gzip+base64".into());
+        }
+        other => return Err(format!("coreos-cloudinit has no encoding `{other}`")),
+    };
+    let digits: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+    let body = digits.trim_end_matches('=');
+    let padding = digits.len() - body.len();
+    let whole = digits.len().is_multiple_of(4) && padding <= 2;
+    if !whole || !body.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/') {
+        return Err("the content is not base64".into());
+    }
+    let mut remote = json!({ "url": format!("data:;base64,{digits}") });
+    if packed {
+        remote["compression"] = "gzip".into();
+    }
+    Ok(json!({ "remote": remote }))
+}

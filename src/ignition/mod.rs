@@ -3,10 +3,14 @@
 //! The transpiler is gone from most places that once had it, and without `-strict` it made an empty config of any file
 //! it did not understand. Here an unknown key is a problem, and so is whatever the asked spec cannot say.
 
+mod cloud_config;
 mod disks;
+mod draft;
 mod etcd;
+mod examine;
 mod files;
 mod flannel;
+mod hits;
 mod lint;
 mod passwd;
 mod platform;
@@ -23,7 +27,9 @@ use reading::Kind::Id;
 use reading::{Reading, Row, insert};
 use spec::Spec;
 
-pub use lint::{Destructive, lint};
+pub use cloud_config::{Fate, Migration, Note, UserData, migrate, user_data};
+pub use examine::{Finding, Linted, lint_document};
+pub use lint::{Destructive, Grade, lint};
 pub use spec::spec_readable;
 
 /// The spec that the Ignition of any Container Linux since April 2016 reads.
@@ -44,8 +50,11 @@ impl Converted {
     /// What guards compare with the host, as `config`.
     #[must_use]
     pub fn config(&self) -> Value {
-        let destructive: Vec<Value> =
-            lint(&self.json).into_iter().map(|found| json!({ "path": found.path, "what": found.what })).collect();
+        let destructive: Vec<Value> = lint(&self.json)
+            .into_iter()
+            .filter(|found| found.grade == Grade::Refuse)
+            .map(|found| json!({ "path": found.path, "what": found.what }))
+            .collect();
         json!({
             "ignition_version": self.json["ignition"]["version"],
             "destructive": destructive,

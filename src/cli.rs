@@ -170,6 +170,9 @@ pub enum Ignition {
     Lint {
         /// An Ignition config (2.x, 3.x), or a Container Linux Config
         file: PathBuf,
+        /// Of a Container Linux Config: whose metadata fill in {PRIVATE_IPV4} and its like
+        #[arg(long)]
+        platform: Option<String>,
         /// The host's ID in /etc/os-release: coreos, flatcar, fedora
         #[arg(long, value_name = "ID", requires = "release")]
         os: Option<String>,

@@ -20,7 +20,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
     };
     match args {
         Args::Convert { spec, platform, pretty, .. } => convert(&document, spec, platform.as_deref(), *pretty),
-        Args::Lint { os, release, .. } => lint(&document, os.as_deref().zip(release.as_deref())),
+        Args::Lint { platform, os, release, .. } => {
+            lint(&document, platform.as_deref(), os.as_deref().zip(release.as_deref()))
+        }
     }
 }
 
@@ -35,7 +37,7 @@ fn convert(document: &Document, spec: &str, platform: Option<&str>, pretty: bool
             return match ignition::migrate(document) {
                 Ok(migration) => {
                     print(&migration.draft)?;
-                    complain(&notes(document, &migration));
+                    complain(&printable(&notes(document, &migration)));
                     Ok(ExitCode::SUCCESS)
                 }
                 Err(problems) => Ok(refuse(&problems)),
@@ -73,7 +75,7 @@ fn notes(document: &Document, migration: &Migration) -> String {
     text
 }
 
-fn lint(document: &Document, host: Option<(&str, &str)>) -> Result<ExitCode> {
+fn lint(document: &Document, platform: Option<&str>, host: Option<(&str, &str)>) -> Result<ExitCode> {
     match ignition::user_data(&document.text) {
         UserData::Ignition | UserData::Other => {}
         UserData::CloudConfig | UserData::Script | UserData::Foreign => {
@@ -82,12 +84,12 @@ fn lint(document: &Document, host: Option<(&str, &str)>) -> Result<ExitCode> {
             return Ok(refuse(&Problem::of(&*document.name, message).into()));
         }
     }
-    let linted = match ignition::lint_document(document) {
+    let linted = match ignition::lint_document(document, platform) {
         Ok(linted) => linted,
         Err(problems) => return Ok(refuse(&problems)),
     };
     let unreadable = host.and_then(|(id, version)| ignition::spec_readable(&linted.spec, id, version).err());
-    print(&table(document, &linted, host, unreadable.as_deref()))?;
+    print(&printable(&table(document, &linted, host, unreadable.as_deref())))?;
     let clean = linted.findings.is_empty() && unreadable.is_none();
     Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -124,4 +126,9 @@ fn table(document: &Document, linted: &Linted, host: Option<(&str, &str)>, unrea
         }
     }
     text
+}
+
+/// Lines without control characters, wherever the config had them.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect()
 }

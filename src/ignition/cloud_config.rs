@@ -228,7 +228,7 @@ impl Migrating<'_> {
         let Some(name) = self.reader.text(value, "hostname") else { return };
         self.made
             .files
-            .push(json!({ "path": "/etc/hostname", "mode": 0o644, "contents": { "inline": format!("{name}\n") } }));
+            .push(json!({ "path": "/etc/hostname", "filesystem": "root", "mode": 0o644, "contents": { "inline": format!("{name}\n") } }));
         self.note(key, "hostname", Fate::Carried, "the file /etc/hostname");
         self.variables(value, "hostname", &name);
     }
@@ -305,7 +305,7 @@ impl Migrating<'_> {
     }
 
     fn file(&mut self, node: &Node, at: &str) {
-        let mut file = json!({ "path": null, "mode": 0o644 });
+        let mut file = json!({ "path": null, "filesystem": "root", "mode": 0o644 });
         let (mut content, mut encoding) = (None, None);
         for (name, key, value) in self.entries(node, "a file") {
             let Some(text) = self.reader.script(value, &name) else { continue };
@@ -626,7 +626,7 @@ fn collides(path: &str) -> Option<&'static str> {
     if of("etcd2.service") || of("etcd.service") || of("fleet.service") {
         return Some("configures what the new config replaces");
     }
-    (path == update::PATH).then_some("is the file that `update` and `locksmith` of the new config make")
+    (path == update::PATH).then_some("is the file that `update` and `locksmith` make: say there what it says")
 }
 
 /// Whether a unit starts etcd2 by its own commands.

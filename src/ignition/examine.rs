@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::lint::{field, generation};
-use super::{Converted, Destructive, convert, lint, spec};
+use super::{Converted, Destructive, convert_on, lint, spec};
 use crate::yaml::{Data, Document, Node, Place, Problem, Problems, parse};
 
 /// Something that was found, and where it stands.
@@ -65,12 +65,12 @@ const TRUTHS: [&str; 12] = [
 /// What must be a map.
 const MAPS: [&str; 7] = ["ignition", "storage", "systemd", "networkd", "passwd", "config", "mount"];
 
-/// Everything in a file that does harm on a host with data.
+/// Everything in a file that does harm on a host with data. `platform` is what [`convert_on`] takes.
 ///
 /// # Errors
 /// When it is neither an Ignition config (2.0.0 to 2.4.0, 3.0.0 to 3.5.0) nor a Container Linux Config, or has in it what
 /// Ignition could not read.
-pub fn lint_document(document: &Document) -> Result<Linted, Problems> {
+pub fn lint_document(document: &Document, platform: Option<&str>) -> Result<Linted, Problems> {
     if document.text.trim_start().starts_with('{') {
         let config = read_json(document)?;
         let tree = parse(document).ok();
@@ -78,7 +78,7 @@ pub fn lint_document(document: &Document) -> Result<Linted, Problems> {
         let place = |path: &str| place_of(tree.as_ref()?, path, &|key| key.to_owned(), 0);
         return Ok(linted(spec, &config, place));
     }
-    let converted = oldest(document)?;
+    let converted = oldest(document, platform)?;
     let tree = parse(document)?;
     let all_units = converted.json["systemd"]["units"].as_array().map_or(0, Vec::len);
     let own_units = tree.get("systemd").and_then(|node| node.get("units")).map_or(0, |node| node.items().len());
@@ -96,10 +96,10 @@ pub fn lint_document(document: &Document) -> Result<Linted, Problems> {
 }
 
 /// Converts by the oldest spec that can say it.
-fn oldest(document: &Document) -> Result<Converted, Problems> {
+fn oldest(document: &Document, platform: Option<&str>) -> Result<Converted, Problems> {
     let mut last = None;
     for spec in spec::Spec::ALL {
-        match convert(document, spec.name()) {
+        match convert_on(document, spec.name(), platform) {
             Ok(converted) => return Ok(converted),
             Err(problems) => last = Some(problems),
         }

@@ -450,7 +450,7 @@ impl Migrating<'_> {
         for (name, key, _) in self.entries(node, "`coreos.etcd2`") {
             let path = format!("{at}.{name}");
             if matches!(&*name, "data_dir" | "wal_dir") {
-                options.remove(&name);
+                options.shift_remove(&name);
                 self.notes.retain(|note| note.path != path);
                 let what = "etcd-wrapper always runs etcd on /var/lib/etcd in its container: set the host's directory by \
                             ETCD_DATA_DIR, in a drop-in";
@@ -495,10 +495,11 @@ impl Migrating<'_> {
             let path = format!("{at}.{name}");
             match &*name {
                 "name" => unit.extend(self.reader.text(value, &name).map(|text| (name, text.into()))),
-                "mask" | "enable" => match self.reader.boolean(value, &name) {
-                    Some(true) => _ = unit.insert(name, true.into()),
-                    Some(false) | None => {}
-                },
+                "mask" | "enable" => {
+                    if self.reader.boolean(value, &name) == Some(true) {
+                        unit.insert(name, true.into());
+                    }
+                }
                 "runtime" => {
                     if self.reader.boolean(value, &name) == Some(true) {
                         let what = "was made anew at every boot and is kept from now on";
@@ -572,7 +573,7 @@ impl Migrating<'_> {
         insert(&mut unit, "dropins", drop_ins);
         let network = units::NETWORKD_ENDS.iter().any(|end| name.ends_with(&format!(".{end}")));
         if network {
-            if unit.remove("dropins").is_some() {
+            if unit.shift_remove("dropins").is_some() {
                 self.note(
                     node,
                     at,
@@ -580,11 +581,11 @@ impl Migrating<'_> {
                     "drop-ins of networkd need spec 2.2.0: write them under networkd.units",
                 );
             }
-            unit.remove("enable");
+            unit.shift_remove("enable");
         }
         let contents = unit.get("contents").and_then(Value::as_str);
         if contents.is_some_and(|text| !text.lines().any(|line| line.trim() == "[Install]"))
-            && unit.remove("enable").is_some()
+            && unit.shift_remove("enable").is_some()
         {
             let what = "is enabled, but has no [Install] section that says for what: write one, and `enable: true`";
             self.note(node, at, Fate::Change, what);
@@ -660,4 +661,189 @@ fn encoded(text: &str, encoding: &str) -> Result<Value, String> {
         remote["compression"] = "gzip".into();
     }
     Ok(json!({ "remote": remote }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ignition::{DEFAULT_SPEC, convert_on};
+
+    fn migrated(text: &str) -> Migration {
+        let text = format!("#cloud-config\n{text}");
+        migrate(&Document::new("f", text)).unwrap_or_else(|problems| panic!("{problems}"))
+    }
+
+    /// Fate, line and path of every part.
+    fn fates(text: &str) -> Vec<(Fate, usize, String)> {
+        migrated(text).notes.into_iter().map(|note| (note.fate, note.place.line, note.path)).collect()
+    }
+
+    #[test]
+    fn user_data_is_told_by_its_first_line() {
+        for (text, expected) in [
+            ("#cloud-config\n", UserData::CloudConfig),
+            ("#cloud-config \r\na: b\n", UserData::CloudConfig),
+            ("#!/bin/sh\n", UserData::Script),
+            ("\n {\"ignition\": {}}", UserData::Ignition),
+            ("#include\nhttp://x\n", UserData::Foreign),
+            ("Content-Type: multipart/mixed\n", UserData::Foreign),
+            ("# cloud-config\n", UserData::Other),
+            ("etcd:\n", UserData::Other),
+            ("", UserData::Other),
+        ] {
+            assert_eq!(user_data(text), expected, "{text}");
+        }
+        for (text, expected) in
+            [("#!/bin/sh\n", "a script"), ("{}", "is JSON"), ("#include\n", "another cloud-init"), ("", "first line")]
+        {
+            assert!(migrate(&Document::new("f", text)).unwrap_err().to_string().contains(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_member_becomes_a_draft_that_converts() {
+        let made = migrated(
+            "hostname: etcd1\nssh_authorized_keys: [ssh-rsa AAAA core]\ncoreos:\n  etcd2:\n    name: etcd1\n    \
+             advertise-client-urls: http://$private_ipv4:2379\n    data-dir: /data\n    proxy: off\n    max_wals: 5\n  flannel: \
+             {interface: eth1}\n  locksmith: {endpoint: 'http://a:2379'}\n  update: {reboot-strategy: etcd-lock, group: stable}\n  \
+             units:\n    - {name: etcd2.service, command: start}\n    - {name: 00-eth0.network, content: \"[Match]\\n\"}\n",
+        );
+        assert_eq!(
+            made.draft,
+            r#"passwd:
+  users:
+    - name: core
+      ssh_authorized_keys:
+        - ssh-rsa AAAA core
+networkd:
+  units:
+    - name: "00-eth0.network"
+      contents: |
+        [Match]
+storage:
+  files:
+    - path: /etc/hostname
+      filesystem: root
+      mode: 0644
+      contents:
+        inline: |
+          etcd1
+flannel:
+  interface: eth1
+locksmith:
+  etcd_endpoints: "http://a:2379"
+  reboot_strategy: etcd-lock
+update:
+  group: stable
+# Put into this section the version that the cluster is to run:
+# version: 3.0.17   # choose: without one the host runs the etcd that its release happens to name
+etcd:
+  name: etcd1
+  advertise_client_urls: "http://{PRIVATE_IPV4}:2379"
+  proxy: "off"
+  max_wals: 5
+"#
+        );
+        let draft = Document::new("draft", made.draft);
+        let converted = convert_on(&draft, DEFAULT_SPEC, Some("ec2")).unwrap_or_else(|problems| panic!("{problems}"));
+        assert!(
+            converted
+                .etcd_drop_in
+                .unwrap()
+                .contains("--advertise-client-urls=\"http://${COREOS_EC2_IPV4_LOCAL}:2379\"")
+        );
+    }
+
+    #[test]
+    fn every_part_has_its_fate_and_its_line() {
+        use Fate::{Carried, Change, Lost, Remove};
+        for (text, expected) in [
+            ("hostname: a\n", vec![(Carried, 2, "hostname")]),
+            ("manage_etc_hosts: localhost\nother: 1\n", vec![(Lost, 2, "manage_etc_hosts"), (Lost, 3, "other")]),
+            ("coreos: {fleet: {a: b}}\n", vec![(Remove, 2, "coreos.fleet")]),
+            ("coreos: {etcd: {a: b}}\n", vec![(Remove, 2, "coreos.etcd")]),
+            (
+                "coreos:\n  etcd2:\n    wal-dir: /x\n    what: 1\n    ca_file: /ca\n",
+                vec![
+                    (Remove, 3, "coreos.etcd2"),
+                    (Lost, 4, "coreos.etcd2.wal_dir"),
+                    (Lost, 5, "coreos.etcd2.what"),
+                    (Carried, 6, "coreos.etcd2.ca_file"),
+                    (Change, 6, "coreos.etcd2.ca_file"),
+                ],
+            ),
+            (
+                "coreos:\n  update:\n    reboot-strategy: best-effort\n",
+                vec![(Remove, 3, "coreos.update"), (Lost, 4, "coreos.update.reboot_strategy")],
+            ),
+            (
+                "coreos:\n  units:\n    - name: w.service\n      content: ExecStart=/bin/systemctl restart etcd2\n    - name: \
+                 a.service\n      content: After=etcd2.service\n    - {name: b.service, command: start}\n    - {name: c.service, \
+                 runtime: true, mask: true}\n    - {name: fleet.socket}\n",
+                vec![
+                    (Remove, 5, "coreos.units[0].content"),
+                    (Carried, 6, "coreos.units[1]"),
+                    (Change, 7, "coreos.units[1].content"),
+                    (Lost, 8, "coreos.units[2]"),
+                    (Lost, 8, "coreos.units[2].command"),
+                    (Carried, 9, "coreos.units[3]"),
+                    (Change, 9, "coreos.units[3].runtime"),
+                    (Remove, 10, "coreos.units[4]"),
+                ],
+            ),
+            (
+                "coreos:\n  units:\n    - name: etcd-member.service\n      drop_ins:\n        - {name: 20-clct-etcd-member.conf, \
+                 content: x}\n        - {name: 30-x.conf, content: \"[Service]\\n\"}\n",
+                vec![(Carried, 4, "coreos.units[0]"), (Remove, 6, "coreos.units[0].drop_ins[0]")],
+            ),
+            (
+                "users:\n  - name: core\n    shell: /bin/zsh\n  - name: bob\n    coreos-ssh-import-url: http://x\n",
+                vec![
+                    (Carried, 3, "users[0]"),
+                    (Lost, 4, "users[0].shell"),
+                    (Carried, 5, "users[1]"),
+                    (Lost, 6, "users[1].coreos_ssh_import_url"),
+                ],
+            ),
+            (
+                "write_files:\n  - {path: /etc/x, owner: core, content: $public_ipv4}\n  - {path: /etc/coreos/update.conf}\n  - \
+                 {path: /run/systemd/system/etcd2.service.d/1.conf}\n",
+                vec![
+                    (Carried, 3, "write_files[0]"),
+                    (Change, 3, "write_files[0].owner"),
+                    (Change, 3, "write_files[0].content"),
+                    (Remove, 4, "write_files[1]"),
+                    (Remove, 5, "write_files[2]"),
+                ],
+            ),
+        ] {
+            let expected: Vec<_> =
+                expected.into_iter().map(|(fate, line, path)| (fate, line, path.to_owned())).collect();
+            assert_eq!(fates(text), expected, "{text}");
+            let draft = migrated(text).draft;
+            if !draft.is_empty() {
+                convert_on(&Document::new("draft", &*draft), DEFAULT_SPEC, None)
+                    .unwrap_or_else(|told| panic!("{draft}{told}"));
+            }
+        }
+    }
+
+    #[test]
+    fn an_encoded_file_is_carried_as_it_was_encoded() {
+        let made = migrated(
+            "write_files: [{path: /a, permissions: '755', owner: 'root:10', encoding: gz+b64, content: 'QUJ D'}]\n",
+        );
+        for line in ["mode: 0755", "url: \"data:;base64,QUJD\"", "compression: gzip", "group:\n        id: 10"] {
+            assert!(made.draft.contains(line), "{line}\n{}", made.draft);
+        }
+        for (wrong, expected) in [
+            ("encoding: gzip", "gzip+base64"),
+            ("encoding: rot13", "no encoding"),
+            ("encoding: b64, content: '?'", "not base64"),
+            ("permissions: 0999", "octal"),
+        ] {
+            let text = format!("#cloud-config\nwrite_files: [{{path: /a, {wrong}}}]\n");
+            assert!(migrate(&Document::new("f", text)).unwrap_err().to_string().contains(expected), "{wrong}");
+        }
+    }
 }

@@ -130,8 +130,7 @@ fn partition(reading: &mut Reading<'_>, node: &Node) -> Option<(Map<String, Valu
             reading.complain(node, format!("`{key}` is a multiple of 1MiB"));
         }
         match (spec, dimension) {
-            (V2_0, _) => made.insert(key.into(), bytes[at].div_ceil(SECTOR).into()),
-            (V2_1 | V2_2, Some(1..)) => made.insert(key.into(), bytes[at].div_ceil(SECTOR).into()),
+            (V2_0, _) | (V2_1 | V2_2, Some(1..)) => made.insert(key.into(), bytes[at].div_ceil(SECTOR).into()),
             (V2_3, Some(_)) => made.insert(format!("{key}MiB"), (bytes[at] / MIB).into()),
             (V2_1 | V2_2 | V2_3, _) => None,
         };
@@ -185,14 +184,12 @@ fn bytes(text: &str) -> Option<u64> {
         _ => return None,
     };
     let scale = 1024_u64.pow(power);
-    match number.split_once('.') {
-        None => number.parse::<u64>().ok()?.checked_mul(scale).filter(|bytes| i64::try_from(*bytes).is_ok()),
-        Some(_) => {
-            let bytes = number.parse::<f64>().ok()? * scale as f64;
-            // What a double holds exactly is more than any disk.
-            (bytes < 9e15).then_some(bytes as u64)
-        }
+    if number.contains('.') {
+        let bytes = number.parse::<f64>().ok()? * scale as f64;
+        // What a double holds exactly is more than any disk.
+        return (bytes < 9e15).then_some(bytes as u64);
     }
+    number.parse::<u64>().ok()?.checked_mul(scale).filter(|bytes| i64::try_from(*bytes).is_ok())
 }
 
 fn array(reading: &mut Reading<'_>, node: &Node) -> Option<Value> {

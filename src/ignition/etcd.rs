@@ -181,7 +181,7 @@ fn version(reading: &mut Reading<'_>, node: &Node) -> Option<Version> {
         }
         Ok(_) => reading.complain(node, "the version of etcd is 2.3.0 or later, and below 4"),
         Err(_) => {
-            reading.complain(node, format!("`{text}` is not a version such as 3.0.17: three numbers, without a v"))
+            reading.complain(node, format!("`{text}` is not a version such as 3.0.17: three numbers, without a v"));
         }
     }
     None

@@ -206,3 +206,68 @@ fn snake(key: &str) -> String {
         .flat_map(|c| c.is_ascii_uppercase().then_some('_').into_iter().chain([c.to_ascii_lowercase()]))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(text: &str) -> Vec<(String, Option<usize>)> {
+        let linted = lint_document(&Document::new("f", text), None).unwrap_or_else(|problems| panic!("{problems}"));
+        linted.findings.into_iter().map(|found| (found.part.path, found.place.map(|place| place.line))).collect()
+    }
+
+    #[test]
+    fn each_finding_has_its_line_in_json() {
+        let json = "{\n\t\"ignition\": {\"version\": \"2.0.0\"},\n  \"storage\": {\"disks\": [\n    {\"device\": \"/dev/sda\",\n     \
+                    \"wipeTable\": true}\n  ],\n  \"files\": [{\"path\": \"/a\"},\n{\"path\": \"/b\"}]}\n}\n";
+        assert_eq!(
+            lines(json),
+            [
+                ("storage.disks[0].wipeTable".to_owned(), Some(5)),
+                ("storage.files[0]".to_owned(), Some(7)),
+                ("storage.files[1]".to_owned(), Some(8)),
+            ]
+        );
+    }
+
+    #[test]
+    fn each_finding_has_its_line_in_a_container_linux_config_too() {
+        let config = "etcd:\n  name: a\nlocksmith:\n  reboot_strategy: off\nsystemd:\n  units:\n    - name: a.service\n      \
+                      mask: true\nstorage:\n  disks:\n    - device: /dev/sda\n      wipe_table: true\n  files:\n    - path: /a\n";
+        assert_eq!(
+            lines(config),
+            [
+                ("storage.disks[0].wipeTable".to_owned(), Some(12)),
+                ("storage.files[0]".to_owned(), Some(14)),
+                ("storage.files[1]".to_owned(), Some(4)),
+                // The first unit is the one that `etcd` makes.
+                ("systemd.units[1].mask".to_owned(), Some(8)),
+            ]
+        );
+        let linted =
+            lint_document(&Document::new("f", "storage: {links: [{path: /l, target: ../x}]}\n"), None).unwrap();
+        assert_eq!(linted.spec, "2.3.0");
+    }
+
+    #[test]
+    fn what_ignition_could_not_read_is_refused() {
+        for (text, expected) in [
+            ("{", "f:1:1: this is not JSON"),
+            ("{}", "no `ignition.version`"),
+            (r#"{"ignitionVersion": 1}"#, "of spec 1"),
+            (r#"{"ignition": {"version": 2}}"#, "no `ignition.version`"),
+            (r#"{"ignition": {"version": "2.5.0"}}"#, "of spec `2.5.0`"),
+            (r#"{"ignition": {"version": "3.4.0-experimental"}}"#, "of spec `3.4.0-experimental`"),
+            (r#"{"ignition": {"version": "2.0.0"}, "storage": []}"#, "f:1:36: `storage` is a map of keys"),
+            (r#"{"ignition": {"version": "2.0.0"}, "storage": {"disks": {}}}"#, "`storage.disks` is a list"),
+            (
+                r#"{"ignition": {"version": "2.0.0"}, "storage": {"disks": [{"WipeTable": "true"}]}}"#,
+                "`storage.disks[0].WipeTable` is true or false",
+            ),
+            ("storage: {disk: []}\n", "did you mean `disks`"),
+        ] {
+            let told = lint_document(&Document::new("f", text), None).unwrap_err().to_string();
+            assert!(told.contains(expected), "{text}\n{told}");
+        }
+    }
+}

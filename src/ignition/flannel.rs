@@ -66,7 +66,7 @@ pub(super) fn read(reading: &mut Reading<'_>, node: &Node) -> Option<String> {
         };
         options.push((node, flag.to_owned(), value?));
     }
-    let mut before = None;
+    let mut network_line = None;
     if let Some(node) = fields.get("network_config") {
         let network = reading.script(node, "network_config")?;
         if !matches!(serde_json::from_str(&network), Ok(Value::Object(_))) {
@@ -82,10 +82,16 @@ pub(super) fn read(reading: &mut Reading<'_>, node: &Node) -> Option<String> {
             }
         }
         line.extend([" set /coreos.com/network/config ", &quoted(&network)]);
-        before = Some(line);
+        network_line = Some(line);
     }
     let tag = version.map(|version| format!("FLANNEL_IMAGE_TAG=v{version}"));
-    Some(platform::drop_in(reading, "/usr/lib/coreos/flannel-wrapper $FLANNEL_OPTS", tag, options, before))
+    Some(platform::drop_in(
+        reading,
+        "/usr/lib/coreos/flannel-wrapper $FLANNEL_OPTS",
+        tag,
+        options,
+        network_line.as_deref(),
+    ))
 }
 
 fn version(reading: &mut Reading<'_>, node: &Node) -> Option<Version> {
@@ -94,7 +100,7 @@ fn version(reading: &mut Reading<'_>, node: &Node) -> Option<Version> {
         Ok(version) if version.major == 0 && version.minor >= 5 => return Some(version),
         Ok(_) => reading.complain(node, "the version of flannel is 0.5.0 or later, and below 1"),
         Err(_) => {
-            reading.complain(node, format!("`{text}` is not a version such as 0.7.1: three numbers, without a v"))
+            reading.complain(node, format!("`{text}` is not a version such as 0.7.1: three numbers, without a v"));
         }
     }
     None

@@ -227,3 +227,134 @@ pub(super) fn items<'v>(value: &'v Value, key: &str) -> impl Iterator<Item = (us
 fn truth(value: &Value, key: &str) -> bool {
     *field(value, key) == Value::Bool(true)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Grade::{Check, Refuse};
+    use super::*;
+    use serde_json::json;
+
+    fn found(config: &Value) -> Vec<(String, Grade, String)> {
+        let found = lint(config).into_iter();
+        found.map(|part| (part.path, part.grade, part.hits.unwrap_or_default())).collect()
+    }
+
+    /// Each finding's path, grade, and some words of what it hits.
+    fn assert_found(config: &Value, expected: &[(&str, Grade, &str)]) {
+        let found = found(config);
+        assert_eq!(
+            found.iter().map(|(path, grade, _)| (path.as_str(), *grade)).collect::<Vec<_>>(),
+            expected.iter().map(|(path, grade, _)| (*path, *grade)).collect::<Vec<_>>()
+        );
+        for ((path, _, hits), (_, _, words)) in found.iter().zip(expected) {
+            assert!(hits.contains(words), "{path}: `{hits}` does not say `{words}`");
+        }
+    }
+
+    #[test]
+    fn each_destructive_part_of_spec_2_is_named_with_what_it_hits() {
+        let config = json!({
+            "ignition": { "version": "2.1.0", "config": { "append": [{ "source": "http://a" }], "replace": { "source": "http://b" } } },
+            "storage": {
+                "disks": [{
+                    "device": "/dev/sda",
+                    "wipeTable": true,
+                    "partitions": [{ "label": "OEM" }, { "number": 9, "shouldExist": false }, { "number": 12 }, { "start": 2048 }],
+                }],
+                "raid": [{ "name": "r", "devices": ["/dev/sdb", "/dev/sdc"] }],
+                "filesystems": [
+                    { "name": "a", "mount": { "device": "/dev/nvme0n1p9", "create": { "force": true } } },
+                    { "name": "b", "mount": { "device": "/dev/disk/by-label/ROOT", "create": {} } },
+                    { "name": "c", "mount": { "device": "/dev/sdb", "wipeFilesystem": true, "label": "OEM" } },
+                    { "name": "d", "mount": { "device": "/dev/md0" } },
+                    { "name": "e", "path": "/x" },
+                ],
+                "directories": [{ "path": "/a" }, { "path": "/opt", "overwrite": true }],
+                "files": [
+                    { "path": "/etc/x" },
+                    { "path": "/etc/coreos/update.conf" },
+                    { "path": "/etc/y", "overwrite": false },
+                    { "path": "/etc/z", "append": true },
+                    { "path": "/var/lib/etcd2/x" },
+                ],
+                "links": [{ "path": "/l" }, { "path": "/m", "overwrite": true }],
+            },
+            "systemd": { "units": [
+                { "name": "var-lib-etcd.mount", "contents": "[Mount]\nWhat=/dev/md0\nWhere=/var/lib/etcd\n" },
+                { "name": "a.service", "mask": true },
+                { "name": "b.service", "enable": true, "dropins": [{ "name": "x.conf", "contents": "x" }] },
+            ] },
+            "passwd": { "users": [{ "name": "core" }, { "name": "bob", "create": {} }], "groups": [{ "name": "ops" }] },
+        });
+        assert_found(
+            &config,
+            &[
+                ("ignition.config.append[0]", Refuse, "http://a"),
+                ("ignition.config.replace", Refuse, "http://b"),
+                ("storage.disks[0].wipeTable", Refuse, "ROOT with /var/lib/etcd"),
+                ("storage.disks[0].partitions[0]", Refuse, "OEM, /usr/share/oem"),
+                ("storage.disks[0].partitions[1]", Refuse, "partition 9: ROOT"),
+                ("storage.disks[0].partitions[2]", Refuse, "/dev/sda, partition 12"),
+                ("storage.disks[0].partitions[3]", Refuse, "where it says"),
+                ("storage.raid[0]", Refuse, "/dev/sdb, /dev/sdc"),
+                ("storage.filesystems[0].mount.create", Refuse, "ROOT, everything the host has written itself"),
+                ("storage.filesystems[1].mount.create", Refuse, "/dev/disk/by-label/ROOT: ROOT, everything"),
+                ("storage.filesystems[2].mount.wipeFilesystem", Refuse, "/dev/sdb; OEM, /usr/share/oem"),
+                ("storage.filesystems[3].mount", Refuse, "/dev/md0; mounted at /var/lib/etcd, etcd's data"),
+                ("storage.directories[1].overwrite", Refuse, "/opt"),
+                ("storage.files[0]", Check, "/etc/x"),
+                ("storage.files[1]", Check, "update group and server are lost"),
+                ("storage.files[2]", Check, "/etc/y"),
+                ("storage.files[3].append", Check, "/etc/z"),
+                ("storage.files[4].path", Refuse, "/var/lib/etcd2/x"),
+                ("storage.links[0]", Check, "/l"),
+                ("storage.links[1].overwrite", Refuse, "/m"),
+                ("systemd.units[0].contents", Check, "/etc/systemd/system/var-lib-etcd.mount"),
+                ("systemd.units[1].mask", Check, "a.service"),
+                ("passwd.users[1].create", Check, "bob"),
+                ("passwd.groups[0]", Check, "ops"),
+            ],
+        );
+        assert_eq!(lint(&json!({ "storage": {}, "systemd": { "units": [] } })), []);
+    }
+
+    #[test]
+    fn spec_3_says_the_same_otherwise() {
+        let config = json!({
+            "ignition": { "version": "3.2.0", "config": { "merge": [{ "source": "http://a" }] } },
+            "storage": {
+                "disks": [{ "device": "/dev/vda", "partitions": [{ "label": "ROOT", "resize": true }] }],
+                "luks": [{ "name": "a", "device": "/dev/vdb", "wipeVolume": true }, { "name": "b", "device": "/dev/vdc" }],
+                "filesystems": [{ "device": "/dev/vdd", "path": "/var/lib/etcd", "format": "ext4" }],
+                "files": [
+                    { "path": "/a", "contents": { "source": "data:,x" } },
+                    { "path": "/b" },
+                    { "path": "/c", "overwrite": true, "contents": { "source": "data:,x" } },
+                    { "path": "/d", "append": [{ "source": "data:,x" }] },
+                ],
+            },
+        });
+        assert_found(
+            &config,
+            &[
+                ("ignition.config.merge[0]", Refuse, "http://a"),
+                ("storage.disks[0].partitions[0]", Refuse, "/dev/vda: ROOT"),
+                ("storage.luks[0].wipeVolume", Refuse, "/dev/vdb"),
+                ("storage.luks[1]", Refuse, "/dev/vdc"),
+                ("storage.filesystems[0]", Refuse, "mounted at /var/lib/etcd, etcd's data"),
+                ("storage.files[0]", Check, "/a"),
+                ("storage.files[2].overwrite", Check, "/c"),
+                ("storage.files[3].append", Check, "/d"),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_key_counts_whatever_its_case_and_the_last_one_wins() {
+        let config: Value = serde_json::from_str(
+            r#"{"Storage": {"disks": [{"device": "/dev/sda", "wipeTable": false, "wipetable": true}, {"wipetable": true, "wipeTable": false}]}}"#,
+        )
+        .unwrap();
+        assert_found(&config, &[("storage.disks[0].wipeTable", Grade::Refuse, "/dev/sda")]);
+    }
+}

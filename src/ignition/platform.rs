@@ -110,13 +110,13 @@ impl Platform {
 /// Options for a wrapper, in order: each with what it is read from, its flag, and its value as it is written.
 pub(super) type Options<'n> = Vec<(&'n Node, String, String)>;
 
-/// A drop-in that starts a wrapper of Container Linux with options, to the byte. `after` are further lines.
+/// A drop-in that starts a wrapper of Container Linux with options, to the byte. `further` is a line after the command.
 pub(super) fn drop_in(
     reading: &mut Reading<'_>,
     wrapper: &str,
     environment: Option<String>,
     options: Options<'_>,
-    after: Option<String>,
+    further: Option<&str>,
 ) -> String {
     let mut needs_metadata = false;
     let mut command = format!("ExecStart={wrapper}");
@@ -139,7 +139,7 @@ pub(super) fn drop_in(
     let environment = environment.map(|variable| format!("Environment=\"{variable}\""));
     lines.extend(environment.as_deref());
     lines.extend(["ExecStart=", &command]);
-    lines.extend(after.as_deref());
+    lines.extend(further);
     lines.join("\n")
 }
 

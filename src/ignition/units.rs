@@ -51,6 +51,7 @@ pub(super) fn systemd(reading: &mut Reading<'_>, node: &Node) -> Vec<Value> {
         let Some((fields, mut unit)) = reading.section(node, "a unit", UNIT, &["dropins"]) else { continue };
         reading.must_have(fields, "this unit", &["name"]);
         reading.ends(fields, "name", &SYSTEMD_ENDS);
+        check_text(reading, fields);
         let enabled = unit.contains_key("enable") || unit.get("enabled") == Some(&Value::Bool(true));
         if let Some(contents) = fields.get("contents")
             && enabled
@@ -73,6 +74,7 @@ pub(super) fn networkd(reading: &mut Reading<'_>, node: &Node) -> Vec<Value> {
         let Some((fields, mut unit)) = reading.section(node, "a network unit", NETWORK, &["dropins"]) else { continue };
         reading.must_have(fields, "this unit", &["name"]);
         reading.ends(fields, "name", &NETWORKD_ENDS);
+        check_text(reading, fields);
         if let Some(node) = fields.get("dropins") {
             reading.since(node, "`dropins` in a network unit", V2_2);
         }
@@ -89,7 +91,90 @@ fn drop_ins(reading: &mut Reading<'_>, fields: Fields<'_>) -> Vec<Value> {
         let Some((fields, drop_in)) = reading.section(node, "a drop-in", DROP_IN, &[]) else { continue };
         reading.must_have(fields, "this drop-in", &["name"]);
         reading.ends(fields, "name", &["conf"]);
+        check_text(reading, fields);
         drop_ins.push(drop_in.into());
     }
     drop_ins
+}
+
+/// Notes the first line of a unit that the Ignition of the host could not read: it would stop the boot.
+fn check_text(reading: &mut Reading<'_>, fields: Fields<'_>) {
+    if let Some(node) = fields.get("contents")
+        && let Some(text) = node.text()
+        && let Some((at, width, message)) = unreadable(text)
+    {
+        reading.complain_in(node, at, width, format!("Ignition cannot read this line of a unit: {message}"));
+    }
+}
+
+/// The longest line that systemd reads, in bytes.
+const LONGEST: usize = 2048;
+
+/// Where in a unit the first line is that Ignition cannot read, its width, and why. Before the first section anything
+/// may stand; within one there are options, comments and empty lines.
+fn unreadable(text: &str) -> Option<(usize, usize, &'static str)> {
+    let mut within_section = false;
+    let mut continued = false;
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        let begins = at;
+        at += line.len();
+        let line = line.trim_end_matches(['\n', '\r']);
+        let wrong = |message| Some((begins, line.chars().count(), message));
+        if line.len() > LONGEST {
+            return wrong("it has more than 2048 bytes");
+        }
+        let was_continued = std::mem::replace(&mut continued, false);
+        if was_continued {
+            continued = line.ends_with('\\');
+            continue;
+        }
+        let content = line.trim();
+        let section = if within_section {
+            content.strip_prefix('[')
+        } else {
+            let comment = content.find(['#', ';']).unwrap_or(content.len());
+            content[..comment].split_once('[').map(|(before, _)| &content[before.len() + 1..])
+        };
+        if let Some(section) = section {
+            within_section = true;
+            match section.split_once(']') {
+                None => return wrong("the name of a section ends with `]`"),
+                Some((_, after)) if !after.trim().is_empty() => return wrong("nothing follows the name of a section"),
+                Some(_) => {}
+            }
+        } else if content.starts_with(['#', ';']) || content.contains('=') && within_section {
+            continued = line.ends_with('\\');
+        } else if within_section && !content.is_empty() {
+            return wrong("an option is NAME=VALUE");
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ignition_reads_of_a_unit_passes() {
+        for good in [
+            "",
+            "anything\n",
+            "[Service]\nExecStart=/bin/a \\\n  --b \\\n\n# c\n; d\n\n[Install]\r\nWantedBy=x\n",
+            "# [x\n[Unit] \n",
+        ] {
+            assert_eq!(unreadable(good), None, "{good}");
+        }
+        for (bad, at, why) in [
+            ("[Service] x\n", 0, "nothing follows"),
+            ("[Service\nA=b\n", 0, "ends with `]`"),
+            ("[Service]\nA=b\nExecStart\n", 14, "NAME=VALUE"),
+            ("[Service]\nA=b\\\nc\nd\n", 17, "NAME=VALUE"),
+        ] {
+            let told = unreadable(bad);
+            assert!(told.is_some_and(|(place, _, message)| place == at && message.contains(why)), "{bad}: {told:?}");
+        }
+        assert!(unreadable(&format!("[A]\nb={}\n", "x".repeat(2050))).is_some());
+    }
 }

@@ -6,8 +6,9 @@
 //! What is made is what `ct -strict` made (0.4.2 for spec 2.0.0, 0.7.0 for 2.1.0, 0.9.0 for 2.2.0, its last commit for
 //! 2.3.0), but for this: a file stands on the root file system and has the mode 0644 where it does not say otherwise, in
 //! all specs; what is said explicitly to be 0, false or empty is written in all of them; no value is put into quotes twice
-//! (0.4.2); a value's white space at its end is not its own; `locksmith` needs no strategy (before 0.9). A key without a value, a decimal mode that looks like an octal one, and a brace in `etcd` or
-//! `flannel` that stands for nothing are refused.
+//! (0.4.2); a value's white space at its end is not its own; `locksmith` needs no strategy (before 0.9). A key without a
+//! value, a decimal mode that looks like an octal one, and a brace in `etcd` or `flannel` that stands for nothing are
+//! refused.
 
 mod cloud_config;
 mod disks;

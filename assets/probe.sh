@@ -1,8 +1,8 @@
 # The one read-only script that gathers facts. It runs with sh on every host, real or simulated, and changes nothing.
 #
-# Before it stand its parameters, one variable each: lk_units (words), lk_paths (lines), lk_journal (lines: unit, space,
-# fixed text), lk_etcd (endpoint, or empty), lk_cacert lk_cert lk_key (files, or empty), lk_kubectl and lk_kubelet (yes,
-# or empty).
+# Before it stand its parameters, one variable each: lk_units, lk_packages, lk_programs and lk_certs (words), lk_paths
+# (lines), lk_journal and lk_lines (lines: unit or path, space, fixed text), lk_etcd (endpoint, or empty), lk_cacert
+# lk_cert lk_key (files, or empty), lk_kubectl, lk_kubelet, lk_containers and lk_pods (yes, or empty).
 #
 # Every section is a line `@name status argument`, then what was printed, each line behind one space: no output can be
 # taken for the head of a section. Every command has a deadline, so that the whole comes back however much hangs.
@@ -27,10 +27,20 @@ have() {
     command -v "$1" >/dev/null 2>&1
 }
 
+# First, so that little time has passed since it was asked.
+section clock '' date +%s.%N
 section os '' cat /etc/os-release
 section boot-id '' cat /proc/sys/kernel/random/boot_id
 section cmdline '' cat /proc/cmdline
-section disks '' timeout 3 df -PkT / /boot
+section uname '' uname -nm
+section swaps '' cat /proc/swaps
+section disks '' timeout 3 df -PkT / /boot /var
+section inodes '' timeout 3 df -Pi / /boot /var
+
+network_mounts() {
+    grep -E ' (nfs|nfs4|cifs|ceph|glusterfs|fuse\.(ceph|glusterfs|sshfs)|ocfs2|gfs2|lustre|9p) ' /proc/mounts
+}
+section mounts '' network_mounts
 
 if [ -n "$lk_units" ]; then
     section units '' timeout 5 systemctl show -p Id,LoadState,ActiveState,SubState,UnitFileState,MainPID,NRestarts,FragmentPath,DropInPaths,Environment,NeedDaemonReload $lk_units
@@ -70,11 +80,29 @@ etcdctl3() {
     fi
 }
 
+# The gateway speaks JSON and needs no etcdctl, which a control plane of kubeadm does not have. Its prefix changed
+# with the versions: v3alpha in 3.2, v3beta in 3.3, v3 from 3.4.
+gateway() {
+    for lk_prefix in v3 v3beta v3alpha; do
+        if [ -n "$lk_cacert" ]; then
+            timeout 4 curl -sf --max-time 2 --cacert "$lk_cacert" ${lk_cert:+--cert "$lk_cert" --key "$lk_key"} -d "$2" "$lk_etcd/$lk_prefix/$1" && return 0
+        else
+            timeout 4 curl -sf --max-time 2 -d "$2" "$lk_etcd/$lk_prefix/$1" && return 0
+        fi
+    done
+    return 22
+}
+
 on_disk() {
     if have etcd; then
         timeout 3 etcd --version
-    else
+    elif have etcd2; then
         timeout 3 etcd2 --version
+    elif [ -r /etc/kubernetes/manifests/etcd.yaml ]; then
+        # What the kubelet would start: the tag of the image.
+        sed -n 's/^ *image: .*etcd[^:]*:v*\([0-9][0-9.]*\).*/etcd Version: \1/p' /etc/kubernetes/manifests/etcd.yaml
+    else
+        return 127
     fi
 }
 
@@ -94,11 +122,67 @@ if [ -n "$lk_etcd" ]; then
                 section etcd3-alarms '' etcdctl3 alarm list
                 ;;
             esac
+        elif have curl; then
+            section etcd-gateway-status '' gateway maintenance/status '{}'
+            section etcd-gateway-members '' gateway cluster/member/list '{}'
+            section etcd-gateway-alarms '' gateway maintenance/alarm '{"action":"GET"}'
         else
             section no-etcdctl '' true
         fi
     fi
 fi
+
+# The versions of programs, each as it tells its own.
+version_of() {
+    case $1 in
+    kubectl) timeout 5 kubectl version --client -o json ;;
+    kubeadm) timeout 5 kubeadm version -o short ;;
+    etcdctl | etcdutl) ETCDCTL_API=3 timeout 5 "$1" version ;;
+    flanneld) timeout 5 flanneld --version 2>&1 ;;
+    *) timeout 5 "$1" --version ;;
+    esac
+}
+for lk_program in $lk_programs; do
+    if have "$lk_program"; then
+        section program "$lk_program" version_of "$lk_program"
+        if [ "$lk_program" = crictl ]; then
+            section crictl '' timeout 5 crictl version
+        fi
+    fi
+done
+
+# pacman, rpm and dpkg are asked in this order: Debian has an rpm in its archive, and nobody has two of the others.
+package() {
+    if have pacman; then
+        timeout 5 pacman -Q "$1"
+    elif have dpkg-query; then
+        timeout 5 dpkg-query -W -f '${db:Status-Abbrev}|${Package} ${Version}\n' "$1" | sed -n 's/^.i *|//p'
+    elif have rpm; then
+        timeout 5 rpm -q --qf '%{NAME} %{VERSION}-%{RELEASE}\n' "$1"
+    else
+        return 127
+    fi
+}
+for lk_package in $lk_packages; do
+    section package "$lk_package" package "$lk_package"
+done
+
+if [ -n "$lk_containers" ] && have atomic; then
+    section containers '' timeout 10 atomic containers list --all --no-trunc --json
+fi
+
+# Unquoted on purpose: a `*` in them stands for names.
+for lk_file in $lk_certs; do
+    if [ -f "$lk_file" ] && have openssl; then
+        section cert "$lk_file" timeout 3 openssl x509 -noout -enddate -in "$lk_file"
+    fi
+done
+
+printf '%s\n' "$lk_lines" | while IFS=' ' read -r path text; do
+    if [ -n "$text" ]; then
+        section lines "$path" grep -F -m 20 -e "$text" "$path"
+    fi
+done
 
 if [ -n "$lk_kubelet" ] && have kubelet; then
     section kubelet '' timeout 3 kubelet --version
@@ -117,6 +201,9 @@ if [ -n "$lk_kubectl" ] && have kubectl; then
     if [ "$lk_status" = 0 ]; then
         section kube-version '' kube version -o json
         section kube-nodes '' kube get nodes -o json
+        if [ -n "$lk_pods" ]; then
+            section kube-pods '' kube get pods,poddisruptionbudgets,daemonsets --all-namespaces -o json
+        fi
     fi
 fi
 
@@ -133,6 +220,25 @@ strategy() {
     cat /usr/share/coreos/update.conf /etc/coreos/update.conf /usr/share/flatcar/update.conf /etc/flatcar/update.conf 2>/dev/null | grep '^REBOOT_STRATEGY='
 }
 section strategy '' strategy
+if have locksmithctl; then
+    section locksmith '' timeout 3 locksmithctl status
+fi
+# The last word on `enabled` in the order that zincati reads its files, of those in all three directories by name.
+zincati() {
+    systemctl is-active zincati.service
+    for lk_file in $(for dir in /usr/lib /run /etc; do ls "$dir"/zincati/config.d/ 2>/dev/null; done | sort -u); do
+        for dir in /etc /run /usr/lib; do
+            if [ -f "$dir/zincati/config.d/$lk_file" ]; then
+                sed -n '/^\[/h; /^enabled/{G; s/^enabled *= *\([a-z]*\).*\n\[updates\].*/enabled=\1/p; }' "$dir/zincati/config.d/$lk_file"
+                break
+            fi
+        done
+    done
+    return 0
+}
+if [ -d /usr/lib/zincati ] || [ -d /etc/zincati ]; then
+    section zincati '' zincati
+fi
 
 journal() {
     timeout 5 journalctl -b -u "$1" -o cat --no-pager | grep -F -e "$2" | tail -n 20

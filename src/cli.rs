@@ -57,6 +57,9 @@ pub struct Practice {
     /// The runbook: a built-in name, or a file
     #[arg(long, default_value = "etcd-2-to-3-container-linux")]
     pub runbook: String,
+    /// The simulated cluster; the runbook says which one suits it, if not given
+    #[arg(long, value_name = "KIND")]
+    pub cluster: Option<String>,
     /// A variable of the runbook
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
     pub vars: Vec<(String, String)>,

@@ -52,7 +52,8 @@ fn facts(number: usize, server: Option<&str>, on_disk: &str) -> Facts {
         etcd: Some(etcd),
         units: [("etcd.service".to_owned(), unit)].into(),
         paths: ["/var/lib/etcd", "/var/lib/etcd/member", "/var/lib"].map(|at| (at.to_owned(), path("ext4"))).into(),
-        disks: [("/".to_owned(), Disk { fs: "ext4".into(), size_kib: 1 << 24, free_kib: 1 << 23 })].into(),
+        disks: [("/".to_owned(), Disk { fs: "ext4".into(), size_kib: 1 << 24, free_kib: 1 << 23, free_inodes: None })]
+            .into(),
         ..Facts::default()
     }
 }

@@ -53,7 +53,8 @@ pub(super) fn watch(inventory: Inventory, runbook: Option<&Runbook>, links: &Lin
                 vars.extend(spec.default.clone().map(|value| (name.clone(), value)));
             }
             vars.extend(inventory.vars.iter().chain(&host.vars).map(|(name, value)| (name.clone(), value.clone())));
-            let request = Request::for_host(host, runbook, &vars);
+            let request =
+                Request::for_host(host, &runbook.map(|runbook| runbook.probe.clone()).unwrap_or_default(), &vars);
             (host.name.clone(), (hosts::observe(&inventory, host, links), request.script()))
         })
         .collect();

@@ -14,6 +14,7 @@ use crate::documents::{self, Source};
 use crate::hosts::Operate;
 use crate::journal::Writer;
 use crate::model::event::Mode;
+use crate::model::runbook::Runbook;
 use crate::model::state::Phase;
 use crate::model::{Event, HostName, State, TaskId};
 use crate::practice::{Fault, Kind, Practice};
@@ -23,20 +24,24 @@ use crate::runner::{Clock, Recorder, Runner, Setup};
 /// The moment that virtual time begins at: the night of the published run that the first runbook retells.
 const EPOCH: &str = "2017-04-22T13:00:00Z";
 
-/// The cluster that is practised on.
-const KIND: Kind = Kind::ContainerLinux;
-
 pub(super) fn run(args: &Args) -> Result<ExitCode> {
     let (runbook, source) = match given::runbook(&args.runbook) {
         Ok(found) => found,
         Err(problems) => return Ok(refuse(&problems)),
+    };
+    let (kind, values) = match cluster(args.cluster.as_deref(), &runbook) {
+        Ok(cluster) => cluster,
+        Err(error) => {
+            complain(&error);
+            return Ok(ExitCode::from(super::BAD_INPUT));
+        }
     };
     let mut faults = Vec::new();
     for fault in &args.faults {
         match fault
             .parse::<Fault>()
             .map_err(|error| error.to_string())
-            .and_then(|fault| KIND.check(&fault).map(|()| fault))
+            .and_then(|fault| kind.check(&fault).map(|()| fault))
         {
             Ok(fault) => faults.push(fault),
             Err(error) => {
@@ -51,8 +56,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         if args.auto {
             tokio::time::pause();
         }
-        let practice = Practice::new(KIND, args.seed, faults);
-        let inventory = practice.inventory();
+        let practice = Practice::new(kind, args.seed, faults);
+        let mut inventory = practice.inventory();
+        inventory.vars.extend(values);
         let place = Source::file(Path::new("practice"), "");
         let plan = match documents::plan::build(&inventory, &place, &runbook, &source, &args.vars) {
             Ok(plan) => plan,
@@ -71,7 +77,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
             .hosts
             .iter()
             .map(|host| {
-                let request = Request::for_host(host, Some(&plan.runbook), &plan.vars[&host.name]);
+                let request = Request::for_host(host, &plan.runbook.probe, &plan.vars[&host.name]);
                 (host.name.clone(), (practice.host(&host.name), request.script()))
             })
             .collect();
@@ -104,6 +110,16 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         }
         Ok(ended)
     })
+}
+
+/// The cluster that was asked for, or the one that suits the runbook, and the values that its variables have there.
+fn cluster(asked: Option<&str>, runbook: &Runbook) -> Result<(Kind, IndexMap<String, String>), String> {
+    let word = asked.or(runbook.practice.keys().next().map(String::as_str)).unwrap_or(Kind::ContainerLinux.word());
+    let kind = Kind::from_word(word).ok_or_else(|| {
+        let known: Vec<&str> = Kind::ALL.iter().map(|kind| kind.word()).collect();
+        format!("there is no practice cluster `{word}`; there are: {}", known.join(", "))
+    })?;
+    Ok((kind, runbook.practice.get(word).cloned().unwrap_or_default()))
 }
 
 /// What is typed at a Container Linux console to force a first boot.

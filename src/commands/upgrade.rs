@@ -81,7 +81,7 @@ fn act(recorder: Recorder, path: &Path) -> Result<ExitCode> {
         let mut members = IndexMap::new();
         if let (Some(plan), Some(session)) = (&state.plan, &state.session) {
             for host in &session.inventory.hosts {
-                let request = Request::for_host(host, Some(&plan.runbook), &plan.vars[&host.name]);
+                let request = Request::for_host(host, &plan.runbook.probe, &plan.vars[&host.name]);
                 let operate = hosts::operate(&session.inventory, host, &links);
                 members.insert(host.name.clone(), (operate, request.script()));
             }

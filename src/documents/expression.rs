@@ -221,6 +221,10 @@ impl Walk<'_, '_> {
             Asked::Units => probe.units.iter().map(|unit| canonical(unit)).collect(),
             Asked::Paths => probe.paths.iter().map(|path| canonical(path)).collect(),
             Asked::Journal => probe.journal.keys().map(|unit| canonical(unit)).collect(),
+            Asked::Lines => probe.lines.keys().map(|path| canonical(path)).collect(),
+            Asked::Packages => probe.packages.iter().map(|package| canonical(package)).collect(),
+            Asked::Programs => probe.programs.iter().map(|program| canonical(program)).collect(),
+            Asked::Containers => probe.containers.iter().map(|container| canonical(container)).collect(),
         };
         if !known.contains(&key) {
             let hint = did_you_mean(&key, known.iter().map(String::as_str));

@@ -9,7 +9,7 @@ use crate::model::inventory::{Connection, Host, Inventory, Role, Ssh};
 use crate::yaml::{Node, Problems, Reader, did_you_mean, parse};
 
 /// What may be in `roles`.
-pub(super) fn role_words() -> [(&'static str, Role); 3] {
+pub(super) fn role_words() -> [(&'static str, Role); 4] {
     Role::ALL.map(|role| (role.word(), role))
 }
 

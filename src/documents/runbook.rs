@@ -33,13 +33,14 @@ struct Whole {
 }
 
 fn runbook(reader: &mut Reader<'_>, root: &Node) -> Option<Runbook> {
-    let keys = ["runbook", "title", "about", "vars", "probe", "stages", "promise"];
+    let keys = ["runbook", "title", "about", "vars", "practice", "probe", "stages", "promise"];
     let fields = reader.fields(root, "a runbook", &keys)?;
     let name = reader.required(fields, "the runbook", "runbook").and_then(|node| name(reader, node, "runbook"));
     let title = reader.required(fields, "the runbook", "title").and_then(|node| line(reader, node, "title"));
     let about = text(reader, fields, "about").unwrap_or_default();
     let vars = fields.get("vars").map(|node| vars(reader, node)).unwrap_or_default();
     let declared: Vec<String> = vars.keys().cloned().collect();
+    let practice = fields.get("practice").map(|node| practice(reader, node, &declared)).unwrap_or_default();
     let names: Vec<String> = declared.iter().cloned().chain(BUILT_IN_VARS.map(str::to_owned)).collect();
     let probe = fields.get("probe").and_then(|node| probe(reader, node, &names)).unwrap_or_default();
     let whole = Whole { names, vars: declared, probe };
@@ -61,7 +62,25 @@ fn runbook(reader: &mut Reader<'_>, root: &Node) -> Option<Runbook> {
     let without = [("host", "a promise is about all hosts; use `hosts`"), ("config", "a promise pushes nothing")];
     let promise =
         fields.get("promise").map(|node| checks(reader, node, "promise", &whole, &without)).unwrap_or_default();
-    Some(Runbook { name: name?, title: title?, about, vars, probe: whole.probe, stages, promise })
+    Some(Runbook { name: name?, title: title?, about, vars, practice, probe: whole.probe, stages, promise })
+}
+
+/// Clusters to practise on, with the values of variables there.
+fn practice(reader: &mut Reader<'_>, node: &Node, declared: &[String]) -> IndexMap<String, IndexMap<String, String>> {
+    let mut clusters = IndexMap::new();
+    for (cluster, values) in reader.entries(node, "practice") {
+        let mut given = IndexMap::new();
+        for (name, value) in reader.entries(values, "the values of a practice cluster") {
+            let Some(word) = reader.text(name, "a variable's name") else { continue };
+            if !declared.contains(&word) {
+                let hint = did_you_mean(&word, declared.iter().map(String::as_str));
+                reader.complain(name, format!("the runbook declares no variable `{word}`{hint}"));
+            }
+            given.extend(reader.text(value, &word).map(|value| (word, value)));
+        }
+        clusters.extend(reader.text(cluster, "a practice cluster").map(|cluster| (cluster, given)));
+    }
+    clusters
 }
 
 fn vars(reader: &mut Reader<'_>, node: &Node) -> IndexMap<String, VarSpec> {
@@ -120,8 +139,11 @@ pub(super) fn fits(spec: &VarSpec, value: &str) -> Result<(), String> {
     }
 }
 
+const PROBE_KEYS: [&str; 9] =
+    ["units", "paths", "journal", "lines", "packages", "programs", "containers", "certs", "pods"];
+
 fn probe(reader: &mut Reader<'_>, node: &Node, names: &[String]) -> Option<ProbeSpec> {
-    let fields = reader.fields(node, "`probe`", &["units", "paths", "journal"])?;
+    let fields = reader.fields(node, "`probe`", &PROBE_KEYS)?;
     let mut spec = ProbeSpec::default();
     for node in fields.get("units").map(|node| reader.list(node, "units")).unwrap_or_default() {
         spec.units.extend(unit(reader, node, names));
@@ -134,6 +156,25 @@ fn probe(reader: &mut Reader<'_>, node: &Node, names: &[String]) -> Option<Probe
             spec.journal.insert(unit, reader.texts(value, "journal"));
         }
     }
+    for (key, value) in fields.get("lines").map(|node| reader.entries(node, "lines")).unwrap_or_default() {
+        if let Some(path) = path(reader, key, "lines", names) {
+            spec.lines.insert(path, reader.texts(value, "lines"));
+        }
+    }
+    for node in fields.get("certs").map(|node| reader.list(node, "certs")).unwrap_or_default() {
+        spec.certs.extend(path(reader, node, "certs", names));
+    }
+    for node in fields.get("programs").map(|node| reader.list(node, "programs")).unwrap_or_default() {
+        let words = ProbeSpec::PROGRAMS.map(|program| (program, program));
+        spec.programs.extend(reader.word(node, "programs", &words).map(str::to_owned));
+    }
+    let words = |reader: &mut Reader<'_>, key: &'static str| -> Vec<String> {
+        let nodes = fields.get(key).map(|node| reader.list(node, key)).unwrap_or_default();
+        nodes.into_iter().filter_map(|node| template(reader, node, key, names)).collect()
+    };
+    spec.packages = words(reader, "packages");
+    spec.containers = words(reader, "containers");
+    spec.pods = boolean(reader, fields, "pods");
     Some(spec)
 }
 

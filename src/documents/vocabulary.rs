@@ -27,6 +27,14 @@ pub(super) enum Asked {
     Paths,
     /// `probe.journal`
     Journal,
+    /// `probe.lines`
+    Lines,
+    /// `probe.packages`
+    Packages,
+    /// `probe.programs`
+    Programs,
+    /// `probe.containers`
+    Containers,
 }
 
 impl Asked {
@@ -36,6 +44,10 @@ impl Asked {
             Self::Units => "units",
             Self::Paths => "paths",
             Self::Journal => "journal",
+            Self::Lines => "lines",
+            Self::Packages => "packages",
+            Self::Programs => "programs",
+            Self::Containers => "containers",
         }
     }
 }
@@ -60,15 +72,26 @@ const HOST: Shape = Record(&[
     ("roles", List(&Any)),
     ("os", Record(&[("id", Any), ("version", Any), ("name", Any)])),
     ("boot_id", Any),
+    ("clock_ms", Any),
+    ("arch", Any),
+    ("hostname", Any),
+    ("swap", Any),
+    ("network_mounts", List(&Any)),
     ("cmdline", Any),
     ("etcd", ETCD),
     ("units", Shape::Asked(Asked::Units, &UNIT)),
     ("paths", Shape::Asked(Asked::Paths, &PATH)),
     ("kubelet", Any),
-    ("ostree", Record(&[("deployments", List(&DEPLOYMENT))])),
+    ("programs", Shape::Asked(Asked::Programs, &Any)),
+    ("packages", Shape::Asked(Asked::Packages, &Any)),
+    ("runtime", Record(&[("name", Any), ("version", Any)])),
+    ("containers", Shape::Asked(Asked::Containers, &Record(&[("image", Any), ("image_id", Any), ("state", Any)]))),
+    ("certs", Map(&Any)),
+    ("lines", Shape::Asked(Asked::Lines, &List(&Any))),
+    ("ostree", Record(&[("deployments", List(&DEPLOYMENT)), ("busy", Any)])),
     ("kube", KUBE),
-    ("updates", Record(&[("engine", Any), ("reboot_strategy", Any)])),
-    ("disks", Map(&Record(&[("fs", Any), ("size_kib", Any), ("free_kib", Any)]))),
+    ("updates", Record(&[("engine", Any), ("reboot_strategy", Any), ("lock_holders", List(&Any)), ("zincati", Any)])),
+    ("disks", Map(&Record(&[("fs", Any), ("size_kib", Any), ("free_kib", Any), ("free_inodes", Any)]))),
     ("journal", Shape::Asked(Asked::Journal, &List(&Any))),
     ("problems", List(&Any)),
 ]);
@@ -127,12 +150,34 @@ const DEPLOYMENT: Shape = Record(&[
     ("booted", Any),
     ("staged", Any),
     ("packages", List(&Any)),
+    ("requested", List(&Any)),
+    ("pinned", Any),
 ]);
 
 const KUBE: Shape = Record(&[
     ("healthy", Any),
     ("server", Any),
-    ("nodes", Map(&Record(&[("ready", Any), ("cordoned", Any), ("kubelet", Any)]))),
+    ("nodes", Map(&NODE)),
+    ("daemonsets", Map(&Record(&[("desired", Any), ("ready", Any), ("updated", Any), ("image", Any)]))),
+]);
+
+const NODE: Shape = Record(&[
+    ("ready", Any),
+    ("cordoned", Any),
+    ("kubelet", Any),
+    ("runtime", Any),
+    ("cri_socket", Any),
+    ("control_plane", Any),
+    (
+        "pods",
+        Record(&[
+            ("evictable", List(&Any)),
+            ("unmanaged", List(&Any)),
+            ("local_data", List(&Any)),
+            ("blocked", List(&Any)),
+            ("daemons_unready", List(&Any)),
+        ]),
+    ),
 ]);
 
 const CLUSTER: Shape = Record(&[
@@ -163,6 +208,7 @@ const MEMBER: Shape = Record(&[
 
 const SESSION: Shape = Record(&[
     ("id", Any),
+    ("done", List(&Record(&[("host", Any), ("stage", Any), ("step", Any)]))),
     ("artifacts", List(&Record(&[("host", Any), ("path", Any), ("name", Any), ("bytes", Any), ("sha256", Any)]))),
 ]);
 
@@ -190,6 +236,10 @@ pub(super) const FUNCTIONS: &[&str] = &[
     "dyn",
     "duration",
     "timestamp",
+    // Ours, see `engine::version`.
+    "at_least",
+    "major",
+    "minor",
 ];
 
 /// Macros, which are gone once an expression is parsed; only for hints.
@@ -203,7 +253,10 @@ pub(super) const TYPES: &[&str] =
 mod tests {
     use super::*;
     use crate::model::Facts;
-    use crate::model::facts::{Deployment, Disk, Etcd, Kube, Member, Node, Os, Ostree, PathFact, Unit, Updates};
+    use crate::model::facts::{
+        DaemonSet, Deployment, Disk, Etcd, Kube, Member, Node, NodePods, Os, Ostree, PathFact, Runtime,
+        SystemContainer, Unit, Updates,
+    };
 
     fn at(path: &[&str]) -> Shape {
         path.iter().fold(Record(&ROOTS), |shape, step| match (shape, *step) {
@@ -220,6 +273,11 @@ mod tests {
         let facts = Facts {
             os: Some(Os::default()),
             boot_id: some(),
+            clock_ms: Some(0),
+            arch: some(),
+            hostname: some(),
+            swap: Some(false),
+            network_mounts: Some(vec![]),
             cmdline: some(),
             etcd: Some(Etcd {
                 server: some(),
@@ -238,10 +296,26 @@ mod tests {
             units: [(String::new(), Unit::default())].into(),
             paths: [(String::new(), PathFact::default())].into(),
             kubelet: some(),
-            ostree: Some(Ostree { deployments: vec![Deployment::default()] }),
-            kube: Some(Kube { server: some(), nodes: [(String::new(), Node::default())].into(), ..Kube::default() }),
-            updates: Some(Updates { engine: some(), reboot_strategy: some() }),
-            disks: [(String::new(), Disk::default())].into(),
+            programs: [(String::new(), String::new())].into(),
+            packages: [(String::new(), String::new())].into(),
+            runtime: Some(Runtime::default()),
+            containers: [(String::new(), SystemContainer::default())].into(),
+            certs: [(String::new(), 0)].into(),
+            lines: [(String::new(), vec![])].into(),
+            ostree: Some(Ostree { deployments: vec![Deployment::default()], busy: false }),
+            kube: Some(Kube {
+                server: some(),
+                nodes: [(String::new(), Node { pods: Some(NodePods::default()), ..Node::default() })].into(),
+                daemonsets: [(String::new(), DaemonSet::default())].into(),
+                ..Kube::default()
+            }),
+            updates: Some(Updates {
+                engine: some(),
+                reboot_strategy: some(),
+                lock_holders: Some(vec![]),
+                zincati: Some(true),
+            }),
+            disks: [(String::new(), Disk { free_inodes: Some(0), ..Disk::default() })].into(),
             journal: [(String::new(), vec![])].into(),
             problems: vec![String::new()],
         };
@@ -255,15 +329,17 @@ mod tests {
             assert_eq!(table, model, "{path:?}");
         };
         same(&facts, &["host"], &["name", "address", "node", "roles"]);
-        for field in ["os", "etcd", "ostree", "kube", "updates"] {
+        for field in ["os", "etcd", "ostree", "kube", "updates", "runtime"] {
             same(&facts[field], &["host", field], &[]);
         }
-        for field in ["units", "paths", "disks"] {
+        for field in ["units", "paths", "disks", "containers"] {
             same(&facts[field][""], &["host", field, "*"], &[]);
         }
         same(&facts["etcd"]["members"][0], &["host", "etcd", "members", "*"], &[]);
         same(&facts["ostree"]["deployments"][0], &["host", "ostree", "deployments", "*"], &[]);
         same(&facts["kube"]["nodes"][""], &["host", "kube", "nodes", "*"], &[]);
+        same(&facts["kube"]["nodes"][""]["pods"], &["host", "kube", "nodes", "*", "pods"], &[]);
+        same(&facts["kube"]["daemonsets"][""], &["host", "kube", "daemonsets", "*"], &[]);
     }
 
     #[test]
@@ -293,6 +369,7 @@ mod tests {
             let value = cel::Program::compile(call).unwrap().execute(&cel::Context::default());
             assert_eq!(value, Ok(cel::Value::Bool(true)), "{call}");
         }
-        assert_eq!(covered.len(), FUNCTIONS.len());
+        assert_eq!(covered.len() + crate::engine::VERSION_FUNCTIONS.len(), FUNCTIONS.len());
+        assert!(crate::engine::VERSION_FUNCTIONS.iter().all(|name| FUNCTIONS.contains(name)));
     }
 }

@@ -52,7 +52,7 @@ fn next_of(state: &State, id: TaskId, now: Timestamp) -> Option<Event> {
             })
         }
         Phase::Exited { status } => match job?.kind {
-            JobKind::Undo if *status == 0 => Some(Event::TaskUndone { task: id }),
+            JobKind::Undo if *status == 0 || (step.reboots && *status >= 128) => Some(Event::TaskUndone { task: id }),
             JobKind::Undo => {
                 fail(FailedAt::Undo, format!("the undo ended with exit status {status}; see the log of {}", task.on))
             }
@@ -65,6 +65,8 @@ fn next_of(state: &State, id: TaskId, now: Timestamp) -> Option<Event> {
             JobKind::Run => fail(FailedAt::Run, exit_text(*status, step, &task.on)),
         },
         Phase::Interrupted { rebooted } => match job?.kind {
+            // Taking a reboot into a new system back is a reboot as well.
+            JobKind::Undo if step.reboots && *rebooted => Some(Event::TaskUndone { task: id }),
             JobKind::Undo => {
                 fail(FailedAt::Undo, format!("the undo was cut off on {}: look there before anything else", task.on))
             }

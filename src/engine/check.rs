@@ -32,6 +32,7 @@ pub fn evaluate_expression(expression: &Expression, scope: &Scope) -> (Verdict, 
     };
     let read = readings(&program, scope);
     let mut context = Context::with_env(ENV.clone());
+    super::version::add_to(&mut context);
     for (name, value) in scope.roots() {
         context.add_variable_from_value(name.clone(), to_cel(value));
     }

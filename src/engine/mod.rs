@@ -12,6 +12,7 @@ pub mod gate;
 pub mod schedule;
 pub mod scope;
 pub mod undo;
+mod version;
 
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ pub use advance::advance;
 pub use decide::decide;
 pub use gate::{GateView, gate_view};
 pub use undo::undo_chain;
+pub use version::FUNCTIONS as VERSION_FUNCTIONS;
 
 use crate::model::event::{CheckResult, JobKind};
 use crate::model::runbook::Confirm;

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::model::facts::Etcd;
 use crate::model::inventory::{Host, Role};
-use crate::model::state::Seen;
+use crate::model::state::{Phase, Seen};
 use crate::model::{HostName, State, TaskId};
 
 /// Facts older than this do not count, however quiet the session.
@@ -124,7 +124,9 @@ fn host_value(host: &Host, seen: Option<&Seen>) -> Value {
         map.insert("roles".into(), json!(host.roles));
         if seen.is_some() {
             // Asked about and nothing there is an answer: a check over all of them must be able to say so.
-            for collection in ["units", "paths", "disks", "journal"] {
+            for collection in
+                ["units", "paths", "disks", "journal", "programs", "packages", "containers", "certs", "lines"]
+            {
                 map.entry(collection).or_insert_with(|| json!({}));
             }
         }
@@ -234,7 +236,18 @@ fn session_value(state: &State) -> Value {
             })
         })
         .collect();
+    // What this session did itself: a cordon of ours is lifted by us, and nobody else's.
+    let done: Vec<Value> = state
+        .task_ids()
+        .filter_map(|id| state.task(id))
+        .filter(|(_, _, current)| current.phase == Phase::Done)
+        .filter_map(|(task, step, _)| {
+            let stage = &state.plan.as_ref()?.runbook.stages.get(task.stage)?.name;
+            Some(json!({ "host": task.host, "stage": stage, "step": step.name }))
+        })
+        .collect();
     json!({
+        "done": done,
         "id": state.session.as_ref().map(|session| session.id.as_str()),
         "artifacts": artifacts,
     })

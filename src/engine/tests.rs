@@ -64,6 +64,7 @@ fn plan(steps: Vec<Step>, order: Order) -> Plan {
         title: "Test".into(),
         about: String::new(),
         vars: indexmap::IndexMap::new(),
+        practice: indexmap::IndexMap::new(),
         probe: crate::model::runbook::ProbeSpec::default(),
         stages: vec![stage],
         promise: vec![check("etcd.members.all(m, m.healthy)")],

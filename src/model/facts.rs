@@ -17,6 +17,22 @@ pub struct Facts {
     /// `/proc/sys/kernel/random/boot_id`: changes with every boot.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub boot_id: Option<String>,
+    /// The host's clock against the operator's, in milliseconds, to the nearest 200: half of the probe's journey is in it,
+    /// so that less cannot be told. Positive where the host is ahead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock_ms: Option<i64>,
+    /// `uname -m`, such as `x86_64` or `aarch64`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arch: Option<String>,
+    /// `uname -n`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hostname: Option<String>,
+    /// Whether swap is on (`/proc/swaps`); the kubelet refuses to start with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub swap: Option<bool>,
+    /// Mount points of network file systems (`/proc/mounts`), over which a reboot can hang.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network_mounts: Option<Vec<String>>,
     /// The kernel's command line (`/proc/cmdline`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cmdline: Option<String>,
@@ -32,6 +48,24 @@ pub struct Facts {
     /// `kubelet --version`, without the leading `v`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kubelet: Option<String>,
+    /// Versions of programs on disk that the runbook asked for, without a leading `v`. What is not installed is absent.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub programs: BTreeMap<String, String>,
+    /// Versions of packages that the runbook asked for, as pacman, rpm or dpkg tells them. What is not installed is absent.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub packages: BTreeMap<String, String>,
+    /// The container runtime behind the kubelet's socket, as `crictl version` tells it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<Runtime>,
+    /// System containers, by name, where the runbook asked for any.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub containers: BTreeMap<String, SystemContainer>,
+    /// Days until certificates end that the runbook asked for, by file; negative where one has ended.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub certs: BTreeMap<String, i64>,
+    /// Lines of files that the runbook asked for, by file: the first twenty of each. A file that is not there has none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub lines: BTreeMap<String, Vec<String>>,
     /// The deployments of an ostree host, the next boot's first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ostree: Option<Ostree>,
@@ -181,6 +215,9 @@ pub struct PathFact {
 pub struct Ostree {
     /// The next boot's first.
     pub deployments: Vec<Deployment>,
+    /// A transaction runs: nothing else may be begun. Only rpm-ostree tells.
+    #[serde(default)]
+    pub busy: bool,
 }
 
 impl Ostree {
@@ -209,6 +246,12 @@ pub struct Deployment {
     /// Packages layered on top.
     #[serde(default)]
     pub packages: Vec<String>,
+    /// Packages somebody asked for; those that the base has already are not layered.
+    #[serde(default)]
+    pub requested: Vec<String>,
+    /// Kept, however many come after it (`ostree admin pin`).
+    #[serde(default)]
+    pub pinned: bool,
 }
 
 /// The API server's view of the cluster.
@@ -222,6 +265,9 @@ pub struct Kube {
     /// By the name of the Node object.
     #[serde(default)]
     pub nodes: BTreeMap<String, Node>,
+    /// By `namespace/name`, where the runbook asked for pods.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub daemonsets: BTreeMap<String, DaemonSet>,
 }
 
 /// A Node object.
@@ -233,6 +279,67 @@ pub struct Node {
     pub cordoned: bool,
     /// `status.nodeInfo.kubeletVersion` without the leading `v`.
     pub kubelet: String,
+    /// `status.nodeInfo.containerRuntimeVersion`, such as `cri-o://1.11.7`.
+    #[serde(default)]
+    pub runtime: String,
+    /// The annotation `kubeadm.alpha.kubernetes.io/cri-socket`; empty where there is none.
+    #[serde(default)]
+    pub cri_socket: String,
+    /// It bears the label of a control plane, of old (`master`) or of now.
+    #[serde(default)]
+    pub control_plane: bool,
+    /// What runs on it, where the runbook asked for pods.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pods: Option<NodePods>,
+}
+
+/// The pods of a node, seen as a drain sees them. Each is a `namespace/name`, at most twenty a list.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodePods {
+    /// Those that a drain would evict: no DaemonSet's, no static ones, none that have ended.
+    pub evictable: Vec<String>,
+    /// Evictable, and nobody would start them anew elsewhere.
+    pub unmanaged: Vec<String>,
+    /// Evictable, with an `emptyDir` that is lost with them.
+    pub local_data: Vec<String>,
+    /// Evictable, and a disruption budget allows no eviction now: `namespace/pod (budget)`.
+    pub blocked: Vec<String>,
+    /// Pods of DaemonSets that are not ready.
+    pub daemons_unready: Vec<String>,
+}
+
+/// A DaemonSet's status.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DaemonSet {
+    /// `status.desiredNumberScheduled`
+    pub desired: i64,
+    /// `status.numberReady`
+    pub ready: i64,
+    /// `status.updatedNumberScheduled`
+    pub updated: i64,
+    /// The first container's image.
+    pub image: String,
+}
+
+/// `crictl version`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Runtime {
+    /// `RuntimeName`, such as `cri-o` or `containerd`.
+    pub name: String,
+    /// `RuntimeVersion` without a leading `v`.
+    pub version: String,
+}
+
+/// A row of `atomic containers list --all --json`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SystemContainer {
+    /// `image_name`
+    pub image: String,
+    /// `image_id`, in full.
+    #[serde(default)]
+    pub image_id: String,
+    /// `running`, `failed`, `inactive`, `no service`.
+    pub state: String,
 }
 
 /// What would update or reboot the host by itself.
@@ -245,6 +352,12 @@ pub struct Updates {
     /// locksmith's `REBOOT_STRATEGY`: `reboot`, `etcd-lock`, `off`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reboot_strategy: Option<String>,
+    /// Who holds locksmith's reboot lock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lock_holders: Option<Vec<String>>,
+    /// zincati would update this host: it runs, and its configuration does not forbid it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zincati: Option<bool>,
 }
 
 /// Room on a file system.
@@ -256,4 +369,7 @@ pub struct Disk {
     pub size_kib: i64,
     /// KiB free to an ordinary user, rounded down to MiB so that a busy log does not make every probe a change.
     pub free_kib: i64,
+    /// Inodes free, rounded down to thousands; absent where the file system has no such limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub free_inodes: Option<i64>,
 }

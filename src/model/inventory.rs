@@ -120,11 +120,13 @@ pub enum Role {
     ControlPlane,
     /// Runs workloads.
     Worker,
+    /// Builds packages; no part of the cluster.
+    Build,
 }
 
 impl Role {
     /// All roles, in the order they are shown.
-    pub const ALL: [Self; 3] = [Self::Etcd, Self::ControlPlane, Self::Worker];
+    pub const ALL: [Self; 4] = [Self::Etcd, Self::ControlPlane, Self::Worker, Self::Build];
 
     /// The word for it in an inventory and a runbook.
     #[must_use]
@@ -133,6 +135,7 @@ impl Role {
             Self::Etcd => "etcd",
             Self::ControlPlane => "control-plane",
             Self::Worker => "worker",
+            Self::Build => "build",
         }
     }
 

@@ -20,6 +20,9 @@ pub struct Runbook {
     /// Values its scripts and checks use, by name.
     #[serde(default)]
     pub vars: IndexMap<String, VarSpec>,
+    /// Simulated clusters to practise it on, the usual one first, each with the values its variables have there.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub practice: IndexMap<String, IndexMap<String, String>>,
     /// What the probe looks at beyond the ordinary.
     #[serde(default)]
     pub probe: ProbeSpec,
@@ -69,6 +72,56 @@ pub struct ProbeSpec {
     pub paths: Vec<String>,
     /// Journal lines of this boot to look for: unit to fixed texts.
     pub journal: IndexMap<String, Vec<String>>,
+    /// Lines of files to look for: path to fixed texts. What is read stands in the journal of the session: no secrets.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub lines: IndexMap<String, Vec<String>>,
+    /// Packages, by the name that the host's package manager knows.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub packages: Vec<String>,
+    /// Programs whose version is asked, of [`ProbeSpec::PROGRAMS`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub programs: Vec<String>,
+    /// System containers of `atomic`, by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub containers: Vec<String>,
+    /// Certificate files; `*` stands for any name in a directory.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub certs: Vec<String>,
+    /// Look at pods, disruption budgets and DaemonSets.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub pods: bool,
+}
+
+impl ProbeSpec {
+    /// Programs whose way to tell their version the probe knows.
+    pub const PROGRAMS: [&str; 10] =
+        ["atomic", "containerd", "crictl", "crio", "docker", "etcdctl", "etcdutl", "flanneld", "kubeadm", "kubectl"];
+
+    /// What both look at, each once.
+    #[must_use]
+    pub fn and(mut self, other: &Self) -> Self {
+        fn join(ours: &mut Vec<String>, theirs: &[String]) {
+            for text in theirs {
+                if !ours.contains(text) {
+                    ours.push(text.clone());
+                }
+            }
+        }
+        join(&mut self.units, &other.units);
+        join(&mut self.paths, &other.paths);
+        join(&mut self.packages, &other.packages);
+        join(&mut self.programs, &other.programs);
+        join(&mut self.containers, &other.containers);
+        join(&mut self.certs, &other.certs);
+        for (key, texts) in &other.journal {
+            join(self.journal.entry(key.clone()).or_default(), texts);
+        }
+        for (key, texts) in &other.lines {
+            join(self.lines.entry(key.clone()).or_default(), texts);
+        }
+        self.pods |= other.pods;
+        self
+    }
 }
 
 /// A part of a runbook that runs on some of the hosts.

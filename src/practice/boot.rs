@@ -20,8 +20,8 @@ impl World {
     pub(super) fn reboot(&mut self, host: &HostName, append: &str) {
         let machine = self.machine(host);
         let delay = machine.random.millis(400..1200);
-        let cmdline =
-            if append.is_empty() { Machine::CMDLINE.into() } else { format!("{} {append}", Machine::CMDLINE) };
+        let line = machine.kernel_line;
+        let cmdline = if append.is_empty() { line.into() } else { format!("{line} {append}") };
         self.log(host, "init.scope", "Rebooting.");
         self.after(delay, Happening::Down { host: host.clone(), cmdline });
     }
@@ -31,8 +31,8 @@ impl World {
         if !machine.up && !machine.emergency {
             return;
         }
-        for unit in ["etcd2.service", "etcd-member.service"] {
-            self.end_process(host, unit, Some(&format!("rebooting {host}")));
+        if let Some(unit) = self.cluster.processes.get(host).map(|process| process.unit.clone()) {
+            self.end_process(host, &unit, Some(&format!("rebooting {host}")));
         }
         let machine = self.machine(host);
         (machine.up, machine.emergency) = (false, false);
@@ -67,6 +67,7 @@ impl World {
             machine.disk.delete(FIRST_BOOT_FLAG);
         }
         machine.up = true;
+        machine.boot_from_ostree();
         let cloud_units = machine.cloud_config();
         machine.load_units();
         let mut starts: Vec<String> = machine.unit_files();

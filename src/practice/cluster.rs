@@ -66,7 +66,9 @@ pub(super) struct Process {
     pub(super) unit: String,
     pub(super) release: Release,
     /// The host's directory that holds `member/`.
-    pub(super) data_dir: &'static str,
+    pub(super) data_dir: String,
+    /// Who owns what it writes there; root where nobody is named.
+    pub(super) owner: Option<&'static str>,
     /// It has joined at some time since it started: it answers clients.
     pub(super) joined: bool,
     /// It can join: its data and addresses are right.
@@ -95,6 +97,10 @@ pub(super) struct Cluster {
     /// Entries in the log.
     pub(super) index: u64,
     pub(super) keys: BTreeMap<String, Key>,
+    /// It has never had a quorum: who starts with no data begins it.
+    pub(super) new: bool,
+    /// Its clients come by TLS, with a certificate.
+    pub(super) tls: bool,
     /// Counts elections, so that an overtaken one is passed over.
     pub(super) round: u64,
     /// Time that was not enough for a write yet.
@@ -114,8 +120,21 @@ impl Cluster {
             term: 5,
             index,
             keys: BTreeMap::from([("/canary".into(), canary)]),
+            new: false,
+            tls: false,
             round: 0,
             spare: Duration::ZERO,
+        }
+    }
+
+    /// Makes it a cluster that has yet to begin.
+    pub(super) fn fresh(&mut self) {
+        self.new = true;
+        (self.index, self.version) = (1, Release(3, 0, 0));
+        (self.leader, self.processes) = (None, BTreeMap::new());
+        self.keys.clear();
+        for member in &mut self.members {
+            member.acknowledged = 0;
         }
     }
 
@@ -197,7 +216,14 @@ mod tests {
         for (n, release) in releases.iter().enumerate() {
             let release = Release::parse(release).unwrap();
             let unit = "etcd2.service".into();
-            let process = Process { unit, release, data_dir: "/var/lib/etcd2", joined: true, able: true };
+            let process = Process {
+                unit,
+                release,
+                data_dir: "/var/lib/etcd2".into(),
+                owner: Some("etcd"),
+                joined: true,
+                able: true,
+            };
             cluster.processes.insert(host(n), process);
         }
         cluster

@@ -22,6 +22,7 @@ const HOSTS: [(&str, &str, Role, u64); 6] = [
 ];
 const CLUSTER_ID: u64 = 0x7384_a7f1_0b5e_2c07;
 const INDEX: u64 = 48_213;
+const KUBERNETES: &str = "1.5.6";
 
 const OS_RELEASE: &str = r#"NAME="Container Linux by CoreOS"
 ID=coreos
@@ -96,7 +97,7 @@ fn simple(description: &str, exec: &str) -> String {
 /// The units of Kubernetes that run on hosts of a role.
 fn kube_units(role: Role) -> &'static [&'static str] {
     match role {
-        Role::Etcd => &[],
+        Role::Etcd | Role::Build => &[],
         Role::ControlPlane => &["kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet"],
         Role::Worker => &["kubelet", "kube-proxy"],
     }
@@ -140,8 +141,8 @@ fn write_files(disk: &Disk, name: &str, address: &str, role: Role) {
 }
 
 /// Its hosts, and what they do.
-pub(super) fn hosts() -> impl Iterator<Item = (&'static str, Role)> {
-    HOSTS.iter().map(|(name, _, role, _)| (*name, *role))
+pub(super) fn hosts() -> impl Iterator<Item = (&'static str, &'static [Role])> {
+    HOSTS.iter().map(|(name, _, role, _)| (*name, std::slice::from_ref(role)))
 }
 
 /// The cluster as it has run for some days.
@@ -169,7 +170,8 @@ pub(super) fn world(clock: Clock, seed: u64) -> World {
             let process = Process {
                 unit: "etcd2.service".into(),
                 release: Release::ETCD2,
-                data_dir: "/var/lib/etcd2",
+                data_dir: "/var/lib/etcd2".into(),
+                owner: Some("etcd"),
                 joined: true,
                 able: true,
             };
@@ -178,6 +180,17 @@ pub(super) fn world(clock: Clock, seed: u64) -> World {
         let mut machine = Machine::new(&host, address, vec![role], disk, seed);
         machine.disk.put("/etc/machine-id", format!("{}\n", machine.id));
         machine.write_proc();
+        let mut programs = vec![("etcd2", "2.3.8"), ("etcdctl", "2.3.8"), ("locksmithctl", "0.4.2"), ("rkt", "1.25.0")];
+        programs.extend([("update_engine_client", "0.4.3"), ("docker", "1.12.6")]);
+        if role != Role::Etcd {
+            programs.push(("kubelet", KUBERNETES));
+            world.kube.reports(&host, KUBERNETES.into());
+        }
+        if role == Role::ControlPlane {
+            programs.push(("kubectl", KUBERNETES));
+            programs.push(("kube-apiserver", KUBERNETES));
+        }
+        machine.software.programs = programs.into_iter().map(|(name, version)| (name.into(), version.into())).collect();
         machine.cloud_config();
         machine.load_units();
         let mut running = vec!["update-engine.service".to_owned(), "locksmithd.service".to_owned()];
@@ -189,6 +202,10 @@ pub(super) fn world(clock: Clock, seed: u64) -> World {
             let pid = machine.pid();
             if let Some(unit) = machine.units.get_mut(&name) {
                 (unit.active, unit.sub, unit.pid, unit.run) = (ActiveState::Active, "running", pid, 1);
+            }
+            let version = machine.version_of(&machine.unit(&name).loaded);
+            if let Some(unit) = machine.units.get_mut(&name) {
+                unit.version = version;
             }
         }
         world.machines.insert(host, machine);

@@ -68,14 +68,51 @@ impl Data {
 impl Machine {
     /// How long the unit takes before its etcd looks at its data: the image may have to be fetched first.
     pub(super) fn member_delay(&mut self, unit: &UnitFile) -> Duration {
-        let mut delay = self.random.millis(1000..4000);
-        if self.images.insert(image(unit)) {
+        let mut delay = Duration::ZERO;
+        if self.images.insert(image(unit), self.version_of(unit)).is_none() {
             delay += self.random.millis(2000..5000);
         }
+        delay + self.start_delay()
+    }
+
+    /// How long an etcd takes before it looks at its data.
+    pub(super) fn start_delay(&mut self) -> Duration {
+        let mut delay = self.random.millis(1000..4000);
         if self.strikes(FaultKind::SlowStart) {
             delay += self.random.millis(40_000..60_000);
         }
         delay
+    }
+}
+
+/// Where a member's data lies on its host, and who must own it.
+struct Place {
+    data_dir: String,
+    /// Nobody in particular where its process may read everything.
+    owner: Option<&'static str>,
+}
+
+impl Place {
+    fn of(name: &str, unit: &UnitFile, release: Release) -> Self {
+        let given = unit.etcd_option("data-dir");
+        match name {
+            "etcd2.service" => Self { data_dir: "/var/lib/etcd2".into(), owner: Some("etcd") },
+            "etcd-member.service" => {
+                Self { data_dir: "/var/lib/etcd".into(), owner: (release.0 >= 3).then_some("etcd") }
+            }
+            "etcd.pod" => Self { data_dir: given.unwrap_or_else(|| "/var/lib/etcd".into()), owner: None },
+            // The system container mounts `/var/lib/etcd/NAME.etcd` at its own `/var/lib/etcd`, and runs as a root that
+            // may not override permissions.
+            _ if unit.exec_start.contains("runc") => {
+                let inside = given.unwrap_or_else(|| "/var/lib/etcd/etcd.etcd".into());
+                let below = inside.strip_prefix("/var/lib/etcd").unwrap_or(&inside);
+                Self {
+                    data_dir: format!("/var/lib/etcd/etcd.etcd{}", below.trim_end_matches('/')),
+                    owner: Some("root"),
+                }
+            }
+            _ => Self { data_dir: given.unwrap_or_else(|| "/var/lib/etcd".into()), owner: Some("etcd") },
+        }
     }
 }
 
@@ -87,32 +124,34 @@ fn image(unit: &UnitFile) -> String {
 impl World {
     /// The unit's process has come up and opens its data.
     pub(super) fn begin_process(&mut self, host: &HostName, name: &str) {
-        let unit = self.machine(host).unit(name).loaded;
-        let (release, data_dir, owner_needed) = if name == "etcd2.service" {
-            (Some(Release::ETCD2), "/var/lib/etcd2", true)
-        } else {
-            (Release::parse(unit.variable("ETCD_IMAGE_TAG").unwrap_or_default()), "/var/lib/etcd", false)
-        };
-        let Some(release) = release else {
+        let disk = self.machine(host).disk.clone();
+        let held = self.machine(host).unit(name);
+        let unit = held.loaded.with_files(&disk);
+        let Some(release) = Release::parse(&held.version) else {
             self.log(host, name, format!("image: no image found: {}", image(&unit)));
             return self.unit_failed(host, name);
         };
-        let disk = self.machine(host).disk.clone();
+        let Place { data_dir, owner } = Place::of(name, &unit, release);
+        let data_dir = data_dir.as_str();
         if !disk.exists(data_dir) {
             // etcd-wrapper makes the directory and gives it to etcd; etcd2's comes with the system.
             disk.make_dir(data_dir);
-            disk.own(data_dir, Some("etcd"), Some(0o700));
+            disk.own(data_dir, owner, Some(0o700));
         }
         self.log_etcd(host, name, 'I', &format!("etcdmain: etcd Version: {release}"));
         self.repair_layout(host, name, release, data_dir, &disk);
         let Some(member) = self.cluster.member_of(host).cloned() else { return self.unit_failed(host, name) };
+        if self.cluster.new && Data::read(&disk, data_dir).is_none() {
+            let data = Data { cluster: self.cluster.id, member: member.id, release, index: 1 };
+            data.write(&disk, data_dir, owner.unwrap_or("root"));
+        }
         let Some(data) = Data::read(&disk, data_dir) else {
             self.log_etcd(host, name, 'C', &format!("etcdmain: member {:x} has already been bootstrapped", member.id));
             self.break_rule(format_args!("{host}: {name} was started on a directory that does not hold its data"));
             return self.unit_failed(host, name);
         };
         let member_dir = format!("{data_dir}/member");
-        if disk.get(&member_dir).is_some_and(|node| node.owner != "etcd") && (owner_needed || release.0 >= 3) {
+        if disk.get(&member_dir).is_some_and(|node| owner.is_some_and(|owner| node.owner != owner)) {
             let text = format!("etcdmain: cannot access data directory: open {data_dir}/.touch: permission denied");
             self.log_etcd(host, name, 'C', &text);
             return self.unit_failed(host, name);
@@ -149,7 +188,7 @@ impl World {
         let ours = data.cluster == self.cluster.id && data.member == member.id;
         let reachable = unit.etcd_option("listen-peer-urls").is_some_and(|url| !url.contains("localhost"));
         let able = ours && reachable;
-        let process = Process { unit: name.into(), release, data_dir, joined: false, able };
+        let process = Process { unit: name.into(), release, data_dir: data_dir.into(), owner, joined: false, able };
         self.cluster.processes.insert(host.clone(), process);
         if let Some(own_name) = unit.etcd_option("name")
             && let Some(member) = self.cluster.members.iter_mut().find(|member| member.host == *host)
@@ -157,8 +196,8 @@ impl World {
         {
             member.name = own_name;
         }
-        if name == "etcd2.service" {
-            // 2.3 says READY before it has joined; 3.0 and later after.
+        if name == "etcd2.service" || name == "etcd.pod" || unit.exec_start.contains("runc") {
+            // 2.3 says READY before it has joined, later ones after; a container runs as soon as its process does.
             self.unit_running(host, name);
         }
         self.regroup();
@@ -204,13 +243,15 @@ impl World {
         let (member, index) = (member.id, member.acknowledged);
         let disk = self.machine(host).disk.clone();
         if process.joined && disk.exists(format!("{}/member", process.data_dir)) {
-            Data { cluster, member, release: process.release, index }.write(&disk, process.data_dir, "etcd");
+            let owner = process.owner.unwrap_or("root");
+            Data { cluster, member, release: process.release, index }.write(&disk, &process.data_dir, owner);
         }
     }
 
     fn lost_quorum(&mut self, had_quorum: bool, cause: Option<&str>) {
         if had_quorum
             && !self.cluster.has_quorum()
+            && self.cluster.members.len() > 1
             && let Some(cause) = cause
         {
             self.break_rule(format_args!("quorum of etcd was lost by {cause}"));
@@ -273,6 +314,7 @@ impl World {
             self.cluster.together().iter().map(|member| (member.id, member.host.clone())).collect();
         let (leader, _) = together[self.random.below(together.len() as u64) as usize];
         self.cluster.leader = Some(leader);
+        self.cluster.new = false;
         self.cluster.led_since = self.now;
         self.cluster.term += 1;
         self.cluster.index += 1;
@@ -322,7 +364,7 @@ impl World {
                 row.acknowledged = self.cluster.index;
             }
             self.save(host, &process);
-            if process.unit != "etcd2.service" {
+            if !self.machine(host).is_active(&process.unit) {
                 self.unit_running(host, &process.unit);
             }
         }

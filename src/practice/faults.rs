@@ -37,11 +37,15 @@ pub enum FaultKind {
     CorruptFetch,
     /// A few probes do not come back.
     ProbeTimeouts,
+    /// For ten minutes a disruption budget allows no eviction of what runs there.
+    BudgetBlocks,
+    /// The repository has one of the packages no more.
+    PackageGone,
 }
 
 impl FaultKind {
     /// All kinds.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::MemberUnhealthy,
         Self::SlowStart,
         Self::WontStart,
@@ -51,6 +55,8 @@ impl FaultKind {
         Self::RebootHangs,
         Self::CorruptFetch,
         Self::ProbeTimeouts,
+        Self::BudgetBlocks,
+        Self::PackageGone,
     ];
 
     /// What it is called on the command line.
@@ -66,6 +72,8 @@ impl FaultKind {
             Self::RebootHangs => "reboot-hangs",
             Self::CorruptFetch => "corrupt-fetch",
             Self::ProbeTimeouts => "probe-timeouts",
+            Self::BudgetBlocks => "budget-blocks",
+            Self::PackageGone => "package-gone",
         }
     }
 

@@ -4,7 +4,9 @@
 //! time is the runtime's, all chance is the seed's: under a paused clock the same seed and the same acts give the same
 //! run. Nothing here touches the machine it runs on, but for files that were asked for by `fetch`.
 
+mod atomic_hosts;
 mod boot;
+mod build;
 mod clock;
 mod cluster;
 mod container_linux;
@@ -12,7 +14,12 @@ mod disk;
 mod etcd;
 mod faults;
 mod host;
+mod kube;
+mod kubeadm;
+mod ostree;
 mod random;
+mod services;
+mod software;
 #[cfg(test)]
 mod tests;
 mod tools;
@@ -39,14 +46,89 @@ use world::{Happening, Sim};
 pub enum Kind {
     /// Container Linux of April 2017: etcd 2.3.8 on `etcd1` to `etcd3`, Kubernetes 1.5.6 on `master1`, `worker1`, `worker2`.
     ContainerLinux,
+    /// kubeadm 1.30.4 on Debian: `cp1` to `cp3` with etcd 3.5.15 as static pods, `node1` to `node3`, containerd.
+    Kubeadm,
+    /// kubeadm 1.11.1 on Arch Linux ARM: `c2-master0`, `c2-worker0` to `c2-worker2`, CRI-O; `c2-build` builds packages.
+    ArchArm,
+    /// Fedora Atomic 26 by the contrib Ansible scripts: etcd 3.1.9, flannel and Kubernetes 1.6.7 from the base.
+    FedoraAtomic,
+    /// Fedora Atomic 27 with etcd 3.2.7, flannel and Kubernetes 1.7.3 in system containers.
+    SystemContainers,
+    /// Fedora Atomic 27 as it was installed, and configuration for a cluster on it.
+    BareAtomic,
+    /// CentOS Atomic 7.1712: a master with Kubernetes 1.5.2 layered, two nodes.
+    CentosAtomic,
+    /// Fedora CoreOS 40 with kubeadm 1.30.4; the stream is at 41.
+    FedoraCoreos,
 }
 
 impl Kind {
-    /// What it is called on the command line and in the inventory.
+    /// All kinds.
+    pub const ALL: [Self; 8] = [
+        Self::ContainerLinux,
+        Self::Kubeadm,
+        Self::ArchArm,
+        Self::FedoraAtomic,
+        Self::SystemContainers,
+        Self::BareAtomic,
+        Self::CentosAtomic,
+        Self::FedoraCoreos,
+    ];
+
+    /// What it is called on the command line, in runbooks and in the inventory.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::ContainerLinux => "container-linux",
+            Self::Kubeadm => "kubeadm",
+            Self::ArchArm => "arch-arm",
+            Self::FedoraAtomic => "fedora-atomic",
+            Self::SystemContainers => "system-containers",
+            Self::BareAtomic => "bare-atomic",
+            Self::CentosAtomic => "centos-atomic",
+            Self::FedoraCoreos => "fedora-coreos",
+        }
+    }
+
+    /// The kind of that word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+
+    fn hosts(self) -> Vec<(&'static str, &'static [Role])> {
+        let of = |plans: &[build::Plan]| plans.iter().map(|plan| (plan.name, plan.roles)).collect();
+        match self {
+            Self::ContainerLinux => container_linux::hosts().collect(),
+            Self::Kubeadm => of(&kubeadm::DEBIAN),
+            Self::ArchArm => of(&kubeadm::ARCH),
+            Self::FedoraAtomic | Self::SystemContainers | Self::BareAtomic => of(&atomic_hosts::FEDORA),
+            Self::CentosAtomic => of(&atomic_hosts::CENTOS),
+            Self::FedoraCoreos => of(&atomic_hosts::COREOS),
+        }
+    }
+
+    fn world(self, clock: Clock, seed: u64) -> world::World {
+        match self {
+            Self::ContainerLinux => container_linux::world(clock, seed),
+            Self::Kubeadm => kubeadm::debian(clock, seed),
+            Self::ArchArm => kubeadm::arch(clock, seed),
+            Self::FedoraAtomic => atomic_hosts::fedora_26_cluster(clock, seed),
+            Self::SystemContainers => atomic_hosts::fedora_27_cluster(clock, seed),
+            Self::BareAtomic => atomic_hosts::bare_fedora(clock, seed),
+            Self::CentosAtomic => atomic_hosts::centos(clock, seed),
+            Self::FedoraCoreos => atomic_hosts::coreos(clock, seed),
+        }
+    }
+
+    /// What an operator of this cluster would write into the inventory.
+    fn vars(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::ContainerLinux => &[("config_dir", "builtin:practice/container-linux")],
+            Self::Kubeadm => kubeadm::DEBIAN_VARS,
+            Self::ArchArm => kubeadm::ARCH_VARS,
+            Self::FedoraAtomic | Self::SystemContainers | Self::BareAtomic | Self::CentosAtomic => &[],
+            Self::FedoraCoreos => kubeadm::DEBIAN_VARS,
         }
     }
 
@@ -55,14 +137,12 @@ impl Kind {
     /// # Errors
     /// Says why it cannot: no such host, or a fault of etcd where no member runs.
     pub fn check(self, fault: &Fault) -> Result<(), String> {
-        let hosts: Vec<(&str, Role)> = match self {
-            Self::ContainerLinux => container_linux::hosts().collect(),
-        };
-        let Some((_, role)) = hosts.iter().find(|(name, _)| *name == fault.host.as_str()) else {
+        let hosts = self.hosts();
+        let Some((_, roles)) = hosts.iter().find(|(name, _)| *name == fault.host.as_str()) else {
             let names: Vec<&str> = hosts.iter().map(|(name, _)| *name).collect();
             return Err(format!("`{fault}`: there is no such host here; there are {}", names.join(", ")));
         };
-        if fault.kind.of_a_member() && *role != Role::Etcd {
+        if fault.kind.of_a_member() && !roles.contains(&Role::Etcd) {
             return Err(format!("`{fault}`: {} runs no etcd member, so this never strikes there", fault.host));
         }
         Ok(())
@@ -83,9 +163,7 @@ impl Practice {
     #[must_use]
     pub fn new(kind: Kind, seed: u64, faults: Vec<Fault>) -> Self {
         let clock = Clock::new();
-        let mut world = match kind {
-            Kind::ContainerLinux => container_linux::world(clock, seed),
-        };
+        let mut world = kind.world(clock, seed);
         for fault in faults {
             let Some(machine) = world.machines.get_mut(&fault.host) else { continue };
             match fault.kind {
@@ -96,6 +174,20 @@ impl Practice {
                         world.after(Duration::from_secs(120), Happening::Recover { host: fault.host });
                         world.regroup();
                     }
+                }
+                FaultKind::BudgetBlocks => {
+                    let app = world.kube.pods.iter().find(|pod| pod.node == fault.host).map(|pod| pod.app);
+                    let all = world.kube.pods.iter().filter(|pod| Some(pod.app) == app).count();
+                    for budget in world.kube.budgets.iter_mut().filter(|budget| Some(budget.app) == app) {
+                        budget.min = all;
+                    }
+                    let eased = world.kube.budgets.iter().map(|budget| budget.name.to_owned()).collect::<Vec<_>>();
+                    for budget in eased {
+                        world.after(Duration::from_secs(600), Happening::Ease { budget });
+                    }
+                }
+                FaultKind::PackageGone => {
+                    machine.disk.put("/var/lib/lockkeeper-practice/package-gone", "flannel\n");
                 }
                 kind => {
                     machine.faults.insert(kind);
@@ -123,11 +215,10 @@ impl Practice {
             };
             world.machines.iter().map(host).collect()
         });
-        let configs = format!("builtin:practice/{}", self.kind.word());
         Inventory {
             cluster: format!("practice-{}", self.kind.word()),
             ssh: Ssh::default(),
-            vars: IndexMap::from([("config_dir".to_owned(), configs)]),
+            vars: self.kind.vars().iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             hosts,
         }
     }

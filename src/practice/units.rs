@@ -43,6 +43,8 @@ pub(super) struct Unit {
     pub(super) since: Duration,
     /// Counts starts and stops.
     pub(super) run: u64,
+    /// The version of the program it was started with, which may be another by now.
+    pub(super) version: String,
     pub(super) loaded: UnitFile,
 }
 
@@ -56,6 +58,10 @@ pub(super) struct UnitFile {
     pub(super) environment: Vec<String>,
     pub(super) exec_start: String,
     pub(super) conflicts: Vec<String>,
+    /// `Requires=`: stopped with them.
+    pub(super) requires: Vec<String>,
+    /// `EnvironmentFile=`, read when it starts.
+    environment_files: Vec<String>,
     /// All of the text, to see whether it has changed.
     text: String,
 }
@@ -106,9 +112,41 @@ impl UnitFile {
                 }
                 "ExecStart" => value.clone_into(&mut self.exec_start),
                 "Conflicts" => self.conflicts.extend(value.split_whitespace().map(str::to_owned)),
+                "Requires" => self.requires.extend(value.split_whitespace().map(str::to_owned)),
+                "EnvironmentFile" => self.environment_files.push(value.trim_start_matches('-').to_owned()),
                 _ => {}
             }
         }
+    }
+
+    /// The unit with the variables of its files as they are now.
+    pub(super) fn with_files(mut self, disk: &Disk) -> Self {
+        let texts: Vec<String> = self.environment_files.iter().filter_map(|path| disk.text(path)).collect();
+        for (key, value) in texts.iter().flat_map(|text| text.lines()).filter_map(|line| line.split_once('=')) {
+            if !key.starts_with('#') {
+                self.environment.retain(|pair| pair.split('=').next() != Some(key));
+                self.environment.push(format!("{key}={}", value.trim_matches(['"', '\''])));
+            }
+        }
+        self
+    }
+
+    /// A static pod, from its manifest: what its first container runs.
+    pub(super) fn manifest(path: &str, text: String) -> Self {
+        let words: Vec<&str> = text.lines().filter_map(|line| line.trim().strip_prefix("- ")).collect();
+        Self { load: "loaded", path: path.into(), exec_start: words.join(" "), text, ..Self::default() }
+    }
+
+    /// The name in a manifest's metadata: the first `name:` there is.
+    pub(super) fn pod_name(&self) -> Option<&str> {
+        self.text.lines().find_map(|line| line.strip_prefix("  name: "))
+    }
+
+    /// The tag of a manifest's image, without its `v` and what a distributor adds.
+    pub(super) fn image_version(&self) -> Option<&str> {
+        let image = self.text.lines().find_map(|line| line.trim().strip_prefix("image: "))?;
+        let tag = image.rsplit_once(':')?.1.trim_start_matches('v');
+        Some(tag.split('-').next().unwrap_or(tag))
     }
 
     /// A variable of `Environment=`.
@@ -156,7 +194,7 @@ impl Machine {
 
     /// `systemctl daemon-reload`.
     pub(super) fn daemon_reload(&mut self) {
-        for (name, unit) in &mut self.units {
+        for (name, unit) in self.units.iter_mut().filter(|(name, _)| is_a(name, "service")) {
             unit.loaded = UnitFile::read(&self.disk, name, &self.id);
         }
     }
@@ -193,6 +231,31 @@ impl Machine {
 /// Whether a file name ends so.
 fn is_a(name: &str, extension: &str) -> bool {
     name.rsplit_once('.').is_some_and(|(_, ending)| ending == extension)
+}
+
+/// The unit file that a distribution's package brings for a program.
+pub(super) fn unit_of(program: &str) -> Option<String> {
+    let (kind, more, environment) = match program {
+        "etcd" => ("notify", "User=etcd\n", "EnvironmentFile=-/etc/etcd/etcd.conf\n"),
+        "flanneld" => ("notify", "", "EnvironmentFile=/etc/sysconfig/flanneld\n"),
+        "kube-apiserver"
+        | "kube-controller-manager"
+        | "kube-scheduler"
+        | "kube-proxy"
+        | "docker"
+        | "crio"
+        | "containerd" => ("notify", "", ""),
+        "kubelet" => ("simple", "", ""),
+        _ => return None,
+    };
+    Some(format!(
+        "[Unit]\nDescription={program}\n[Service]\nType={kind}\n{more}{environment}ExecStart=/usr/bin/{program}\nRestart=on-failure\n[Install]\nWantedBy=multi-user.target\n"
+    ))
+}
+
+/// Whether a unit, or a static pod, runs an etcd member.
+pub(super) fn is_etcd(name: &str) -> bool {
+    matches!(name, "etcd2.service" | "etcd-member.service" | "etcd.service" | "etcd.pod")
 }
 
 /// The link that makes a unit start at boot.
@@ -233,14 +296,20 @@ impl World {
         for rival in rivals {
             self.stop_unit(host, &rival, &format!("starting {name} on {host}"));
         }
+        for required in unit.loaded.requires.clone() {
+            self.start_unit(host, &required)?;
+        }
         let now = self.now;
         let machine = self.machine(host);
         let pid = machine.pid();
         let run = unit.run + 1;
-        let begun = Unit { active: ActiveState::Activating, sub: "start", pid, since: now, run, loaded: unit.loaded };
+        let version = machine.version_of(&unit.loaded);
+        let begun =
+            Unit { active: ActiveState::Activating, sub: "start", pid, since: now, run, version, loaded: unit.loaded };
         let delay = match name {
             "etcd-member.service" => machine.member_delay(&begun.loaded),
             "etcd2.service" => machine.random.millis(1000..4000),
+            _ if is_etcd(name) => machine.start_delay(),
             _ => machine.random.millis(100..600),
         };
         machine.units.insert(name.into(), begun);
@@ -263,6 +332,16 @@ impl World {
         unit.run += 1;
         unit.since = now;
         let run = unit.run;
+        let dependents: Vec<String> = machine
+            .units
+            .iter()
+            .filter(|(_, other)| other.loaded.requires.iter().any(|required| required == name))
+            .map(|(other, _)| other.clone())
+            .collect();
+        for dependent in dependents {
+            self.stop_unit(host, &dependent, cause);
+        }
+        let Some(unit) = self.machine(host).units.get_mut(name) else { return };
         if runs {
             (unit.active, unit.sub) = (ActiveState::Deactivating, "stop-sigterm");
             self.log_systemd(host, name, format!("Stopping {name}..."));
@@ -290,8 +369,21 @@ impl World {
                 self.log(host, name, "stage1: error entering pod: failed to set up mount: device or resource busy");
                 self.unit_failed(host, name);
             }
-            "etcd-member.service" | "etcd2.service" => self.begin_process(host, name),
-            _ => self.unit_running(host, name),
+            _ if is_etcd(name) && name != "etcd2.service" && machine.strikes(FaultKind::WontStart) => {
+                self.log(host, name, "etcd: cannot listen on 0.0.0.0:2380: bind: address already in use");
+                self.unit_failed(host, name);
+            }
+            _ if is_etcd(name) => self.begin_process(host, name),
+            _ => match self.hindrance(host, name) {
+                Some(why) => {
+                    self.log(host, name, why);
+                    self.unit_failed(host, name);
+                }
+                None => {
+                    self.unit_running(host, name);
+                    self.is_running(host, name);
+                }
+            },
         }
     }
 

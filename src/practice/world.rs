@@ -16,7 +16,10 @@ use super::clock::Clock;
 use super::cluster::Cluster;
 use super::disk::Disk;
 use super::faults::FaultKind;
+use super::kube::Kube;
+use super::ostree::Ostree;
 use super::random::Random;
+use super::software::{Offers, Software, SystemContainer};
 use super::units::Unit;
 
 /// The world behind its lock, with the clock that drives it.
@@ -60,6 +63,9 @@ pub(super) struct World {
     pub(super) now: Duration,
     pub(super) machines: IndexMap<HostName, Machine>,
     pub(super) cluster: Cluster,
+    pub(super) kube: Kube,
+    /// What registries and repositories offer.
+    pub(super) offers: Offers,
     pub(super) random: Random,
     /// What must never happen and did.
     pub(super) broken: Vec<String>,
@@ -85,8 +91,16 @@ pub(super) struct Machine {
     pub(super) emergency: bool,
     pub(super) units: BTreeMap<String, Unit>,
     pub(super) journal: Vec<Line>,
-    /// Container images that were fetched.
-    pub(super) images: BTreeSet<String>,
+    /// Container images that were fetched, with the version that each had then.
+    pub(super) images: BTreeMap<String, String>,
+    /// What is installed.
+    pub(super) software: Software,
+    /// Its deployments, where it boots from ostree.
+    pub(super) ostree: Option<Ostree>,
+    /// System containers, by name.
+    pub(super) containers: BTreeMap<String, SystemContainer>,
+    /// The kernel line GRUB boots with when nobody interferes.
+    pub(super) kernel_line: &'static str,
     pub(super) random: Random,
     /// Faults that wait for their occasion.
     pub(super) faults: BTreeSet<FaultKind>,
@@ -94,7 +108,7 @@ pub(super) struct Machine {
 }
 
 impl Machine {
-    /// The kernel line GRUB boots with when nobody interferes.
+    /// Container Linux's.
     pub(super) const CMDLINE: &'static str =
         "BOOT_IMAGE=/coreos/vmlinuz-a mount.usr=/dev/mapper/usr rootflags=rw console=tty0 root=LABEL=ROOT";
 
@@ -112,7 +126,11 @@ impl Machine {
             emergency: false,
             units: BTreeMap::new(),
             journal: Vec::new(),
-            images: BTreeSet::new(),
+            images: BTreeMap::new(),
+            software: Software::default(),
+            ostree: None,
+            containers: BTreeMap::new(),
+            kernel_line: Self::CMDLINE,
             random,
             faults: BTreeSet::new(),
             last_pid: 700,
@@ -150,6 +168,8 @@ pub(super) enum Happening {
     Elect { round: u64 },
     Raise,
     Recover { host: HostName },
+    Manifests { host: HostName, run: u64 },
+    Ease { budget: String },
     Down { host: HostName, cmdline: String },
     Up { host: HostName, cmdline: String },
 }
@@ -160,6 +180,8 @@ impl World {
             now: Duration::ZERO,
             machines: IndexMap::new(),
             cluster,
+            kube: Kube::default(),
+            offers: Offers::default(),
             random: Random::new(seed, "world"),
             broken: Vec::new(),
             agenda: BTreeMap::new(),
@@ -202,6 +224,8 @@ impl World {
             Happening::Elect { round } => self.elect(round),
             Happening::Raise => self.raise(),
             Happening::Recover { host } => self.recover(&host),
+            Happening::Manifests { host, run } => self.look_at_manifests(&host, run),
+            Happening::Ease { budget } => self.kube.ease(&budget),
             Happening::Down { host, cmdline } => self.go_down(&host, cmdline),
             Happening::Up { host, cmdline } => self.come_up(&host, cmdline),
         }
@@ -253,6 +277,6 @@ impl World {
 
     /// Whether an API server writes into etcd.
     fn writes(&self) -> bool {
-        self.machines.values().any(|machine| machine.up && machine.is_active("kube-apiserver.service"))
+        self.machines.values().any(|machine| machine.up && machine.serves_api())
     }
 }

@@ -110,6 +110,10 @@ pub(super) fn v3_members(section: &Section<'_>, facts: &mut Facts) -> Result<(),
 
 fn read_member(member: &Value, key: &str) -> Result<Member, String> {
     let id = match &member[key] {
+        // The gateway writes whole numbers of 64 bits as decimal strings; the v2 API has ids in hex.
+        Value::String(number) if key == "ID" => {
+            format!("{:x}", number.parse::<u64>().map_err(|_| "a member id is no whole number")?)
+        }
         Value::String(hex) => tidy(hex),
         Value::Number(number) => format!("{:x}", number.as_u64().ok_or("a member id is no whole number")?),
         _ => return Err("a member without an id".into()),
@@ -139,6 +143,39 @@ pub(super) fn v3_alarms(section: &Section<'_>, facts: &mut Facts) -> Result<(), 
     Ok(())
 }
 
+/// `POST /v3/maintenance/status` of the gRPC gateway, whose whole numbers are strings.
+pub(super) fn gateway_status(section: &Section<'_>, facts: &mut Facts) -> Result<(), String> {
+    if section.text.trim().is_empty() {
+        return Ok(());
+    }
+    let body = json(section)?;
+    let number = |value: &Value| value.as_str().and_then(|number| number.parse::<u64>().ok());
+    let count = |key: &str| number(&body[key]).and_then(|number| i64::try_from(number).ok());
+    let id = number(&body["header"]["member_id"]).ok_or("no member_id in it")?;
+    let etcd = etcd(facts);
+    etcd.id = Some(format!("{id:x}"));
+    etcd.leader = Some(number(&body["leader"]) == Some(id));
+    etcd.raft_index = count("raftAppliedIndex").or_else(|| count("raftIndex"));
+    etcd.raft_term = count("raftTerm");
+    etcd.db_bytes = count("dbSize");
+    Ok(())
+}
+
+/// `POST /v3/maintenance/alarm` of the gateway: no `alarms` in it where none is raised.
+pub(super) fn gateway_alarms(section: &Section<'_>, facts: &mut Facts) -> Result<(), String> {
+    if section.text.trim().is_empty() {
+        return Ok(());
+    }
+    let body = json(section)?;
+    if !body["header"].is_object() {
+        return Err("no header in it".into());
+    }
+    let alarms = body["alarms"].as_array().into_iter().flatten();
+    let names: Option<Vec<String>> = alarms.map(|alarm| alarm["alarm"].as_str().map(tidy)).collect();
+    etcd(facts).alarms = Some(names.ok_or("an alarm without a name")?);
+    Ok(())
+}
+
 /// What follows from several sections together: the member's own name, from its id.
 pub(super) fn finish(facts: &mut Facts) {
     let Some(etcd) = &mut facts.etcd else { return };
@@ -151,7 +188,7 @@ pub(super) fn finish(facts: &mut Facts) {
 #[cfg(test)]
 mod tests {
     use crate::model::facts::Etcd;
-    use crate::probe::parse;
+    use crate::probe::facts as parse;
 
     fn told(sections: &[(&str, i32, &str)]) -> Etcd {
         let mut output = String::new();

@@ -1,8 +1,110 @@
 //! The host itself: release, boot, disks, paths, and what would update it.
 
+use jiff::Timestamp;
+
 use super::{Section, tidy};
 use crate::model::Facts;
 use crate::model::facts::{Disk, Os, PathFact};
+
+/// `date +%s.%N`, against the moment the probe was sent out.
+pub(super) fn clock(section: &Section<'_>, begun: Option<Timestamp>, facts: &mut Facts) -> Result<(), String> {
+    let (seconds, fraction) = section.text.trim().split_once('.').unwrap_or((section.text.trim(), ""));
+    let seconds: i64 = seconds.parse().map_err(|_| "not a time in seconds")?;
+    // A date without %N (busybox) prints the letters.
+    let millis: i64 = fraction.get(..3).and_then(|digits| digits.parse().ok()).unwrap_or_default();
+    let now = seconds.checked_mul(1000).and_then(|now| now.checked_add(millis)).ok_or("not a time in seconds")?;
+    facts.clock_ms = begun.map(|begun| {
+        let offset = now.saturating_sub(begun.as_millisecond());
+        offset.saturating_add(100).div_euclid(200).saturating_mul(200)
+    });
+    Ok(())
+}
+
+/// `uname -nm`: name and architecture.
+pub(super) fn uname(section: &Section<'_>, facts: &mut Facts) -> Result<(), String> {
+    let words: Vec<_> = section.text.split_whitespace().collect();
+    let [name, arch] = words.as_slice() else { return Err("not a name and an architecture".into()) };
+    (facts.hostname, facts.arch) = (Some(tidy(name)), Some(tidy(arch)));
+    Ok(())
+}
+
+/// `/proc/swaps`: a head, and a line a swap. Without the file the kernel has no swap at all.
+pub(super) fn swaps(section: &Section<'_>, facts: &mut Facts) -> Result<(), String> {
+    facts.swap = Some(section.text.lines().skip(1).any(|line| !line.trim().is_empty()));
+    Ok(())
+}
+
+/// Lines of `/proc/mounts`. grep's status 1 is "none"; anything above is no answer.
+pub(super) fn mounts(section: &Section<'_>, facts: &mut Facts) -> Result<(), String> {
+    if section.status > 1 {
+        return Err("/proc/mounts cannot be read".into());
+    }
+    let mounts = section.text.lines().filter_map(|line| line.split_whitespace().nth(1)).map(tidy).collect();
+    facts.network_mounts = Some(mounts);
+    Ok(())
+}
+
+/// `df -Pi / /boot /var`: `-` where a file system has no inodes to run out of. Comes after the section of their sizes.
+pub(super) fn inodes(section: &Section<'_>, facts: &mut Facts) -> Result<(), String> {
+    for line in section.text.lines().skip(1) {
+        let words: Vec<_> = line.split_whitespace().collect();
+        let [_, all, _, free, _, mount @ ..] = words.as_slice() else { return Err("a row was not understood".into()) };
+        if let Some(disk) = facts.disks.get_mut(&tidy(&mount.join(" "))) {
+            // btrfs says 0 of 0.
+            let free = free.parse::<i64>().ok().filter(|_| *all != "0" && *all != "-");
+            disk.free_inodes = free.map(|free| free / 1000 * 1000);
+        }
+    }
+    Ok(())
+}
+
+/// Lines of a file that hold a text; several texts of a file come as several sections. grep's status 2 is "no such file".
+pub(super) fn lines(section: &Section<'_>, facts: &mut Facts) -> Result<(), String> {
+    if section.status > 2 {
+        return Err(format!("grep ended with {}", section.status));
+    }
+    let lines = facts.lines.entry(section.argument.to_owned()).or_default();
+    lines.extend(section.text.lines().map(tidy));
+    Ok(())
+}
+
+/// `openssl x509 -noout -enddate`: `notAfter=Nov 21 01:26:52 2027 GMT`. Days are counted by the operator's clock.
+pub(super) fn cert(section: &Section<'_>, begun: Option<Timestamp>, facts: &mut Facts) -> Result<(), String> {
+    let end = section.text.trim().strip_prefix("notAfter=").ok_or("openssl did not tell its end")?;
+    let end = end.strip_suffix(" GMT").ok_or("its end is not in GMT")?;
+    let words = end.split_whitespace().collect::<Vec<_>>().join(" ");
+    let end = jiff::civil::DateTime::strptime("%b %d %H:%M:%S %Y", &words).map_err(|_| "its end is no date")?;
+    let end = end.to_zoned(jiff::tz::TimeZone::UTC).map_err(|_| "its end is no date")?.timestamp();
+    if let Some(begun) = begun {
+        facts.certs.insert(section.argument.to_owned(), (end.as_second() - begun.as_second()).div_euclid(86_400));
+    }
+    Ok(())
+}
+
+/// `locksmithctl status`: `Available: 1`, `Max: 1`, and where somebody holds it a head `MACHINE ID` and a line a holder.
+pub(super) fn locksmith(section: &Section<'_>, facts: &mut Facts) -> Result<(), String> {
+    // It asks etcd, which may be down: then nobody knows.
+    if section.status != 0 {
+        return Ok(());
+    }
+    if !section.text.contains("Available:") {
+        return Err("not a status of locksmith".into());
+    }
+    let holders = section.text.lines().skip_while(|line| !line.starts_with("MACHINE ID")).skip(1);
+    let holders = holders.map(tidy).filter(|line| !line.is_empty()).collect();
+    facts.updates.get_or_insert_default().lock_holders = Some(holders);
+    Ok(())
+}
+
+/// `systemctl is-active zincati.service`, then `enabled=true` or `enabled=false` for each file that says so: the last
+/// counts, and without any it is enabled.
+pub(super) fn zincati(section: &Section<'_>, facts: &mut Facts) -> Result<(), String> {
+    let mut lines = section.text.lines();
+    let state = lines.next().ok_or("systemctl did not tell its state")?;
+    let enabled = lines.filter_map(|line| line.strip_prefix("enabled=")).next_back() != Some("false");
+    facts.updates.get_or_insert_default().zincati = Some(enabled && matches!(state, "active" | "activating"));
+    Ok(())
+}
 
 /// `/etc/os-release`, as os-release(5) has it.
 pub(super) fn os(section: &Section<'_>, facts: &mut Facts) -> Result<(), String> {
@@ -51,7 +153,9 @@ fn rows(text: &str) -> impl Iterator<Item = Option<(&str, i64, i64, String)>> {
 pub(super) fn disks(section: &Section<'_>, facts: &mut Facts) -> Result<(), String> {
     for row in rows(&section.text) {
         let (fs, size_kib, free_kib, mount) = row.ok_or("a row of df was not understood")?;
-        facts.disks.insert(tidy(&mount), Disk { fs: tidy(fs), size_kib, free_kib: free_kib / 1024 * 1024 });
+        facts
+            .disks
+            .insert(tidy(&mount), Disk { fs: tidy(fs), size_kib, free_kib: free_kib / 1024 * 1024, free_inodes: None });
     }
     Ok(())
 }
@@ -125,7 +229,7 @@ pub(super) fn strategy(section: &Section<'_>, facts: &mut Facts) -> Result<(), S
 
 #[cfg(test)]
 mod tests {
-    use crate::probe::parse;
+    use crate::probe::facts as parse;
 
     #[test]
     fn a_release_is_read_with_and_without_quotes() {
@@ -150,6 +254,50 @@ mod tests {
         assert_eq!(member.entries, ["snap", "wal"]);
         assert!(!facts.paths["/gone"].exists);
         assert!(!facts.paths.contains_key("/hangs"), "what hangs is unknown, not absent");
+    }
+
+    #[test]
+    fn clocks_and_ends_of_certificates_are_counted_from_the_operators_time() {
+        let begun = "2026-11-21T00:00:00Z".parse().ok();
+        let output = concat!(
+            "@clock 0 \n 1795219200.350000000\n@cert 0 /pki/ca.crt\n notAfter=Nov  1 00:00:00 2026 GMT\n",
+            "@cert 0 /pki/api.crt\n notAfter=Dec 21 00:00:00 2026 GMT\n@end 0 \n"
+        );
+        let facts = crate::probe::parse(output, begun);
+        assert_eq!((facts.clock_ms, &facts.problems[..]), (Some(400), &[][..]));
+        assert_eq!((facts.certs["/pki/ca.crt"], facts.certs["/pki/api.crt"]), (-20, 30));
+    }
+
+    #[test]
+    fn swap_mounts_inodes_and_lines() {
+        let facts = parse(concat!(
+            "@uname 0 \n node1 aarch64\n@swaps 0 \n Filename Type Size Used Priority\n /swapfile file 1 0 -2\n",
+            "@mounts 0 \n 10.0.0.9:/data /srv/data nfs4 rw 0 0\n",
+            "@disks 0 \n Filesystem Type 1024-blocks Used Available Capacity Mounted on\n /dev/sda1 ext4 100 50 5000 50% /\n",
+            "@inodes 0 \n Filesystem Inodes IUsed IFree IUse% Mounted on\n /dev/sda1 65536 100 65436 1% /\n",
+            "@lines 0 /etc/etcd/etcd.conf\n ETCD_DATA_DIR=/var/lib/etcd\n@lines 2 /gone\n@end 0 \n"
+        ));
+        assert!(facts.problems.is_empty(), "{:?}", facts.problems);
+        assert_eq!(
+            (facts.arch.as_deref(), facts.hostname.as_deref(), facts.swap),
+            (Some("aarch64"), Some("node1"), Some(true))
+        );
+        assert_eq!(facts.network_mounts.as_deref(), Some(&["/srv/data".to_owned()][..]));
+        assert_eq!(facts.disks["/"].free_inodes, Some(65_000));
+        assert_eq!(
+            (&facts.lines["/etc/etcd/etcd.conf"][..], facts.lines["/gone"].len()),
+            (&["ETCD_DATA_DIR=/var/lib/etcd".to_owned()][..], 0)
+        );
+    }
+
+    #[test]
+    fn who_would_update_the_host() {
+        let facts = parse(
+            "@locksmith 0 \n Available: 0\n Max: 1\n \n MACHINE ID\n 69d27b356a94476da859461d3a3bc6fd\n@zincati 0 \n active\n enabled=true\n enabled=false\n@end 0 \n",
+        );
+        let updates = facts.updates.unwrap();
+        assert_eq!(updates.lock_holders.unwrap(), ["69d27b356a94476da859461d3a3bc6fd"]);
+        assert_eq!(updates.zincati, Some(false));
     }
 
     #[test]

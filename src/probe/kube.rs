@@ -1,8 +1,10 @@
 //! Kubernetes: the kubelet's version, and the API server's view by kubectl.
 
+use serde_json::Value;
+
 use super::{Section, json, tidy};
 use crate::model::Facts;
-use crate::model::facts::Node;
+use crate::model::facts::{DaemonSet, Node, NodePods};
 
 fn plain(version: &str) -> String {
     tidy(version.trim().trim_start_matches('v'))
@@ -49,15 +51,135 @@ pub(super) fn nodes(section: &Section<'_>, facts: &mut Facts) -> Result<(), Stri
             ready: ready.is_some_and(|condition| condition["status"] == "True"),
             cordoned: item["spec"]["unschedulable"].as_bool().unwrap_or_default(),
             kubelet: item["status"]["nodeInfo"]["kubeletVersion"].as_str().map(plain).unwrap_or_default(),
+            runtime: item["status"]["nodeInfo"]["containerRuntimeVersion"].as_str().map(tidy).unwrap_or_default(),
+            cri_socket: item["metadata"]["annotations"]["kubeadm.alpha.kubernetes.io/cri-socket"]
+                .as_str()
+                .map(tidy)
+                .unwrap_or_default(),
+            control_plane: ["master", "control-plane"]
+                .iter()
+                .any(|role| item["metadata"]["labels"][format!("node-role.kubernetes.io/{role}")].is_string()),
+            pods: None,
         };
         kube.nodes.insert(tidy(name), node);
     }
     Ok(())
 }
 
+/// The most pods of a kind that are kept of a node.
+const MOST: usize = 20;
+
+/// `kubectl get pods,poddisruptionbudgets,daemonsets --all-namespaces -o json`: one list of mixed kinds.
+pub(super) fn pods(section: &Section<'_>, facts: &mut Facts) -> Result<(), String> {
+    if section.status != 0 {
+        return Err(format!("kubectl get pods ended with {}", section.status));
+    }
+    let body = json(section)?;
+    let items = body["items"].as_array().ok_or("no items in it")?;
+    let of_kind = |kind: &'static str| items.iter().filter(move |item| item["kind"] == kind);
+    let kube = facts.kube.get_or_insert_default();
+    for set in of_kind("DaemonSet") {
+        let count = |key: &str| set["status"][key].as_i64().unwrap_or_default();
+        let status = DaemonSet {
+            desired: count("desiredNumberScheduled"),
+            ready: count("numberReady"),
+            updated: count("updatedNumberScheduled"),
+            image: set["spec"]["template"]["spec"]["containers"][0]["image"].as_str().map(tidy).unwrap_or_default(),
+        };
+        kube.daemonsets.insert(full_name(set)?, status);
+    }
+    // A budget with no room, and no other, blocks.
+    let budgets: Vec<&Value> =
+        of_kind("PodDisruptionBudget").filter(|budget| allowed(budget).is_some_and(|allowed| allowed <= 0)).collect();
+    for node in kube.nodes.values_mut() {
+        node.pods = Some(NodePods::default());
+    }
+    for pod in of_kind("Pod") {
+        let Some(node) = pod["spec"]["nodeName"].as_str() else { continue };
+        let Some(node) = kube.nodes.get_mut(node).and_then(|node| node.pods.as_mut()) else { continue };
+        sort(pod, &budgets, node)?;
+    }
+    Ok(())
+}
+
+fn full_name(item: &Value) -> Result<String, String> {
+    let (namespace, name) = (&item["metadata"]["namespace"], &item["metadata"]["name"]);
+    let (Some(namespace), Some(name)) = (namespace.as_str(), name.as_str()) else {
+        return Err("an object without namespace or name".into());
+    };
+    Ok(tidy(&format!("{namespace}/{name}")))
+}
+
+/// `disruptionsAllowed`, which `policy/v1beta1` of old calls `podDisruptionsAllowed` as well.
+fn allowed(budget: &Value) -> Option<i64> {
+    let status = &budget["status"];
+    status["disruptionsAllowed"].as_i64().or_else(|| status["podDisruptionsAllowed"].as_i64())
+}
+
+/// Puts a pod into the lists where a drain would see it.
+fn sort(pod: &Value, budgets: &[&Value], node: &mut NodePods) -> Result<(), String> {
+    let name = full_name(pod)?;
+    let owners = pod["metadata"]["ownerReferences"].as_array();
+    let controller = owners.into_iter().flatten().find(|owner| owner["controller"] == true);
+    if controller.is_some_and(|owner| owner["kind"] == "DaemonSet") {
+        let conditions = pod["status"]["conditions"].as_array();
+        let ready = conditions.into_iter().flatten().any(|c| c["type"] == "Ready" && c["status"] == "True");
+        if !ready {
+            keep(&mut node.daemons_unready, name);
+        }
+        return Ok(());
+    }
+    let mirror = pod["metadata"]["annotations"]["kubernetes.io/config.mirror"].is_string();
+    let ended = matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed"));
+    if mirror || ended {
+        return Ok(());
+    }
+    if controller.is_none() {
+        keep(&mut node.unmanaged, name.clone());
+    }
+    let volumes = pod["spec"]["volumes"].as_array();
+    if volumes.into_iter().flatten().any(|volume| volume["emptyDir"].is_object()) {
+        keep(&mut node.local_data, name.clone());
+    }
+    if let Some(budget) = budgets.iter().find(|budget| selects(budget, pod)) {
+        keep(&mut node.blocked, format!("{name} ({})", full_name(budget)?));
+    }
+    keep(&mut node.evictable, name);
+    Ok(())
+}
+
+fn keep(list: &mut Vec<String>, name: String) {
+    if list.len() < MOST {
+        list.push(name);
+    }
+}
+
+/// Whether a budget's selector matches a pod's labels. An expression that is not known here counts as a match: to look
+/// twice costs less than to wait for ever.
+fn selects(budget: &Value, pod: &Value) -> bool {
+    if budget["metadata"]["namespace"] != pod["metadata"]["namespace"] {
+        return false;
+    }
+    let (selector, labels) = (&budget["spec"]["selector"], &pod["metadata"]["labels"]);
+    let equal = selector["matchLabels"].as_object().is_none_or(|wanted| wanted.iter().all(|(k, v)| labels[k] == *v));
+    let expressions = selector["matchExpressions"].as_array();
+    let all = expressions.into_iter().flatten().all(|expression| {
+        let label = &labels[expression["key"].as_str().unwrap_or_default()];
+        let listed = expression["values"].as_array().is_some_and(|values| values.contains(label));
+        match expression["operator"].as_str() {
+            Some("In") => listed,
+            Some("NotIn") => !listed,
+            Some("Exists") => !label.is_null(),
+            Some("DoesNotExist") => label.is_null(),
+            Some(_) | None => true,
+        }
+    });
+    equal && all
+}
+
 #[cfg(test)]
 mod tests {
-    use crate::probe::parse;
+    use crate::probe::facts as parse;
 
     #[test]
     fn nodes_are_ready_only_where_the_condition_says_true() {
@@ -74,6 +196,44 @@ mod tests {
         assert!(kube.healthy && kube.nodes["a"].ready && !kube.nodes["b"].ready && !kube.nodes["c"].ready);
         assert!(kube.nodes["b"].cordoned && !kube.nodes["a"].cordoned);
         assert_eq!((kube.nodes["a"].kubelet.as_str(), facts.kubelet.as_deref()), ("1.5.6", Some("1.5.6")));
+    }
+
+    #[test]
+    fn pods_are_sorted_as_a_drain_sees_them() {
+        let owned = |kind: &str| serde_json::json!([{"kind": kind, "controller": true}]);
+        let pod = |name: &str, owner: serde_json::Value, more: serde_json::Value| {
+            let mut pod = serde_json::json!({"kind": "Pod", "metadata": {"namespace": "shop", "name": name, "labels": {"app": name}, "ownerReferences": owner},
+                "spec": {"nodeName": "w1"}, "status": {"phase": "Running"}});
+            for (key, value) in more.as_object().unwrap() {
+                *pod.pointer_mut(key).unwrap() = value.clone();
+            }
+            pod
+        };
+        let none = serde_json::json!({});
+        let items = serde_json::json!({"items": [
+            pod("web", owned("ReplicaSet"), serde_json::json!({"/spec": {"nodeName": "w1", "volumes": [{"emptyDir": {}}]}})),
+            pod("lonely", serde_json::Value::Null, none.clone()),
+            pod("net", owned("DaemonSet"), none.clone()),
+            pod("done", owned("Job"), serde_json::json!({"/status/phase": "Succeeded"})),
+            pod("elsewhere", owned("ReplicaSet"), serde_json::json!({"/spec/nodeName": "w2"})),
+            {"kind": "PodDisruptionBudget", "metadata": {"namespace": "shop", "name": "web"}, "spec": {"selector": {"matchLabels": {"app": "web"}}}, "status": {"disruptionsAllowed": 0}},
+            {"kind": "PodDisruptionBudget", "metadata": {"namespace": "other", "name": "lonely"}, "spec": {"selector": {}}, "status": {"disruptionsAllowed": 0}},
+            {"kind": "DaemonSet", "metadata": {"namespace": "shop", "name": "net"}, "spec": {"template": {"spec": {"containers": [{"image": "weave:2.5"}]}}},
+                "status": {"desiredNumberScheduled": 3, "numberReady": 2, "updatedNumberScheduled": 3}},
+        ]});
+        let nodes = serde_json::json!({"items": [{"metadata": {"name": "w1"}, "status": {}}]});
+        let facts = parse(&format!("@kube-nodes 0 \n {nodes}\n@kube-pods 0 \n {items}\n@end 0 \n"));
+        assert!(facts.problems.is_empty(), "{:?}", facts.problems);
+        let kube = facts.kube.unwrap();
+        let pods = kube.nodes["w1"].pods.as_ref().unwrap();
+        assert_eq!(pods.evictable, ["shop/web", "shop/lonely"]);
+        assert_eq!(
+            (&pods.unmanaged[..], &pods.local_data[..]),
+            (&["shop/lonely".to_owned()][..], &["shop/web".to_owned()][..])
+        );
+        assert_eq!(pods.blocked, ["shop/web (shop/web)"]);
+        assert_eq!(pods.daemons_unready, ["shop/net"]);
+        assert_eq!((kube.daemonsets["shop/net"].ready, kube.daemonsets["shop/net"].image.as_str()), (2, "weave:2.5"));
     }
 
     #[test]

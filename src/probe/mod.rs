@@ -13,9 +13,12 @@ mod host;
 mod kube;
 mod ostree;
 mod request;
+mod software;
 mod systemd;
 
 pub use request::Request;
+
+use jiff::Timestamp;
 
 use crate::model::Facts;
 
@@ -29,16 +32,17 @@ struct Section<'o> {
     text: String,
 }
 
-/// What a probe's output says. Never fails: what cannot be read is absent, and named in `problems`.
+/// What the output of a probe that was sent out at `begun` says. Never fails: what cannot be read is absent, and named in
+/// `problems`. Without the moment the host's clock is not compared.
 #[must_use]
-pub fn parse(output: &str) -> Facts {
+pub fn parse(output: &str, begun: Option<Timestamp>) -> Facts {
     let mut facts = Facts::default();
     let sections = sections(output);
     if sections.last().is_none_or(|section| section.name != "end") {
         facts.problems.push("probe: the script did not come to its end; what is missing is unknown".into());
     }
     for section in &sections {
-        if let Err(complaint) = read(section, &mut facts) {
+        if let Err(complaint) = read(section, begun, &mut facts) {
             let what = if section.argument.is_empty() { String::new() } else { format!(" {}", section.argument) };
             facts.problems.push(crate::model::logtail::clean(&format!("{}{what}: {complaint}", section.name)));
         }
@@ -47,8 +51,25 @@ pub fn parse(output: &str) -> Facts {
     facts
 }
 
-fn read(section: &Section<'_>, facts: &mut Facts) -> Result<(), String> {
+fn read(section: &Section<'_>, begun: Option<Timestamp>, facts: &mut Facts) -> Result<(), String> {
     match section.name {
+        "clock" => host::clock(section, begun, facts),
+        "uname" => host::uname(section, facts),
+        "swaps" => host::swaps(section, facts),
+        "mounts" => host::mounts(section, facts),
+        "inodes" => host::inodes(section, facts),
+        "lines" => host::lines(section, facts),
+        "cert" => host::cert(section, begun, facts),
+        "locksmith" => host::locksmith(section, facts),
+        "zincati" => host::zincati(section, facts),
+        "program" => software::program(section, facts),
+        "package" => software::package(section, facts),
+        "crictl" => software::crictl(section, facts),
+        "containers" => software::containers(section, facts),
+        "etcd-gateway-status" => etcd::gateway_status(section, facts),
+        "etcd-gateway-members" => etcd::v3_members(section, facts),
+        "etcd-gateway-alarms" => etcd::gateway_alarms(section, facts),
+        "kube-pods" => kube::pods(section, facts),
         "os" => host::os(section, facts),
         "boot-id" => host::boot_id(section, facts),
         "cmdline" => host::cmdline(section, facts),
@@ -113,6 +134,12 @@ fn json(section: &Section<'_>) -> Result<serde_json::Value, String> {
     })
 }
 
+/// What a probe of some time said, for tests.
+#[cfg(test)]
+fn facts(output: &str) -> Facts {
+    parse(output, None)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -121,14 +148,14 @@ mod tests {
 
     #[test]
     fn output_cannot_pass_for_a_section() {
-        let facts = parse("@os 0 \n ID=debian\n @boot-id 0 \n x\n@end 0 \n");
+        let facts = facts("@os 0 \n ID=debian\n @boot-id 0 \n x\n@end 0 \n");
         assert_eq!(facts.boot_id, None);
         assert_eq!(facts.os.unwrap().id, "debian");
     }
 
     #[test]
     fn a_probe_that_was_cut_off_says_so() {
-        let facts = parse("@os 0 \n ID=debian\n");
+        let facts = facts("@os 0 \n ID=debian\n");
         assert!(facts.problems[0].contains("did not come to its end"), "{:?}", facts.problems);
     }
 
@@ -142,7 +169,7 @@ mod tests {
         };
         let output = std::process::Command::new("sh").arg("-c").arg(request.script()).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let facts = parse(&String::from_utf8_lossy(&output.stdout));
+        let facts = parse(&String::from_utf8_lossy(&output.stdout), Some(Timestamp::now()));
         assert!(facts.os.is_some() && facts.boot_id.is_some(), "{facts:?}");
         assert_eq!(facts.paths["/"].kind, "directory");
         assert!(!facts.paths["/no/such path"].exists);
@@ -151,12 +178,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_that_is_printed_is_too_strange(lines in proptest::collection::vec(any::<String>(), 0..20), section in 0..25_usize) {
+        fn nothing_that_is_printed_is_too_strange(lines in proptest::collection::vec(any::<String>(), 0..20), section in 0..42_usize) {
             let names = ["os", "boot-id", "cmdline", "disks", "stat", "fs", "ls", "update-engine", "strategy", "units",
                 "journal", "etcd-on-disk", "etcd-version", "etcd-health", "etcd-members", "etcd-self", "etcd3-status",
-                "etcd3-members", "etcd3-alarms", "kubelet", "kube-health", "kube-version", "kube-nodes", "rpm-ostree", "ostree"];
+                "etcd3-members", "etcd3-alarms", "kubelet", "kube-health", "kube-version", "kube-nodes", "rpm-ostree", "ostree",
+                "clock", "uname", "swaps", "mounts", "inodes", "lines", "cert", "locksmith", "zincati", "program", "package",
+                "crictl", "containers", "etcd-gateway-status", "etcd-gateway-members", "etcd-gateway-alarms", "kube-pods"];
             let output = format!("@{} 0 x\n {}\n@end 0 \n", names[section], lines.join("\n "));
-            let facts = parse(&output);
+            let facts = facts(&output);
             let text = serde_json::to_string(&facts).unwrap();
             prop_assert_eq!(serde_json::from_str::<Facts>(&text).unwrap(), facts);
         }

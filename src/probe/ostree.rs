@@ -28,11 +28,19 @@ pub(super) fn rpm_ostree(section: &Section<'_>, facts: &mut Facts) -> Result<(),
                 .filter_map(Value::as_str)
                 .map(tidy)
                 .collect(),
+            requested: deployment["requested-packages"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .map(tidy)
+                .collect(),
+            pinned: deployment["pinned"].as_bool().unwrap_or_default(),
         })
     };
     let deployments =
         deployments.iter().map(read).collect::<Option<_>>().ok_or("a deployment without checksum or booted")?;
-    facts.ostree = Some(Ostree { deployments });
+    facts.ostree = Some(Ostree { deployments, busy: !body["transaction"].is_null() });
     Ok(())
 }
 
@@ -48,6 +56,8 @@ pub(super) fn admin_status(section: &Section<'_>, facts: &mut Facts) -> Result<(
             let deployment = deployments.last_mut().ok_or("a detail of no deployment")?;
             if let Some(version) = rest.trim().strip_prefix("Version: ") {
                 deployment.version = tidy(version);
+            } else if rest.trim() == "Pinned: yes" {
+                deployment.pinned = true;
             } else if let Some(origin) = rest.trim().strip_prefix("origin refspec: ") {
                 deployment.origin = tidy(origin);
             }
@@ -63,13 +73,13 @@ pub(super) fn admin_status(section: &Section<'_>, facts: &mut Facts) -> Result<(
             ..Deployment::default()
         });
     }
-    facts.ostree = Some(Ostree { deployments });
+    facts.ostree = Some(Ostree { deployments, busy: false });
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::probe::parse;
+    use crate::probe::facts as parse;
 
     #[test]
     fn rpm_ostree_is_read_strictly() {

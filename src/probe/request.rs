@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use indexmap::IndexMap;
+
 use crate::model::inventory::{Host, Role};
 use crate::model::plan::expand;
-use crate::model::runbook::Runbook;
+use crate::model::runbook::ProbeSpec;
 
 const SCRIPT: &str = include_str!("../../assets/probe.sh");
 
@@ -27,6 +29,18 @@ pub struct Request {
     pub kubectl: bool,
     /// Ask the kubelet's version.
     pub kubelet: bool,
+    /// Path and fixed text to look for in it.
+    pub lines: Vec<(String, String)>,
+    /// Packages.
+    pub packages: Vec<String>,
+    /// Programs, of [`ProbeSpec::PROGRAMS`].
+    pub programs: Vec<String>,
+    /// Certificate files; `*` stands for any name in a directory.
+    pub certs: Vec<String>,
+    /// List system containers.
+    pub containers: bool,
+    /// List pods, disruption budgets and DaemonSets.
+    pub pods: bool,
 }
 
 /// How the member on a host is asked.
@@ -46,20 +60,20 @@ impl Request {
     /// What to look at on a host: what its roles call for, and what the runbook asks for besides. The variables
     /// `etcd_endpoint`, `etcd_cacert`, `etcd_cert` and `etcd_key` say how its member is asked.
     #[must_use]
-    pub fn for_host(host: &Host, runbook: Option<&Runbook>, vars: &BTreeMap<String, String>) -> Self {
+    pub fn for_host(host: &Host, spec: &ProbeSpec, vars: &BTreeMap<String, String>) -> Self {
         let has = |role| host.roles.contains(&role);
         let var = |name: &str| vars.get(name).cloned().unwrap_or_default();
-        let spec = runbook.map(|runbook| runbook.probe.clone()).unwrap_or_default();
         let filled = |texts: &[String]| texts.iter().map(|text| expand(text, vars)).collect();
+        let pairs = |map: &IndexMap<String, Vec<String>>| {
+            map.iter()
+                .flat_map(|(key, texts)| texts.iter().map(|text| (expand(key, vars), text.clone())))
+                .collect::<Vec<_>>()
+        };
         let endpoint = Some(var("etcd_endpoint")).filter(|url| !url.is_empty()).unwrap_or_else(|| ETCD_ENDPOINT.into());
         Self {
             units: filled(&spec.units),
             paths: filled(&spec.paths),
-            journal: spec
-                .journal
-                .iter()
-                .flat_map(|(unit, texts)| texts.iter().map(|text| (expand(unit, vars), text.clone())))
-                .collect(),
+            journal: pairs(&spec.journal),
             etcd: has(Role::Etcd).then(|| EtcdAccess {
                 endpoint: endpoint.trim_end_matches('/').to_owned(),
                 cacert: var("etcd_cacert"),
@@ -68,6 +82,12 @@ impl Request {
             }),
             kubectl: has(Role::ControlPlane),
             kubelet: has(Role::ControlPlane) || has(Role::Worker),
+            lines: pairs(&spec.lines),
+            packages: filled(&spec.packages),
+            programs: spec.programs.clone(),
+            certs: filled(&spec.certs),
+            containers: !spec.containers.is_empty(),
+            pods: spec.pods && has(Role::ControlPlane),
         }
     }
 
@@ -76,11 +96,19 @@ impl Request {
     pub fn script(&self) -> String {
         let yes = |truth: bool| if truth { "yes" } else { "" }.to_owned();
         let etcd = self.etcd.clone().unwrap_or_default();
-        let journal: Vec<_> = self.journal.iter().map(|(unit, text)| format!("{unit} {text}")).collect();
+        let pairs = |pairs: &[(String, String)]| {
+            pairs.iter().map(|(key, text)| format!("{key} {text}")).collect::<Vec<_>>().join("\n")
+        };
         let parameters = [
             ("lk_units", self.units.join(" ")),
             ("lk_paths", self.paths.join("\n")),
-            ("lk_journal", journal.join("\n")),
+            ("lk_journal", pairs(&self.journal)),
+            ("lk_lines", pairs(&self.lines)),
+            ("lk_packages", self.packages.join(" ")),
+            ("lk_programs", self.programs.join(" ")),
+            ("lk_certs", self.certs.join(" ")),
+            ("lk_containers", yes(self.containers)),
+            ("lk_pods", yes(self.pods)),
             ("lk_etcd", etcd.endpoint),
             ("lk_cacert", etcd.cacert),
             ("lk_cert", etcd.cert),

@@ -42,7 +42,7 @@ pub(super) fn journal(section: &Section<'_>, facts: &mut Facts) -> Result<(), St
 
 #[cfg(test)]
 mod tests {
-    use crate::probe::parse;
+    use crate::probe::facts as parse;
 
     fn shown(file: &str) -> crate::model::Facts {
         let lines: String = file.lines().map(|line| format!(" {line}\n")).collect();

@@ -109,9 +109,10 @@ impl Runner {
         };
         for (name, (host, script)) in setup.hosts {
             let nudge = Arc::new(Notify::new());
-            let (reports, seq) = (runner.reporter.clone(), runner.recorder.seq());
+            let (reports, seq, clock) = (runner.reporter.clone(), runner.recorder.seq(), runner.recorder.clock());
             runner.tasks.spawn(
-                Watch { name: name.clone(), host: host.clone(), script, nudge: nudge.clone(), reports, seq }.run(),
+                Watch { name: name.clone(), host: host.clone(), script, nudge: nudge.clone(), reports, seq, clock }
+                    .run(),
             );
             runner.nudges.push(nudge);
             runner.hosts.insert(name, host);

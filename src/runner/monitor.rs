@@ -35,6 +35,7 @@ impl Monitor {
                     nudge: Arc::new(Notify::new()),
                     reports: reporter.clone(),
                     seq: recorder.seq(),
+                    clock: recorder.clock(),
                 }
                 .run(),
             );

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
 
-use super::Report;
+use super::{Clock, Report};
 use crate::hosts::{HostError, Observe};
 use crate::model::logtail::clean;
 use crate::model::{Event, HostName};
@@ -31,6 +31,8 @@ pub(super) struct Watch {
     pub(super) reports: mpsc::Sender<Report>,
     /// Number of the last event.
     pub(super) seq: Arc<AtomicU64>,
+    /// The operator's clock, which the host's is compared with.
+    pub(super) clock: Clock,
 }
 
 impl Watch {
@@ -76,10 +78,11 @@ impl Watch {
         let mut complaint = String::new();
         loop {
             let asked = self.seq.load(Ordering::Acquire);
+            let begun = self.clock.now();
             let listening = match self.host.probe(&self.script, DEADLINE).await {
                 Ok(output) => {
                     complaint.clear();
-                    let facts = Box::new(crate::probe::parse(&output));
+                    let facts = Box::new(crate::probe::parse(&output, Some(begun)));
                     self.reports.send(Report::Facts { host: self.name.clone(), asked, facts }).await.is_ok()
                 }
                 Err(HostError::Refused(reason)) => {

@@ -7,8 +7,9 @@ use serde_json::json;
 
 use crate::model::HostName;
 
-use super::super::cluster::{Key, Member};
+use super::super::cluster::{Key, Member, Release};
 use super::super::world::World;
+use super::etcdctl3::{as_gateway, members, status};
 use super::{Call, Exit};
 
 /// What an HTTP request meets.
@@ -39,7 +40,7 @@ impl Answer {
 
 /// Asks a URL from a host.
 pub(super) fn ask(world: &mut World, from: &HostName, url: &str) -> Met {
-    let rest = url.strip_prefix("http://").unwrap_or(url);
+    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")).unwrap_or(url);
     let (authority, path) = rest.find('/').map_or((rest, "/"), |slash| rest.split_at(slash));
     let (address, port) = authority.split_once(':').unwrap_or((authority, "80"));
     let host = if matches!(address, "127.0.0.1" | "localhost") {
@@ -54,8 +55,10 @@ pub(super) fn ask(world: &mut World, from: &HostName, url: &str) -> Met {
         return Met::NoRoute;
     }
     match port {
+        // Each speaks either TLS or not, and hangs up on the other.
+        "2379" if url.starts_with("https://") != world.cluster.tls => Met::Refused,
         "2379" => ask_etcd(world, &host, path),
-        "8080" if world.machine(&host).is_active("kube-apiserver.service") => {
+        "8080" if world.machine(&host).serves_api() => {
             let ok = super::kubectl::etcd_answers(world);
             Met::Answer(Answer::json(
                 if ok { 200 } else { 500 },
@@ -63,6 +66,16 @@ pub(super) fn ask(world: &mut World, from: &HostName, url: &str) -> Met {
             ))
         }
         _ => Met::Refused,
+    }
+}
+
+fn gateway_prefix(release: Release) -> &'static str {
+    if release >= Release(3, 4, 0) {
+        "v3"
+    } else if release >= Release(3, 3, 0) {
+        "v3beta"
+    } else {
+        "v3alpha"
     }
 }
 
@@ -88,13 +101,28 @@ fn ask_etcd(world: &World, host: &HostName, path: &str) -> Met {
             Answer::json(200, body.to_string())
         }
         "/health" => {
-            let mut answer = if takes_part {
-                Answer::json(200, r#"{"health": "true"}"#)
-            } else {
-                Answer::json(503, "{\"health\": \"false\"}\n")
+            let (yes, no) = match process.release {
+                release if release < Release(3, 3, 0) => (r#"{"health": "true"}"#, "{\"health\": \"false\"}\n"),
+                release if release < Release(3, 5, 0) => (r#"{"health":"true"}"#, r#"{"health":"false"}"#),
+                _ => (r#"{"health":"true","reason":""}"#, r#"{"health":"false","reason":"RAFT NO LEADER"}"#),
             };
+            let mut answer = if takes_part { Answer::json(200, yes) } else { Answer::json(503, no) };
             answer.headers[0].1 = "text/plain; charset=utf-8".into();
             answer
+        }
+        // The prefix changed twice; this answers under the one of its release only.
+        _ if path == format!("/{}/maintenance/status", gateway_prefix(process.release)) => {
+            Answer::json(200, as_gateway(status(world, host)).to_string())
+        }
+        _ if path == format!("/{}/cluster/member/list", gateway_prefix(process.release)) => {
+            Answer::json(200, members(world, true).to_string())
+        }
+        _ if path == format!("/{}/maintenance/alarm", gateway_prefix(process.release)) => {
+            Answer::json(200, json!({"header": {"revision": "1"}}).to_string())
+        }
+        // From 3.4 on the v2 API is off unless asked for.
+        path if path.starts_with("/v2/") && process.release >= Release(3, 4, 0) => {
+            Answer::json(404, "404 page not found\n")
         }
         "/v2/members" => Answer::json(
             200,
@@ -192,7 +220,9 @@ pub(super) async fn run(call: &Call<'_>) -> Exit {
             "--write-out" => write_out = args.next(),
             "--output" => output = args.next(),
             "--dump-header" => dump = args.next(),
-            "--header" | "--request" | "--retry" | "--user" => drop(args.next()),
+            "--header" | "--request" | "--retry" | "--user" | "--cacert" | "--cert" | "--key" | "--data" => {
+                let _ = args.next();
+            }
             "--silent" => silent = true,
             "--show-error" => show_error = true,
             "--fail" => fail = true,
@@ -211,10 +241,10 @@ pub(super) async fn run(call: &Call<'_>) -> Exit {
                         'w' => write_out = value(),
                         'o' => output = value(),
                         'D' => dump = value(),
-                        'H' | 'X' | 'u' => drop(value()),
+                        'H' | 'X' | 'u' | 'd' => drop(value()),
                         _ => continue,
                     }
-                    if "mwoDHXu".contains(letter) {
+                    if "mwoDHXud".contains(letter) {
                         break;
                     }
                 }

@@ -10,8 +10,16 @@ use super::{Call, Exit};
 const NOBODY: &str = "client: etcd cluster is unavailable or misconfigured";
 
 pub(super) async fn run(call: &Call<'_>) -> Exit {
+    let version = call.machine(|machine| machine.software.programs.get("etcdctl").cloned()).unwrap_or_default();
+    let release = Release::parse(&version).unwrap_or_default();
+    let asked = call.ctx.env.get("ETCDCTL_API").map(String::as_str);
+    // 2.3 knows the variable and calls its v3 API something else; 3.4 takes v3 unless told otherwise.
+    if release.0 >= 3 && (asked == Some("3") || asked.is_none() && release >= Release(3, 4, 0)) {
+        let words: Vec<String> = call.args().map(str::to_owned).collect();
+        return super::etcdctl3::run(call, call.host, &call.disk, &words).await;
+    }
     if call.has("--version") || call.has("-v") {
-        call.out("etcdctl version 2.3.8\n").await?;
+        call.out(format!("etcdctl version {version}\n")).await?;
         return Ok(0);
     }
     let mut words = Vec::new();
@@ -136,7 +144,8 @@ async fn backup(call: &Call<'_>) -> Exit {
     let Some(data) = Data::read(&call.disk, &call.path(from).to_string_lossy()) else {
         return call.fail(format!("open {from}/member/snap: no such file or directory"), 1).await;
     };
-    if data.release > Release::ETCD2 {
+    let own = call.machine(|machine| machine.software.programs.get("etcdctl").cloned()).unwrap_or_default();
+    if Release::parse(&own).is_some_and(|own| own.minor() != data.release.minor() && own < data.release) {
         return call.fail("panic: runtime error: makeslice: len out of range\n\ngoroutine 1 [running]:", 2).await;
     }
     tokio::time::sleep(Duration::from_millis(400)).await;

@@ -117,6 +117,9 @@ pub(super) async fn df(call: &Call<'_>) -> Exit {
     } else {
         {
             let letters: String = call.args().filter(|arg| arg.starts_with('-') && !arg.starts_with("--")).collect();
+            if letters.contains('i') {
+                return inodes(call).await;
+            }
             let kind = letters.contains('T').then_some("fstype");
             ["source"]
                 .into_iter()
@@ -167,6 +170,31 @@ pub(super) async fn df(call: &Call<'_>) -> Exit {
             _ => "-".into(),
         };
         text += &(columns.iter().map(value).collect::<Vec<_>>().join(" ") + "\n");
+    }
+    call.out(text).await?;
+    Ok(0)
+}
+
+/// `systemd-tmpfiles --create FILE`: of what its images declare, the owner of etcd's data.
+pub(super) fn tmpfiles(call: &Call<'_>) -> i32 {
+    if call.operands().iter().any(|file| file.ends_with("/etcd.conf")) {
+        for (path, _) in call.disk.tree("/var/lib/etcd/etcd.etcd") {
+            call.disk.own(path, Some("root"), None);
+        }
+    }
+    0
+}
+
+/// `df -Pi`.
+async fn inodes(call: &Call<'_>) -> Exit {
+    let mut text = String::from("Filesystem Inodes IUsed IFree IUse% Mounted on\n");
+    for path in call.operands() {
+        let there = followed(call, &call.path(path));
+        if call.disk.exists(&there) {
+            let mount = call.disk.mount(&there.to_string_lossy());
+            let all = mount.size_kib / 4;
+            text += &format!("{} {all} {} {} 6% {}\n", mount.device, all / 16, all - all / 16, mount.at);
+        }
     }
     call.out(text).await?;
     Ok(0)

@@ -1,97 +1,386 @@
-//! `kubectl` 1.5.6 on the master, as far as it is asked about health, versions and nodes.
+//! `kubectl` on a control plane: health, versions, nodes, pods, and what a drain needs.
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::model::Role;
-
+use super::super::kube::{Eviction, Owner, Pod};
 use super::super::units::ActiveState;
 use super::super::world::World;
 use super::{Call, Exit};
-
-const VERSION: &str = "v1.5.6";
+use crate::model::{HostName, Role};
 
 /// Whether the API server gets an answer from the cluster below it.
 pub(super) fn etcd_answers(world: &World) -> bool {
-    world.cluster.leader.is_some() && world.cluster.has_quorum()
+    world.etcd_answers()
+}
+
+/// The version of the API server that is reached from a host: its own, or another's.
+fn api(world: &World, host: &HostName) -> Option<String> {
+    let listens = |machine: &super::Machine| {
+        let unit = machine.running("kube-apiserver")?;
+        // It listens two seconds after it was started.
+        let early = !unit.since.is_zero() && world.now < unit.since + Duration::from_secs(2);
+        (machine.up && !early).then(|| unit.version.clone())
+    };
+    let own = world.machines.get(host).and_then(listens);
+    own.or_else(|| world.machines.values().find_map(listens))
 }
 
 pub(super) async fn run(call: &Call<'_>) -> Exit {
-    let api = call.machine(|machine| machine.unit("kube-apiserver.service"));
-    // It listens two seconds after it was started.
-    let listens = call.world(|world| {
-        api.active == ActiveState::Active && (api.since.is_zero() || world.now >= api.since + Duration::from_secs(2))
-    });
-    let client = json!({"major": "1", "minor": "5", "gitVersion": VERSION, "platform": "linux/amd64"});
-    let operands = call.operands();
-    if operands.first() == Some(&"version") && call.has("--client") {
+    let version = call.machine(|machine| machine.software.programs.get("kubectl").cloned()).unwrap_or_default();
+    let client = told(&version);
+    let mut words = Vec::new();
+    let mut args = call.args();
+    while let Some(arg) = args.next() {
+        match arg {
+            "-n" | "--namespace" | "-o" | "--output" | "-l" | "--selector" | "-f" | "--raw" | "--timeout" => {
+                let _ = args.next();
+            }
+            "--" => break,
+            _ if arg.starts_with('-') => {}
+            _ => words.push(arg),
+        }
+    }
+    if words.first() == Some(&"version") && call.args().any(|arg| arg.starts_with("--client")) {
         call.out(format!("{}\n", json!({"clientVersion": client}))).await?;
         return Ok(0);
     }
-    if !listens {
+    let Some(server) = call.world(|world| api(world, call.host)) else {
         let text = "The connection to the server localhost:8080 was refused - did you specify the right host or port?";
         return call.fail(text, 1).await;
+    };
+    if words.first() == Some(&"version") {
+        call.out(format!("{}\n", json!({"clientVersion": client, "serverVersion": told(&server)}))).await?;
+        return Ok(0);
     }
-    let raw = call.option("--raw", None);
-    match (operands.as_slice(), raw) {
-        (["version", ..], _) => {
-            call.out(format!("{}\n", json!({"clientVersion": client, "serverVersion": client}))).await?;
-            Ok(0)
-        }
-        (["get", ..], _) if !call.world(|world| etcd_answers(world)) => {
-            let text = "Error from server (InternalError): an error on the server (\"[+]ping ok\\n[-]etcd failed: reason \
-                        withheld\\nhealthz check failed\") has prevented the request from succeeding";
-            call.fail(text, 1).await
-        }
-        (["get", ..], Some("/healthz")) => {
-            call.out("ok").await?;
-            Ok(0)
-        }
-        (["get", "nodes" | "node" | "no", ..], _) => {
+    if !call.world(|world| world.etcd_answers()) {
+        let text = "Error from server (InternalError): an error on the server (\"[+]ping ok\\n[-]etcd failed: reason \
+                    withheld\\nhealthz check failed\") has prevented the request from succeeding";
+        return call.fail(text, 1).await;
+    }
+    match words.as_slice() {
+        ["get"] if call.option("--raw", None) == Some("/healthz") => call.say("ok").await,
+        ["get", "nodes" | "node" | "no"] => {
             let list = call.world(nodes);
-            call.out(format!("{list}\n")).await?;
-            Ok(0)
+            call.say(format!("{list}\n")).await
         }
-        _ => call.fail("error: this practice cluster does not know that", 1).await,
+        ["get", "pods,poddisruptionbudgets,daemonsets"] => {
+            let list = call.world(workloads);
+            call.say(format!("{list}\n")).await
+        }
+        ["cordon", node] => cordon(call, node, true).await,
+        ["uncordon", node] => cordon(call, node, false).await,
+        ["drain", node] => drain(call, node, &version).await,
+        ["annotate", "node", node, pair] => annotate(call, node, pair).await,
+        ["rollout", "status", set] => rollout(call, set).await,
+        ["apply"] => apply(call).await,
+        ["exec", pod] => exec(call, pod).await,
+        _ => call.fail(format!("error: this practice cluster does not know: kubectl {}", words.join(" ")), 1).await,
     }
 }
 
-fn nodes(world: &mut World) -> serde_json::Value {
-    let now = world.now;
-    let kubelets = |machine: &&super::Machine| !machine.roles.contains(&Role::Etcd);
-    let items: Vec<serde_json::Value> = world
-        .machines
-        .iter()
-        .filter(|(_, machine)| kubelets(machine))
-        .map(|(name, machine)| {
-            let kubelet = machine.unit("kubelet.service");
-            let lasted = now.saturating_sub(kubelet.since);
-            // A kubelet reports after some seconds, and is missed after forty.
-            let ready = if kubelet.active == ActiveState::Active {
-                kubelet.since.is_zero() || lasted >= Duration::from_secs(3)
-            } else {
-                machine.up && lasted < Duration::from_secs(40)
+fn told(version: &str) -> Value {
+    let mut parts = version.split('.');
+    json!({"major": parts.next(), "minor": parts.next(), "gitVersion": format!("v{version}"), "platform": "linux/amd64"})
+}
+
+/// Hosts that have a kubelet.
+fn kubelets(world: &World) -> Vec<HostName> {
+    let is_one =
+        |machine: &super::Machine| machine.roles.iter().any(|role| matches!(role, Role::ControlPlane | Role::Worker));
+    world.machines.iter().filter(|(_, machine)| is_one(machine)).map(|(name, _)| name.clone()).collect()
+}
+
+fn is_ready(world: &World, host: &HostName) -> bool {
+    let Some(machine) = world.machines.get(host) else { return false };
+    let kubelet = machine.unit("kubelet.service");
+    let lasted = world.now.saturating_sub(kubelet.since);
+    // A kubelet reports after some seconds, and is missed after forty.
+    if kubelet.active == ActiveState::Active {
+        kubelet.since.is_zero() || lasted >= Duration::from_secs(3)
+    } else {
+        machine.up && lasted < Duration::from_secs(40)
+    }
+}
+
+fn nodes(world: &mut World) -> Value {
+    let items: Vec<Value> = kubelets(world)
+        .into_iter()
+        .map(|name| {
+            let ready = is_ready(world, &name);
+            let state = world.kube.nodes.get(&name).cloned().unwrap_or_default();
+            let machine = &world.machines[&name];
+            let os = machine.disk.text("/usr/lib/os-release").unwrap_or_default();
+            let os =
+                os.lines().find_map(|line| line.strip_prefix("PRETTY_NAME=")).unwrap_or_default().trim_matches('"');
+            let mut labels = json!({"kubernetes.io/hostname": name.as_str()});
+            if machine.roles.contains(&Role::ControlPlane) && !world.kube.cri_socket.is_empty() {
+                let minor: u32 = state.kubelet.split('.').nth(1).and_then(|minor| minor.parse().ok()).unwrap_or(0);
+                let role = if minor >= 20 { "control-plane" } else { "master" };
+                labels[format!("node-role.kubernetes.io/{role}")] = json!("");
+            }
+            let mut annotations = json!({});
+            let socket = state.cri_socket.as_deref().unwrap_or(world.kube.cri_socket);
+            if !socket.is_empty() {
+                annotations["kubeadm.alpha.kubernetes.io/cri-socket"] = json!(socket);
+            }
+            let runtime = match world.kube.runtime {
+                "" | "docker" => "docker://1.12.6".to_owned(),
+                name => format!("{name}://{}", runtime_version(machine)),
             };
-            let status = if ready { "True" } else { "Unknown" };
+            let mut spec = json!({"externalID": name.as_str()});
+            if state.cordoned {
+                spec["unschedulable"] = json!(true);
+            }
             json!({
-                "metadata": {"name": name.as_str(), "labels": {"kubernetes.io/hostname": name.as_str()}},
-                "spec": {"externalID": name.as_str()},
+                "metadata": {"name": name.as_str(), "labels": labels, "annotations": annotations},
+                "spec": spec,
                 "status": {
                     "addresses": [{"type": "InternalIP", "address": machine.address}],
-                    "conditions": [{"type": "Ready", "status": status, "reason": if ready { "KubeletReady" } else { "NodeStatusUnknown" }}],
+                    "conditions": [{"type": "Ready", "status": if ready { "True" } else { "Unknown" },
+                        "reason": if ready { "KubeletReady" } else { "NodeStatusUnknown" }}],
                     "nodeInfo": {
                         "machineID": machine.id,
                         "bootID": machine.boot_id,
-                        "kernelVersion": "4.9.24-coreos",
-                        "osImage": "Container Linux by CoreOS 1353.7.0 (Ladybug)",
-                        "containerRuntimeVersion": "docker://1.12.6",
-                        "kubeletVersion": VERSION,
-                        "kubeProxyVersion": VERSION
+                        "osImage": os,
+                        "containerRuntimeVersion": runtime,
+                        "kubeletVersion": format!("v{}", state.kubelet),
+                        "kubeProxyVersion": format!("v{}", state.kubelet)
                     }
                 }
             })
         })
         .collect();
     json!({"kind": "List", "apiVersion": "v1", "items": items})
+}
+
+/// The version of the runtime that runs, or of the one on disk.
+pub(super) fn runtime_version(machine: &super::Machine) -> String {
+    let running = ["crio", "containerd"].iter().find_map(|name| machine.running(name));
+    running.map(|unit| unit.version.clone()).unwrap_or_default()
+}
+
+fn workloads(world: &mut World) -> Value {
+    let now = world.now;
+    let kube = &world.kube;
+    let mut items: Vec<Value> = kube.pods.iter().map(|pod| pod_object(pod, now)).collect();
+    for budget in &kube.budgets {
+        items.push(json!({
+            "kind": "PodDisruptionBudget",
+            "metadata": {"namespace": budget.namespace, "name": budget.name},
+            "spec": {"minAvailable": budget.min, "selector": {"matchLabels": {"app": budget.app}}},
+            "status": {"disruptionsAllowed": kube.allowed(budget, now)}
+        }));
+    }
+    let nodes = kubelets(world);
+    for set in &world.kube.sets {
+        let ready: Vec<&HostName> = nodes.iter().filter(|node| is_ready(world, node)).collect();
+        let rolled = now.saturating_sub(set.since) >= Duration::from_secs(15);
+        items.push(json!({
+            "kind": "DaemonSet",
+            "metadata": {"namespace": set.namespace, "name": set.name},
+            "spec": {"template": {"spec": {"containers": [{"image": set.image}]}}},
+            "status": {"desiredNumberScheduled": nodes.len(), "numberReady": ready.len(),
+                "updatedNumberScheduled": if rolled || set.since.is_zero() { nodes.len() } else { 1 }}
+        }));
+        for node in &nodes {
+            let pod = Pod {
+                namespace: set.namespace,
+                name: format!("{}-{node}", set.name),
+                app: set.name,
+                owner: Owner::DaemonSet,
+                node: node.clone(),
+                local_data: false,
+                ready_at: if ready.contains(&node) { now } else { Duration::MAX },
+            };
+            items.push(pod_object(&pod, now));
+        }
+    }
+    json!({"kind": "List", "apiVersion": "v1", "items": items})
+}
+
+fn pod_object(pod: &Pod, now: Duration) -> Value {
+    let ready = if pod.ready_at <= now { "True" } else { "False" };
+    let mut metadata = json!({"namespace": pod.namespace, "name": pod.name, "labels": {"app": pod.app}});
+    let owner = match pod.owner {
+        Owner::ReplicaSet => Some("ReplicaSet"),
+        Owner::DaemonSet => Some("DaemonSet"),
+        Owner::Nobody => None,
+    };
+    if let Some(kind) = owner {
+        metadata["ownerReferences"] = json!([{"kind": kind, "controller": true}]);
+    }
+    let volumes = if pod.local_data { json!([{"name": "data", "emptyDir": {}}]) } else { json!([]) };
+    json!({"kind": "Pod", "metadata": metadata, "spec": {"nodeName": pod.node, "volumes": volumes},
+        "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": ready}]}})
+}
+
+fn known(call: &Call<'_>, node: &str) -> Option<HostName> {
+    call.world(|world| kubelets(world)).into_iter().find(|name| name.as_str() == node)
+}
+
+async fn no_such_node(call: &Call<'_>, node: &str) -> Exit {
+    call.fail(format!("Error from server (NotFound): nodes \"{node}\" not found"), 1).await
+}
+
+async fn cordon(call: &Call<'_>, node: &str, cordoned: bool) -> Exit {
+    let Some(host) = known(call, node) else { return no_such_node(call, node).await };
+    let was = call.world(|world| std::mem::replace(&mut world.kube.node(&host).cordoned, cordoned));
+    let done = if cordoned { "cordoned" } else { "uncordoned" };
+    let already = if was == cordoned { "already " } else { "" };
+    call.say(format!("node/{node} {already}{done}\n")).await
+}
+
+/// As kubectl 1.12 and 1.32 do it: everything that would be refused is named first; then evictions, tried again every five
+/// seconds until the deadline. However it ends, the node stays cordoned.
+async fn drain(call: &Call<'_>, node: &str, version: &str) -> Exit {
+    let minor: u32 = version.split('.').nth(1).and_then(|minor| minor.parse().ok()).unwrap_or(0);
+    for (flag, known) in [
+        ("--delete-local-data", minor <= 30),
+        ("--delete-emptydir-data", minor >= 20),
+        ("--disable-eviction", minor >= 18),
+    ] {
+        if call.has(flag) && !known {
+            return call.fail(format!("Error: unknown flag: {flag}"), 1).await;
+        }
+    }
+    let Some(host) = known(call, node) else { return no_such_node(call, node).await };
+    cordon(call, node, true).await?;
+    let pods: Vec<Pod> = call.world(|world| world.kube.pods.iter().filter(|pod| pod.node == host).cloned().collect());
+    let named = |list: Vec<&Pod>| {
+        list.iter().map(|pod| format!("{}/{}", pod.namespace, pod.name)).collect::<Vec<_>>().join(", ")
+    };
+    let mut refused = Vec::new();
+    if !call.has("--ignore-daemonsets") {
+        refused.push("cannot delete DaemonSet-managed Pods (use --ignore-daemonsets to ignore)".to_owned());
+    }
+    let local: Vec<&Pod> = pods.iter().filter(|pod| pod.local_data).collect();
+    if !local.is_empty() && !call.has("--delete-local-data") && !call.has("--delete-emptydir-data") {
+        let flag = if minor >= 20 { "--delete-emptydir-data" } else { "--delete-local-data" };
+        refused.push(format!("cannot delete Pods with local storage (use {flag} to override): {}", named(local)));
+    }
+    let unmanaged: Vec<&Pod> = pods.iter().filter(|pod| pod.owner == Owner::Nobody).collect();
+    if !unmanaged.is_empty() && !call.has("--force") {
+        refused.push(format!(
+            "cannot delete Pods that declare no controller (use --force to override): {}",
+            named(unmanaged)
+        ));
+    }
+    if !refused.is_empty() {
+        let text = format!(
+            "error: unable to drain node \"{node}\", aborting command...\n\nThere are pending nodes to be drained:\n {node}\nerror: {}",
+            refused.join("\n")
+        );
+        return call.fail(text, 1).await;
+    }
+    let sets: Vec<String> = call
+        .world(|world| world.kube.sets.iter().map(|set| format!("{}/{}-{node}", set.namespace, set.name)).collect());
+    if !sets.is_empty() {
+        call.err(format!("WARNING: ignoring DaemonSet-managed Pods: {}\n", sets.join(", "))).await?;
+    }
+    let deadline = call.option("--timeout", None).and_then(seconds);
+    let begun = call.world(|world| world.now);
+    let mut left: Vec<Pod> = pods;
+    loop {
+        let mut waiting = Vec::new();
+        for pod in left {
+            let others: Vec<HostName> = call.world(|world| {
+                let fit = |other: &HostName| *other != host && !world.kube.nodes.get(other).is_some_and(|n| n.cordoned);
+                let workers = |other: &HostName| world.machines[other].roles.contains(&Role::Worker);
+                kubelets(world).into_iter().filter(|other| fit(other) && workers(other)).collect()
+            });
+            call.progress(format!("evicting pod {}/{}", pod.namespace, pod.name)).await?;
+            let evicted = call.world(|world| {
+                let now = world.now;
+                world.kube.evict(&pod.name, &others, now)
+            });
+            match evicted {
+                Eviction::Done => {
+                    tokio::time::sleep(Duration::from_millis(700)).await;
+                    call.progress(format!("pod/{} evicted", pod.name)).await?;
+                }
+                Eviction::Refused => {
+                    call.err(format!(
+                        "error when evicting pods/\"{}\" -n \"{}\" (will retry after 5s): Cannot evict pod as it would violate the pod's disruption budget.\n",
+                        pod.name, pod.namespace
+                    ))
+                    .await?;
+                    waiting.push(pod);
+                }
+            }
+        }
+        if waiting.is_empty() {
+            return call.say(format!("node/{node} drained\n")).await;
+        }
+        left = waiting;
+        let spent = call.world(|world| world.now).saturating_sub(begun);
+        if deadline.is_some_and(|deadline| spent + Duration::from_secs(5) > deadline) {
+            let first = &left[0].name;
+            let text = format!(
+                "There are pending pods in node \"{node}\" when an error occurred: global timeout reached: {}s\npod/{first}\nerror: unable to drain node \"{node}\", aborting command...\n\nThere are pending nodes to be drained:\n {node}",
+                deadline.unwrap_or_default().as_secs()
+            );
+            return call.fail(text, 1).await;
+        }
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
+}
+
+fn seconds(text: &str) -> Option<Duration> {
+    let (number, unit) = text.split_at(text.find(|c: char| c.is_ascii_alphabetic())?);
+    let factor = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return None,
+    };
+    Some(Duration::from_secs(number.parse::<u64>().ok()? * factor)).filter(|deadline| !deadline.is_zero())
+}
+
+async fn annotate(call: &Call<'_>, node: &str, pair: &str) -> Exit {
+    let Some(host) = known(call, node) else { return no_such_node(call, node).await };
+    if let Some(("kubeadm.alpha.kubernetes.io/cri-socket", socket)) = pair.split_once('=') {
+        call.world(|world| world.kube.node(&host).cri_socket = Some(socket.to_owned()));
+    }
+    call.say(format!("node/{node} annotated\n")).await
+}
+
+async fn rollout(call: &Call<'_>, set: &str) -> Exit {
+    let name = set.rsplit('/').next().unwrap_or(set).to_owned();
+    let Some(since) = call.world(|world| world.kube.sets.iter().find(|set| set.name == name).map(|set| set.since))
+    else {
+        return call.fail(format!("Error from server (NotFound): daemonsets.extensions \"{name}\" not found"), 1).await;
+    };
+    call.sim.until(|world| (since.is_zero() || world.now >= since + Duration::from_secs(15)).then_some(())).await;
+    call.say(format!("daemon set \"{name}\" successfully rolled out\n")).await
+}
+
+/// A manifest here is a DaemonSet's name and its image.
+async fn apply(call: &Call<'_>) -> Exit {
+    let file = call.option("--filename", Some("-f")).unwrap_or_default().to_owned();
+    let Some(text) = call.disk.text(call.path(&file)) else {
+        return call.fail(format!("error: the path \"{file}\" does not exist"), 1).await;
+    };
+    let value = |key: &str| text.lines().find_map(|line| line.trim().strip_prefix(key)).map(|v| v.trim().to_owned());
+    let (Some(name), Some(image)) = (value("name:"), value("image:")) else {
+        return call.fail("error: no objects passed to apply", 1).await;
+    };
+    call.world(|world| {
+        let now = world.now;
+        for set in world.kube.sets.iter_mut().filter(|set| set.name == name) {
+            (set.image, set.since) = (image.clone(), now);
+        }
+    });
+    call.say(format!("daemonset.apps/{name} configured\n")).await
+}
+
+/// `exec etcd-NODE -- etcdctl …`: runs on the node's host, with its files.
+async fn exec(call: &Call<'_>, pod: &str) -> Exit {
+    let Some(host) = pod.strip_prefix("etcd-").and_then(|node| known(call, node)) else {
+        return call.fail(format!("Error from server (NotFound): pods \"{pod}\" not found"), 1).await;
+    };
+    let words: Vec<String> = call.args().skip_while(|arg| *arg != "--").skip(1).map(str::to_owned).collect();
+    let disk = call.world(|world| world.machine(&host).disk.clone());
+    super::etcdctl3::run(call, &host, &disk, &words).await
 }

@@ -55,18 +55,67 @@ pub(super) fn reboot(call: &Call<'_>) -> i32 {
 
 /// What programs say of themselves, and nothing else.
 pub(super) async fn version(call: &Call<'_>, name: &str) -> Exit {
+    let version = call.machine(|machine| machine.software.programs.get(name).cloned()).unwrap_or_default();
     let text = match name {
-        "etcd2" => "etcd Version: 2.3.8\nGit SHA: 7e4fc7e\nGo Version: go1.7.5\nGo OS/Arch: linux/amd64\n",
-        "kubelet" => "Kubernetes v1.5.6\n",
-        "uname" => "Linux\n",
-        _ => "",
+        "etcd" | "etcd2" => {
+            format!("etcd Version: {version}\nGit SHA: 7e4fc7e\nGo Version: go1.7.5\nGo OS/Arch: linux/amd64\n")
+        }
+        "kubelet" => format!("Kubernetes v{version}\n"),
+        "crio" | "crictl" => format!("{name} version {version}\n"),
+        "containerd" => format!("containerd github.com/containerd/containerd v{version} 1.7\n"),
+        "docker" => format!("Docker version {version}, build 78d1802\n"),
+        "flanneld" => format!("v{version}\n"),
+        _ => String::new(),
     };
     call.out(text).await?;
     Ok(0)
 }
 
+/// `uname -nm`, or the system's name.
+pub(super) async fn uname(call: &Call<'_>) -> Exit {
+    let arch = if call.machine(|machine| machine.kernel_line.contains("aarch64")) { "aarch64" } else { "x86_64" };
+    let text = match call.args().next() {
+        Some("-nm") => format!("{} {arch}", call.host),
+        Some("-m") => arch.to_owned(),
+        Some("-n") => call.host.to_string(),
+        Some("-r") => "4.14.0".to_owned(),
+        Some(_) | None => "Linux".to_owned(),
+    };
+    call.out(format!("{text}\n")).await?;
+    Ok(0)
+}
+
+/// `crictl version`, answered by the runtime that runs.
+pub(super) async fn crictl(call: &Call<'_>) -> Exit {
+    if call.has("--version") {
+        return version(call, "crictl").await;
+    }
+    let name = call.world(|world| world.kube.runtime);
+    let version = call.machine(|machine| super::kubectl::runtime_version(machine));
+    if version.is_empty() {
+        return call.fail("FATA[0000] failed to connect: context deadline exceeded", 1).await;
+    }
+    call.out(format!(
+        "Version:  0.1.0\nRuntimeName:  {name}\nRuntimeVersion:  {version}\nRuntimeApiVersion:  v1alpha1\n"
+    ))
+    .await?;
+    Ok(0)
+}
+
+/// `openssl x509 -noout -enddate -in FILE`: a certificate here is a file with that line.
+pub(super) async fn openssl(call: &Call<'_>) -> Exit {
+    let file = call.option("-in", None).unwrap_or_default();
+    match call.disk.text(call.path(file)) {
+        Some(text) => {
+            call.out(text).await?;
+            Ok(0)
+        }
+        None => call.fail(format!("Can't open {file} for reading, No such file or directory"), 1).await,
+    }
+}
+
 pub(super) async fn locksmithctl(call: &Call<'_>) -> Exit {
-    if !call.world(|world| super::kubectl::etcd_answers(world)) {
+    if !call.world(|world| world.etcd_answers()) {
         return call
             .fail("Error initializing etcd client: client: etcd cluster is unavailable or misconfigured", 1)
             .await;

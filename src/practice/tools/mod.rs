@@ -1,46 +1,80 @@
 //! The programs that scripts call, each simulated over the shared world.
 
+mod atomic;
 mod curl;
 mod etcdctl;
+mod etcdctl3;
 mod files;
 mod journalctl;
+mod kubeadm;
 mod kubectl;
 mod misc;
+mod packages;
 mod rkt;
+mod rpm_ostree;
 mod systemctl;
+
+pub(super) use atomic::{brings, container_unit};
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bashkit::{BashBuilder, Command, CommandContext, CommandStatus};
 
-use crate::model::{HostName, Role};
+use crate::model::HostName;
 
 use super::disk::Disk;
 use super::world::{Machine, Sim, World};
 
-/// On every Container Linux host.
-const EVERYWHERE: [&str; 20] = [
+/// On every host.
+const EVERYWHERE: [&str; 17] = [
     "chown",
     "cp",
     "curl",
     "date",
     "df",
     "diff",
-    "etcd2",
-    "etcdctl",
     "id",
     "install",
     "journalctl",
-    "locksmithctl",
+    "openssl",
     "reboot",
-    "rkt",
     "sleep",
     "stat",
     "sync",
     "systemctl",
-    "update_engine_client",
+    "systemd-tmpfiles",
     "uname",
+];
+
+/// What is called only where it is installed.
+const PROGRAMS: [&str; 26] = [
+    "apt-get",
+    "apt-mark",
+    "atomic",
+    "containerd",
+    "crictl",
+    "crio",
+    "docker",
+    "dpkg-query",
+    "etcd",
+    "etcd2",
+    "etcdctl",
+    "flanneld",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-proxy",
+    "kube-scheduler",
+    "kubeadm",
+    "kubectl",
+    "kubelet",
+    "locksmithctl",
+    "ostree",
+    "pacman",
+    "rkt",
+    "rpm",
+    "rpm-ostree",
+    "update_engine_client",
 ];
 
 /// Where a tool that takes its time shows how far it is: what it printed into the shell would be seen at its end only.
@@ -53,14 +87,8 @@ pub(super) fn install(
     host: &HostName,
     terminal: Option<&Terminal>,
 ) -> BashBuilder {
-    let roles = sim.with(|world| world.machine(host).roles.clone());
-    let mut names = EVERYWHERE.to_vec();
-    if roles.contains(&Role::ControlPlane) {
-        names.push("kubectl");
-    }
-    if roles.contains(&Role::ControlPlane) || roles.contains(&Role::Worker) {
-        names.push("kubelet");
-    }
+    let installed = sim.with(|world| world.machine(host).software.programs.clone());
+    let names = EVERYWHERE.into_iter().chain(PROGRAMS.into_iter().filter(|name| installed.contains_key(*name)));
     for name in names {
         builder =
             builder.command(name, Tool { name, sim: sim.clone(), host: host.clone(), terminal: terminal.cloned() });
@@ -123,6 +151,12 @@ impl Call<'_> {
         self.ctx.stderr.write_all(text.as_ref().as_bytes()).await
     }
 
+    /// Says it, and has gone well.
+    async fn say(&self, text: impl AsRef<str>) -> Exit {
+        self.out(text).await?;
+        Ok(0)
+    }
+
     /// Says how far it is: on the terminal where there is one, redirected or not, else on standard error.
     async fn progress(&self, line: impl AsRef<str>) -> bashkit::Result<()> {
         let line = format!("{}\n", line.as_ref());
@@ -179,6 +213,19 @@ impl Command for Tool {
             "stat" => files::stat(&call).await?,
             "systemctl" => systemctl::run(&call).await?,
             "update_engine_client" => misc::update_engine_client(&call).await?,
+            "apt-get" => packages::apt_get(&call).await?,
+            "apt-mark" => packages::apt_mark(&call).await?,
+            "atomic" => atomic::run(&call).await?,
+            "crictl" => misc::crictl(&call).await?,
+            "dpkg-query" => packages::dpkg_query(&call).await?,
+            "kubeadm" => kubeadm::run(&call).await?,
+            "openssl" => misc::openssl(&call).await?,
+            "ostree" => rpm_ostree::ostree(&call).await?,
+            "pacman" => packages::pacman(&call).await?,
+            "rpm" => packages::rpm(&call).await?,
+            "rpm-ostree" => rpm_ostree::run(&call).await?,
+            "systemd-tmpfiles" => files::tmpfiles(&call),
+            "uname" => misc::uname(&call).await?,
             name => misc::version(&call, name).await?,
         };
         Ok(CommandStatus::with_code(exit))

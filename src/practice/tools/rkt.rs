@@ -10,7 +10,7 @@ pub(super) async fn run(call: &Call<'_>) -> Exit {
         ["image", "list", ..] => {
             let images = call.machine(|machine| machine.images.clone());
             call.out("ID\t\t\tNAME\t\t\t\tSIZE\tIMPORT TIME\tLAST USED\n").await?;
-            for image in images {
+            for image in images.keys() {
                 call.out(format!("sha512-e86c1c7d1d7f\t{image}\t41MiB\tnow\t\tnow\n")).await?;
             }
             Ok(0)
@@ -21,7 +21,7 @@ pub(super) async fn run(call: &Call<'_>) -> Exit {
 
 async fn fetch(call: &Call<'_>, image: &str) -> Exit {
     let tag = image.rsplit(':').next().unwrap_or_default();
-    if call.machine(|machine| machine.images.contains(image)) {
+    if call.machine(|machine| machine.images.contains_key(image)) {
         call.progress(format!("image: using image from local store for image name {image}")).await?;
         call.out("sha512-e86c1c7d1d7f3c2cc4a0b4d0dd1a8f3c\n").await?;
         return Ok(0);
@@ -41,7 +41,7 @@ async fn fetch(call: &Call<'_>, image: &str) -> Exit {
     }
     call.progress("image: signature verified:\n  Quay.io ACI Converter (ACI conversion signing key) <support@quay.io>")
         .await?;
-    call.machine(|machine| machine.images.insert(image.to_owned()));
+    call.machine(|machine| machine.images.insert(image.to_owned(), tag.trim_start_matches('v').to_owned()));
     call.out("sha512-e86c1c7d1d7f3c2cc4a0b4d0dd1a8f3c\n").await?;
     Ok(0)
 }

@@ -1,0 +1,176 @@
+//! Clusters made by kubeadm: three control planes of now on Debian, and the small boards of the seed on Arch Linux ARM.
+
+use crate::model::Role;
+
+use super::build::{self, Distribution, Etcd, PLAIN_DISK, Plan};
+use super::clock::Clock;
+use super::cluster::Release;
+use super::units::unit_of;
+use super::world::World;
+
+const CONTROL: &[Role] = &[Role::Etcd, Role::ControlPlane];
+const WORKER: &[Role] = &[Role::Worker];
+
+/// Three control planes with stacked etcd, and three workers.
+pub(super) const DEBIAN: [Plan; 6] = [
+    Plan { name: "cp1", address: "10.15.8.11", roles: CONTROL },
+    Plan { name: "cp2", address: "10.15.8.12", roles: CONTROL },
+    Plan { name: "cp3", address: "10.15.8.13", roles: CONTROL },
+    Plan { name: "node1", address: "10.15.8.21", roles: WORKER },
+    Plan { name: "node2", address: "10.15.8.22", roles: WORKER },
+    Plan { name: "node3", address: "10.15.8.23", roles: WORKER },
+];
+
+/// One control plane and three workers, and a board that packages are built on.
+pub(super) const ARCH: [Plan; 5] = [
+    Plan { name: "c2-master0", address: "10.15.9.10", roles: CONTROL },
+    Plan { name: "c2-worker0", address: "10.15.9.20", roles: WORKER },
+    Plan { name: "c2-worker1", address: "10.15.9.21", roles: WORKER },
+    Plan { name: "c2-worker2", address: "10.15.9.22", roles: WORKER },
+    Plan { name: "c2-build", address: "10.15.9.30", roles: &[Role::Build] },
+];
+
+/// How etcd of a kubeadm control plane is reached from its own host.
+macro_rules! stacked_etcd {
+    ($($more:expr),* $(,)?) => {
+        &[
+            ("etcd_endpoint", "https://127.0.0.1:2379"),
+            ("etcd_cacert", "/etc/kubernetes/pki/etcd/ca.crt"),
+            ("etcd_cert", "/etc/kubernetes/pki/etcd/healthcheck-client.crt"),
+            ("etcd_key", "/etc/kubernetes/pki/etcd/healthcheck-client.key"),
+            $($more),*
+        ]
+    };
+}
+
+pub(super) const DEBIAN_VARS: &[(&str, &str)] = stacked_etcd![
+    ("package_manager", "apt"),
+    ("runtime_unit", "containerd.service"),
+    ("cri_socket", "unix:///run/containerd/containerd.sock"),
+];
+pub(super) const ARCH_VARS: &[(&str, &str)] = stacked_etcd![
+    ("package_manager", "pacman"),
+    ("runtime_unit", "crio.service"),
+    ("cri_socket", "/var/run/crio/crio.sock"),
+    ("kubernetes_packages", "kubernetes"),
+];
+
+const DEBIAN_12: Distribution = Distribution {
+    os_release: "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nNAME=\"Debian GNU/Linux\"\nVERSION_ID=\"12\"\nID=debian\n",
+    kernel_line: "BOOT_IMAGE=/boot/vmlinuz-6.1.0-25-amd64 root=/dev/vda1 ro quiet",
+    mounts: PLAIN_DISK,
+};
+
+const ARCH_ARM: Distribution = Distribution {
+    os_release: "NAME=\"Arch Linux ARM\"\nPRETTY_NAME=\"Arch Linux ARM\"\nID=archarm\nID_LIKE=arch\n",
+    kernel_line: "console=ttyS0,115200 root=/dev/mmcblk0p1 rw aarch64",
+    mounts: PLAIN_DISK,
+};
+
+/// Kubernetes 1.30.4 with containerd and stacked etcd 3.5.15.
+pub(super) fn debian(clock: Clock, seed: u64) -> World {
+    let etcd = Etcd { unit: "etcd.pod", release: Release(3, 5, 15), data_dir: "/var/lib/etcd", owner: None, tls: true };
+    let mut world = build::world(&DEBIAN, etcd, seed);
+    world.kube.runtime = "containerd";
+    world.kube.cri_socket = "unix:///run/containerd/containerd.sock";
+    world.kube.kubelet_configs.insert("1.30".into());
+    let offers = |version: &str| vec![format!("{version}-1.1")];
+    for package in ["kubeadm", "kubelet", "kubectl"] {
+        world.offers.packages.insert(package.into(), [offers("1.31.4"), offers("1.30.4")].concat());
+    }
+    world.offers.packages.insert("containerd".into(), vec!["1.7.24-1".into(), "1.7.20-1".into()]);
+    for plan in &DEBIAN {
+        let mut machine = build::machine(plan, &DEBIAN_12, clock, seed);
+        for (package, version) in [
+            ("kubeadm", "1.30.4-1.1"),
+            ("kubelet", "1.30.4-1.1"),
+            ("kubectl", "1.30.4-1.1"),
+            ("containerd", "1.7.20-1"),
+        ] {
+            machine.software.install(package, version);
+            machine.disk.put(format!("/var/lib/dpkg/held/{package}"), "");
+        }
+        for tool in ["apt-get", "apt-mark", "dpkg-query", "crictl"] {
+            machine.software.programs.insert(tool.into(), "1.30.0".into());
+        }
+        services(&mut machine, &["containerd", "kubelet"], "unix:///run/containerd/containerd.sock", "systemd");
+        if plan.roles.contains(&Role::ControlPlane) {
+            build::static_pods(&mut machine, Some(("3.5.15-0", plan.name)), "1.30.4");
+        }
+        build::join(&mut world, machine, etcd);
+    }
+    build::workloads(&mut world.kube, &["node1", "node2", "node3"], ("cilium", "quay.io/cilium/cilium:v1.15.6"));
+    world
+}
+
+/// Kubernetes 1.11.1 with CRI-O 1.11.1 and etcd 3.2.18, of October 2018.
+pub(super) fn arch(clock: Clock, seed: u64) -> World {
+    let etcd = Etcd { unit: "etcd.pod", release: Release(3, 2, 18), data_dir: "/var/lib/etcd", owner: None, tls: true };
+    let mut world = build::world(&ARCH, etcd, seed);
+    world.kube.runtime = "cri-o";
+    world.kube.cri_socket = "/var/run/crio/crio.sock";
+    world.kube.kubelet_configs.insert("1.11".into());
+    for plan in &ARCH {
+        let mut machine = build::machine(plan, &ARCH_ARM, clock, seed);
+        machine.software.programs.insert("pacman".into(), "5.1.1".into());
+        if plan.roles.contains(&Role::Build) {
+            for tool in ["makepkg", "git", "modprobe", "zramctl", "mkswap", "swapon", "swapoff", "nproc"] {
+                machine.software.programs.insert(tool.into(), "5.1.1".into());
+            }
+            machine
+                .disk
+                .put("/home/build/pkgbuilds/kubernetes/PKGBUILD", "pkgname=kubernetes\npkgver=1.12.1\npkgrel=1\n");
+            machine.disk.put("/home/build/pkgbuilds/cri-o/PKGBUILD", "pkgname=cri-o\npkgver=1.11.7\npkgrel=1\n");
+            machine
+                .disk
+                .put("/home/build/pkgbuilds/crictl-bin/PKGBUILD", "pkgname=crictl-bin\npkgver=1.12.0\npkgrel=1\n");
+            machine.load_units();
+            build::join(&mut world, machine, etcd);
+            continue;
+        }
+        let stash = "/var/lib/lockkeeper/packages";
+        for (package, old, new) in [
+            ("kubernetes", "1.11.1-1", Some("1.12.1-1")),
+            ("cri-o", "1.11.1-1", Some("1.11.7-1")),
+            ("crictl-bin", "1.11.1-1", Some("1.12.0-1")),
+        ] {
+            machine.software.install(package, old);
+            for version in std::iter::once(old).chain(new) {
+                let file = format!("{stash}/{package}-{version}-aarch64.pkg.tar.xz");
+                machine.disk.put(file, format!("{package} {version}\n"));
+            }
+        }
+        machine.disk.put("/etc/crictl.yaml", "runtime-endpoint: unix:///var/run/crio/crio.sock\n");
+        services(&mut machine, &["crio", "kubelet"], "/var/run/crio/crio.sock", "systemd");
+        if plan.roles.contains(&Role::ControlPlane) {
+            build::static_pods(&mut machine, Some(("3.2.18", plan.name)), "1.11.1");
+        }
+        build::join(&mut world, machine, etcd);
+    }
+    let workers = ["c2-worker0", "c2-worker1", "c2-worker2"];
+    build::workloads(&mut world.kube, &workers, ("weave-net", "weaveworks/weave-kube:2.4.1"));
+    world
+}
+
+/// The runtime and the kubelet, with the configuration that kubeadm wrote.
+fn services(machine: &mut super::world::Machine, names: &[&str], socket: &str, driver: &str) {
+    for name in names {
+        let unit = unit_of(name).unwrap_or_default();
+        machine.disk.put(format!("/etc/systemd/system/{name}.service"), unit);
+    }
+    machine.disk.put(
+        "/var/lib/kubelet/config.yaml",
+        format!("kind: KubeletConfiguration\ncgroupDriver: {driver}\nfailSwapOn: true\n"),
+    );
+    machine.disk.put("/var/lib/kubelet/cluster-cgroup-driver", driver);
+    machine.disk.put(
+        "/var/lib/kubelet/kubeadm-flags.env",
+        format!("KUBELET_KUBEADM_ARGS=\"--container-runtime-endpoint={socket}\"\n"),
+    );
+    machine.disk.put("/etc/kubernetes/kubelet.conf", "kind: Config\n");
+    machine.disk.put("/etc/cni/net.d/10-net.conflist", "{}\n");
+    machine.disk.put("/opt/cni/bin/loopback", "");
+    machine.disk.put("/etc/crio/crio.conf", format!("cgroup_manager = \"{driver}\"\n"));
+    let units: Vec<String> = names.iter().map(|name| format!("{name}.service")).collect();
+    build::enable(machine, &units.iter().map(String::as_str).collect::<Vec<_>>());
+}

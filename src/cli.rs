@@ -38,6 +38,9 @@ pub enum Command {
     /// List, show and check runbooks
     #[command(subcommand)]
     Runbook(Runbook),
+    /// Convert and examine configs for the first boot
+    #[command(subcommand)]
+    Ignition(Ignition),
     /// Play a journal on the same screen
     Replay(Replay),
     /// Print a completion script for your shell
@@ -147,6 +150,38 @@ pub enum Runbook {
         /// Built-in names, or files
         #[arg(required = true)]
         runbooks: Vec<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Ignition {
+    /// A Container Linux Config as Ignition; of a cloud-config, the draft of a Container Linux Config and what is lost
+    Convert {
+        /// A Container Linux Config, or a cloud-config
+        file: PathBuf,
+        /// The spec that the hosts' Ignition reads: 2.0.0, 2.1.0, 2.2.0 or 2.3.0
+        #[arg(long, default_value = crate::ignition::DEFAULT_SPEC)]
+        spec: String,
+        /// Whose metadata fill in {PRIVATE_IPV4} and its like, as `ct -platform` names it
+        #[arg(long)]
+        platform: Option<String>,
+        /// In lines that people can read
+        #[arg(long)]
+        pretty: bool,
+    },
+    /// What in a config destroys data on a host that has some, or stops its boot; exit status 1 if there is any
+    Lint {
+        /// An Ignition config (2.x, 3.x), or a Container Linux Config
+        file: PathBuf,
+        /// Of a Container Linux Config: whose metadata fill in {PRIVATE_IPV4} and its like
+        #[arg(long)]
+        platform: Option<String>,
+        /// The host's ID in /etc/os-release: coreos, flatcar, fedora
+        #[arg(long, value_name = "ID", requires = "release")]
+        os: Option<String>,
+        /// The host's VERSION_ID in /etc/os-release
+        #[arg(long, value_name = "VERSION", requires = "os")]
+        release: Option<String>,
     },
 }
 

@@ -3,6 +3,7 @@
 mod acting;
 mod auto;
 mod given;
+mod ignition;
 mod monitor;
 mod plan;
 mod practice;
@@ -50,6 +51,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Status(args) => status::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Runbook(args) => runbook::run(&args),
+        Command::Ignition(args) => ignition::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "lockkeeper", &mut std::io::stdout());

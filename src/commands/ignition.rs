@@ -1,0 +1,134 @@
+//! `ignition convert|lint`.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use color_eyre::eyre::Result;
+
+use super::{complain, print, refuse};
+use crate::cli::Ignition as Args;
+use crate::documents::Source;
+use crate::ignition::{self, Fate, Finding, Grade, Linted, Migration, UserData};
+use crate::yaml::{Document, Problem};
+
+pub(super) fn run(args: &Args) -> Result<ExitCode> {
+    let (Args::Convert { file, .. } | Args::Lint { file, .. }) = args;
+    let document = match read(file) {
+        Ok(document) => document,
+        Err(code) => return Ok(code),
+    };
+    match args {
+        Args::Convert { spec, platform, pretty, .. } => convert(&document, spec, platform.as_deref(), *pretty),
+        Args::Lint { platform, os, release, .. } => {
+            lint(&document, platform.as_deref(), os.as_deref().zip(release.as_deref()))
+        }
+    }
+}
+
+fn read(file: &Path) -> Result<Document, ExitCode> {
+    Source::read(file).map(|source| source.document).map_err(|problems| refuse(&problems))
+}
+
+fn convert(document: &Document, spec: &str, platform: Option<&str>, pretty: bool) -> Result<ExitCode> {
+    match ignition::user_data(&document.text) {
+        UserData::Other => {}
+        UserData::CloudConfig | UserData::Script | UserData::Ignition | UserData::Foreign => {
+            return match ignition::migrate(document) {
+                Ok(migration) => {
+                    print(&migration.draft)?;
+                    complain(&printable(&notes(document, &migration)));
+                    Ok(ExitCode::SUCCESS)
+                }
+                Err(problems) => Ok(refuse(&problems)),
+            };
+        }
+    }
+    match ignition::convert_on(document, spec, platform) {
+        Ok(converted) => {
+            print(&if pretty { format!("{:#}\n", converted.json) } else { format!("{}\n", converted.json) })?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(problems) => Ok(refuse(&problems)),
+    }
+}
+
+/// What becomes of a cloud-config, line by line, and what to do about it.
+fn notes(document: &Document, migration: &Migration) -> String {
+    let name = &document.name;
+    let mut text = format!("{name}: a cloud-config, of which a Container Linux Config was drafted\n\n");
+    let width = migration.notes.iter().map(|note| note.path.chars().count()).max().unwrap_or_default();
+    for note in &migration.notes {
+        let (word, line) = (note.fate.word(), note.place.line);
+        _ = writeln!(text, "{word:<8} line {line:>4}  {:<width$}  {}", note.path, note.what);
+    }
+    let count = |fate| migration.notes.iter().filter(|note| note.fate == fate).count();
+    _ = write!(
+        text,
+        "\n{} carried over, {} to change by hand, {} lost; {} to remove from the cloud-config, which else works against the \
+         new config at every boot.\nRead the draft, convert it, and look through it with `ignition lint` before a host gets it.",
+        count(Fate::Carried),
+        count(Fate::Change),
+        count(Fate::Lost),
+        count(Fate::Remove),
+    );
+    text
+}
+
+fn lint(document: &Document, platform: Option<&str>, host: Option<(&str, &str)>) -> Result<ExitCode> {
+    match ignition::user_data(&document.text) {
+        UserData::Ignition | UserData::Other => {}
+        UserData::CloudConfig | UserData::Script | UserData::Foreign => {
+            let message = "is neither an Ignition config nor a Container Linux Config; of a cloud-config, `ignition convert` \
+                           drafts one";
+            return Ok(refuse(&Problem::of(&*document.name, message).into()));
+        }
+    }
+    let linted = match ignition::lint_document(document, platform) {
+        Ok(linted) => linted,
+        Err(problems) => return Ok(refuse(&problems)),
+    };
+    let unreadable = host.and_then(|(id, version)| ignition::spec_readable(&linted.spec, id, version).err());
+    print(&printable(&table(document, &linted, host, unreadable.as_deref())))?;
+    let clean = linted.findings.is_empty() && unreadable.is_none();
+    Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn table(document: &Document, linted: &Linted, host: Option<(&str, &str)>, unreadable: Option<&str>) -> String {
+    let name = &document.name;
+    let mut text = String::new();
+    let width = linted.findings.iter().map(|finding| finding.part.path.chars().count()).max().unwrap_or_default();
+    for Finding { part, place } in &linted.findings {
+        let grade = match part.grade {
+            Grade::Refuse => "refuse",
+            Grade::Check => "check",
+        };
+        let line = place.map_or_else(String::new, |place| format!("line {:>4}", place.line));
+        _ = writeln!(text, "{grade:<6}  {line:<9}  {:<width$}  {}", part.path, part.what);
+        if let Some(hits) = &part.hits {
+            _ = writeln!(text, "{:width$}  hits {hits}", "", width = width + 19);
+        }
+    }
+    let spec = &linted.spec;
+    match (unreadable, host) {
+        (Some(why), _) => _ = writeln!(text, "refuse  {why}"),
+        (None, Some((id, version))) => _ = writeln!(text, "spec {spec} is read by {id} {version}"),
+        (None, None) => _ = writeln!(text, "spec {spec}; whether a host reads it is told with --os and --release"),
+    }
+    let count = |grade| linted.findings.iter().filter(|finding| finding.part.grade == grade).count();
+    match (count(Grade::Refuse), count(Grade::Check)) {
+        (0, 0) => _ = writeln!(text, "{name}: nothing in it does harm on a host that has data"),
+        (refuse, check) => {
+            _ = writeln!(
+                text,
+                "{name}: {refuse} must not reach a host that has data, {check} to compare with the host first"
+            );
+        }
+    }
+    text
+}
+
+/// Lines without control characters, wherever the config had them.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect()
+}

@@ -1,0 +1,111 @@
+//! `lockkeeper ignition`: what is written where, and the exit statuses.
+
+#![allow(clippy::unwrap_used, reason = "what a test cannot do without may end it")]
+
+use std::path::Path;
+
+use assert_cmd::Command;
+
+/// Standard output and error of `lockkeeper ignition ARGS FILE`.
+fn said(args: &[&str], file: &Path, status: i32) -> (String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_lockkeeper")).arg("ignition").args(args).arg(file).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let said = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(status), "{}{}", said.0, said.1);
+    said
+}
+
+fn fixture(name: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/ignition").join(name)
+}
+
+#[test]
+fn a_config_is_converted_for_the_spec_that_was_asked_for() {
+    for spec in ["2.0.0", "2.3.0"] {
+        let (out, err) = said(&["convert", "--spec", spec], &fixture("storage.yaml"), 0);
+        assert_eq!((out.lines().count(), err.as_str()), (1, ""));
+        let expected = std::fs::read_to_string(fixture(&format!("storage.{spec}.json"))).unwrap();
+        let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(value(&out), value(&expected));
+        let (pretty, _) = said(&["convert", "--pretty", "--spec", spec], &fixture("storage.yaml"), 0);
+        assert!(pretty.lines().count() > 50);
+        assert_eq!(value(&pretty), value(&out));
+    }
+    let (_, err) = said(&["convert"], &fixture("metadata@ec2.yaml"), 2);
+    assert!(err.contains(":2:10: `{HOSTNAME}` is filled in from a cloud's metadata"), "{err}");
+    let (out, _) = said(&["convert", "--platform", "ec2"], &fixture("metadata@ec2.yaml"), 0);
+    assert!(out.contains("${COREOS_EC2_HOSTNAME}"), "{out}");
+}
+
+#[test]
+fn all_that_is_wrong_is_told_at_once_with_its_lines() {
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join("clc.yaml");
+    std::fs::write(&file, "etcd:\n  nam: a\nstorage:\n  files:\n    - path: etc/x\n      mode: 644\n").unwrap();
+    let (out, err) = said(&["convert"], &file, 2);
+    assert_eq!(out, "");
+    for expected in [
+        "clc.yaml:2:3: `etcd` has no key `nam`; did you mean `name`?",
+        "clc.yaml:5:13: `path` begins with `/`",
+        "clc.yaml:6:13: `644` without a leading 0",
+        "  6 |       mode: 644\n    |             ^^^",
+        "3 problems",
+    ] {
+        assert!(err.contains(expected), "does not say `{expected}`:\n{err}");
+    }
+    let (_, err) = said(&["convert"], &scratch.path().join("none.yaml"), 2);
+    assert!(err.contains("none.yaml: cannot be read"), "{err}");
+}
+
+#[test]
+fn a_cloud_config_becomes_a_draft_and_a_list_of_what_is_lost() {
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join("user-data");
+    std::fs::write(
+        &file,
+        "#cloud-config\nhostname: etcd1\nmanage_etc_hosts: localhost\ncoreos:\n  etcd2:\n    name: etcd1\n  fleet: {a: b}\n",
+    )
+    .unwrap();
+    let (draft, err) = said(&["convert"], &file, 0);
+    for expected in ["lost     line    3  manage_etc_hosts", "remove   line    5  coreos.etcd2", "1 lost; 2 to remove"]
+    {
+        assert!(err.contains(expected), "does not say `{expected}`:\n{err}");
+    }
+    std::fs::write(&file, draft).unwrap();
+    let (out, _) = said(&["convert"], &file, 0);
+    assert!(out.contains("--name=\\\"etcd1\\\""), "{out}");
+    std::fs::write(&file, "#!/bin/bash\nrm -rf /\n").unwrap();
+    for command in ["convert", "lint"] {
+        assert_eq!(said(&[command], &file, 2).0, "");
+    }
+}
+
+#[test]
+fn a_lint_ends_with_what_it_found() {
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join("x.ign");
+    let config =
+        |spec: &str, storage: &str| format!("{{\"ignition\": {{\"version\": \"{spec}\"}},\n\"storage\": {storage}}}");
+    std::fs::write(&file, config("2.1.0", "{}")).unwrap();
+    let (out, _) = said(&["lint"], &file, 0);
+    assert!(out.contains("nothing in it does harm"), "{out}");
+    said(&["lint", "--os", "coreos", "--release", "1465.6.0"], &file, 0);
+    let (out, _) = said(&["lint", "--os", "coreos", "--release", "1409.7.0"], &file, 1);
+    assert!(out.contains("spec 2.1.0 is read from release 1465 on, and 1409.7.0 reads up to spec 2.0.0"), "{out}");
+    said(&["lint", "--os", "coreos"], &file, 2);
+
+    std::fs::write(&file, config("3.0.0", "{\"disks\": [{\"device\": \"/dev/\\u001b[2Jsda\", \"wipeTable\": true}]}"))
+        .unwrap();
+    let (out, _) = said(&["lint"], &file, 1);
+    assert!(
+        out.contains("refuse  line    2  storage.disks[0].wipeTable") && out.contains("ROOT with /var/lib/etcd"),
+        "{out}"
+    );
+    assert!(!out.contains('\u{1b}'), "a control character reached the terminal");
+    let (out, _) = said(&["lint"], &fixture("storage.yaml"), 1);
+    assert!(out.contains("refuse  line   12  storage.disks[0].wipeTable"), "{out}");
+    for wrong in ["{", "[]", "storage: {disk: 1}"] {
+        std::fs::write(&file, wrong).unwrap();
+        assert_eq!(said(&["lint"], &file, 2).0, "");
+    }
+}

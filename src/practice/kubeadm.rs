@@ -122,7 +122,7 @@ pub(super) fn arch(clock: Clock, seed: u64) -> World {
         let mut machine = build::machine(plan, &ARCH_ARM, clock, seed);
         machine.software.programs.insert("pacman".into(), "5.1.1".into());
         if plan.roles.contains(&Role::Build) {
-            for tool in ["makepkg", "git", "modprobe", "zramctl", "mkswap", "swapon", "swapoff", "nproc"] {
+            for tool in ["runuser", "modprobe", "zramctl", "mkswap", "swapon", "swapoff", "fallocate", "umount"] {
                 machine.software.programs.insert(tool.into(), "5.1.1".into());
             }
             machine

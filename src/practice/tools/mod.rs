@@ -1,6 +1,7 @@
 //! The programs that scripts call, each simulated over the shared world.
 
 mod atomic;
+mod building;
 mod curl;
 mod etcdctl;
 mod etcdctl3;
@@ -48,7 +49,7 @@ const EVERYWHERE: [&str; 17] = [
 ];
 
 /// What is called only where it is installed.
-const PROGRAMS: [&str; 28] = [
+const PROGRAMS: [&str; 36] = [
     "apt-get",
     "apt-mark",
     "atomic",
@@ -61,6 +62,7 @@ const PROGRAMS: [&str; 28] = [
     "etcd",
     "etcd2",
     "etcdctl",
+    "fallocate",
     "flanneld",
     "flatcar-update",
     "kube-apiserver",
@@ -71,12 +73,19 @@ const PROGRAMS: [&str; 28] = [
     "kubectl",
     "kubelet",
     "locksmithctl",
+    "mkswap",
+    "modprobe",
     "ostree",
     "pacman",
     "rkt",
     "rpm",
     "rpm-ostree",
+    "runuser",
+    "swapoff",
+    "swapon",
+    "umount",
     "update_engine_client",
+    "zramctl",
 ];
 
 /// Where a tool that takes its time shows how far it is: what it printed into the shell would be seen at its end only.
@@ -221,6 +230,11 @@ impl Command for Tool {
             "crictl" => misc::crictl(&call).await?,
             "cgpt" => misc::cgpt(&call).await?,
             "docker" => misc::docker(&call).await?,
+            "fallocate" => building::fallocate(&call),
+            "runuser" => building::runuser(&call).await?,
+            "swapoff" => building::swapoff(&call),
+            "swapon" => building::swapon(&call).await?,
+            "zramctl" => building::zramctl(&call).await?,
             "flatcar-update" => misc::flatcar_update(&call).await?,
             "dpkg-query" => packages::dpkg_query(&call).await?,
             "kubeadm" => kubeadm::run(&call).await?,

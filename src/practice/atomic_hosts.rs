@@ -243,6 +243,7 @@ pub(super) fn fedora_27_cluster(clock: Clock, seed: u64) -> World {
     let mut world = build::world(&FEDORA, etcd, seed);
     world.kube.runtime = "docker";
     offer_images(&mut world, REGISTRY, "1.7.5", "3.2.9");
+    world.offers.images.insert("registry.fedoraproject.org/f28/etcd".into(), "3.3.11".into());
     let distribution = distribution();
     for plan in &FEDORA {
         let mut machine = build::machine(plan, &distribution, clock, seed);

@@ -22,6 +22,13 @@ pub(super) const DEBIAN: [Plan; 6] = [
     Plan { name: "node3", address: "10.15.8.23", roles: WORKER },
 ];
 
+/// Three members on plain hosts.
+pub(super) const ETCD: [Plan; 3] = [
+    Plan { name: "etcd1", address: "10.15.3.11", roles: &[Role::Etcd] },
+    Plan { name: "etcd2", address: "10.15.3.12", roles: &[Role::Etcd] },
+    Plan { name: "etcd3", address: "10.15.3.13", roles: &[Role::Etcd] },
+];
+
 /// One control plane and two workers.
 pub(super) const FLATCAR: [Plan; 3] = [
     Plan { name: "flatcar-cp", address: "10.15.7.31", roles: CONTROL },
@@ -74,6 +81,34 @@ const ARCH_ARM: Distribution = Distribution {
     kernel_line: "console=ttyS0,115200 root=/dev/mmcblk0p1 rw aarch64",
     mounts: PLAIN_DISK,
 };
+
+/// etcd 3.4.23 under systemd on Debian.
+pub(super) fn etcd(clock: Clock, seed: u64) -> World {
+    let etcd = Etcd {
+        unit: "etcd.service",
+        release: Release(3, 4, 23),
+        data_dir: "/var/lib/etcd",
+        owner: Some("etcd"),
+        tls: false,
+    };
+    let mut world = build::world(&ETCD, etcd, seed);
+    world.offers.packages.insert("etcd".into(), vec!["3.5.32".into(), "3.4.23".into()]);
+    for plan in &ETCD {
+        let mut machine = build::machine(plan, &DEBIAN_12, clock, seed);
+        machine.software.install("etcd", "3.4.23");
+        for tool in ["apt-get", "apt-mark", "dpkg-query"] {
+            machine.software.programs.insert(tool.into(), "2.6.1".into());
+        }
+        machine.disk.put("/usr/lib/systemd/system/etcd.service", unit_of("etcd").unwrap_or_default());
+        machine.disk.put(
+            "/etc/etcd/etcd.conf",
+            format!("ETCD_NAME={}\nETCD_DATA_DIR=/var/lib/etcd\nETCD_LISTEN_PEER_URLS=http://{}:2380\n", plan.name, plan.address),
+        );
+        build::enable(&mut machine, &["etcd.service"]);
+        build::join(&mut world, machine, etcd);
+    }
+    world
+}
 
 /// Kubernetes 1.30.4 with containerd and stacked etcd 3.5.15.
 pub(super) fn debian(clock: Clock, seed: u64) -> World {

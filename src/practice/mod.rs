@@ -47,6 +47,8 @@ use world::{Happening, Sim};
 pub enum Kind {
     /// Container Linux of April 2017: etcd 2.3.8 on `etcd1` to `etcd3`, Kubernetes 1.5.6 on `master1`, `worker1`, `worker2`.
     ContainerLinux,
+    /// etcd 3.4.23 under systemd on Debian: `etcd1` to `etcd3`.
+    Etcd,
     /// kubeadm 1.30.4 on Debian: `cp1` to `cp3` with etcd 3.5.15 as static pods, `node1` to `node3`, containerd.
     Kubeadm,
     /// kubeadm 1.11.1 on Arch Linux ARM: `c2-master0`, `c2-worker0` to `c2-worker2`, CRI-O; `c2-build` builds packages.
@@ -69,8 +71,9 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::ContainerLinux,
+        Self::Etcd,
         Self::Kubeadm,
         Self::ArchArm,
         Self::FedoraAtomic,
@@ -87,6 +90,7 @@ impl Kind {
     pub fn word(self) -> &'static str {
         match self {
             Self::ContainerLinux => "container-linux",
+            Self::Etcd => "etcd",
             Self::Kubeadm => "kubeadm",
             Self::ArchArm => "arch-arm",
             Self::FedoraAtomic => "fedora-atomic",
@@ -109,6 +113,7 @@ impl Kind {
         let of = |plans: &[build::Plan]| plans.iter().map(|plan| (plan.name, plan.roles)).collect();
         match self {
             Self::ContainerLinux => container_linux::hosts().collect(),
+            Self::Etcd => of(&kubeadm::ETCD),
             Self::Kubeadm => of(&kubeadm::DEBIAN),
             Self::ArchArm => of(&kubeadm::ARCH),
             Self::FedoraAtomic | Self::SystemContainers | Self::BareAtomic => of(&atomic_hosts::FEDORA),
@@ -121,6 +126,7 @@ impl Kind {
     fn world(self, clock: Clock, seed: u64) -> world::World {
         match self {
             Self::ContainerLinux => container_linux::world(clock, seed),
+            Self::Etcd => kubeadm::etcd(clock, seed),
             Self::Kubeadm => kubeadm::debian(clock, seed),
             Self::ArchArm => kubeadm::arch(clock, seed),
             Self::FedoraAtomic => atomic_hosts::fedora_26_cluster(clock, seed),
@@ -139,7 +145,8 @@ impl Kind {
             Self::ContainerLinux => &[("config_dir", "builtin:practice/container-linux")],
             Self::Kubeadm => kubeadm::DEBIAN_VARS,
             Self::ArchArm => kubeadm::ARCH_VARS,
-            Self::FedoraAtomic
+            Self::Etcd
+            | Self::FedoraAtomic
             | Self::SystemContainers
             | Self::BareAtomic
             | Self::CentosAtomic

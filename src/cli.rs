@@ -33,6 +33,8 @@ pub enum Command {
     Monitor(Observe),
     /// Print the grid once; cannot change anything
     Status(Status),
+    /// Check before a window all that can be checked, and print what stands against it; cannot change anything
+    Preflight(Preflight),
     /// Print every task, script and check of a runbook on an inventory; contacts nobody
     Plan(Plan),
     /// List, show and check runbooks
@@ -116,6 +118,29 @@ pub struct Observe {
     /// Also look at what this runbook looks at
     #[arg(long, short)]
     pub runbook: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[group(id = "whose", required = true)]
+pub struct Preflight {
+    /// The hosts: a YAML file
+    #[arg(long, short, value_name = "FILE", group = "whose")]
+    pub inventory: Option<PathBuf>,
+    /// A simulated cluster instead, to see what it looks like
+    #[arg(long, value_name = "KIND", group = "whose")]
+    pub cluster: Option<String>,
+    /// Also make the checks of this runbook
+    #[arg(long, short)]
+    pub runbook: Option<String>,
+    /// A variable of the runbook, over what the inventory says
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
+    pub vars: Vec<(String, String)>,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t = Output::Table)]
+    pub output: Output,
+    /// How long to wait for a host, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 20)]
+    pub wait: u64,
 }
 
 #[derive(Debug, Args)]

@@ -7,6 +7,7 @@ mod ignition;
 mod monitor;
 mod plan;
 mod practice;
+mod preflight;
 mod replay;
 mod runbook;
 mod status;
@@ -49,6 +50,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Resume(args) => upgrade::resume(&args),
         Command::Monitor(args) => monitor::run(&args),
         Command::Status(args) => status::run(&args),
+        Command::Preflight(args) => preflight::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Runbook(args) => runbook::run(&args),
         Command::Ignition(args) => ignition::run(&args),

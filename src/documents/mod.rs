@@ -14,7 +14,7 @@ mod vocabulary;
 
 pub use inventory::read_inventory;
 pub use runbook::read_runbook;
-pub use source::{Source, builtin_runbooks, find_runbook};
+pub use source::{Source, builtin_runbooks, find_runbook, preflight};
 
 /// Variables that every script has besides those of its runbook.
 pub const BUILT_IN_VARS: [&str; 4] = ["host", "address", "node", "session"];
@@ -22,6 +22,12 @@ pub const BUILT_IN_VARS: [&str; 4] = ["host", "address", "node", "session"];
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_guards_are_sound_and_change_nothing() {
+        let guards = read_runbook(&preflight()).unwrap_or_else(|problems| panic!("{problems}"));
+        assert!(guards.stages.iter().flat_map(|stage| &stage.steps).all(|step| !step.changes()));
+    }
 
     #[test]
     fn every_built_in_runbook_is_sound() {

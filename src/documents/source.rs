@@ -69,6 +69,13 @@ pub(super) fn asset(path: &str) -> Option<&'static str> {
     ASSETS.get_file(path)?.contents_utf8()
 }
 
+/// The guards of `preflight`, which are written as a runbook that changes nothing.
+#[must_use]
+pub fn preflight() -> Source {
+    let text = asset("preflight.yaml").unwrap_or_default();
+    Source { document: Document::new("builtin:preflight", text), directory: None }
+}
+
 /// The runbook of that name, or in the file of that path: what has a slash or an extension is a path.
 ///
 /// # Errors

@@ -110,6 +110,8 @@ fn write_files(disk: &Disk, name: &str, address: &str, role: Role) {
     disk.put("/usr/lib/os-release", OS_RELEASE);
     disk.link("/etc/os-release", "/usr/lib/os-release");
     disk.put("/etc/hostname", format!("{name}\n"));
+    disk.put("/proc/swaps", "Filename Type Size Used Priority\n");
+    disk.put("/proc/mounts", "/dev/sda9 / ext4 rw 0 0\n");
     disk.put("/etc/passwd", "root:x:0:0:root:/root:/bin/bash\ncore:x:500:500::/home/core:/bin/bash\netcd:x:232:232::/dev/null:/sbin/nologin\n");
     disk.put("/etc/coreos/update.conf", "GROUP=stable\nREBOOT_STRATEGY=etcd-lock\n");
     disk.put("/usr/share/coreos/update.conf", "SERVER=https://public.update.core-os.net/v1/update/\nGROUP=stable\n");

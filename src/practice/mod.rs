@@ -32,7 +32,7 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 
-use crate::hosts::Operate;
+use crate::hosts::{Observe, Operate};
 use crate::model::inventory::{Connection, Ssh};
 use crate::model::{Host, HostName, Inventory, Role};
 
@@ -244,6 +244,15 @@ impl Practice {
             vars: self.kind.vars().iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             hosts,
         }
+    }
+
+    /// A host to observe and no more.
+    ///
+    /// # Panics
+    /// For a name that is not in the inventory of this cluster.
+    #[must_use]
+    pub fn observe(&self, name: &HostName) -> Arc<dyn Observe> {
+        self.hosts.get(name).expect("a host of the practice inventory").clone()
     }
 
     /// A host to observe and to operate.

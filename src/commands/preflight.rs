@@ -73,7 +73,9 @@ fn plan(args: &Args, practice: Option<&Practice>) -> Result<Plan, Problems> {
     let (runbook, runbook_source) = given::runbook(runbook)?;
     let mut inventory = inventory;
     if practice.is_some() {
-        inventory.vars.extend(runbook.practice.get(args.cluster.as_deref().unwrap_or_default()).cloned().unwrap_or_default());
+        inventory
+            .vars
+            .extend(runbook.practice.get(args.cluster.as_deref().unwrap_or_default()).cloned().unwrap_or_default());
     }
     let own = documents::plan::build(&inventory, &source, &runbook, &runbook_source, &args.vars)?;
     let behind = whole.runbook.stages.len();
@@ -122,7 +124,8 @@ async fn look(plan: Plan, practice: Option<&Practice>, wait: Duration) -> Result
     for _ in 0..ROUNDS {
         let all_told = async {
             while !monitor.state().hosts.iter().all(|(name, host)| {
-                let newer = host.facts.as_ref().is_some_and(|facts| seen.get(name).is_none_or(|before| facts.at > *before));
+                let newer =
+                    host.facts.as_ref().is_some_and(|facts| seen.get(name).is_none_or(|before| facts.at > *before));
                 newer || host.stale.is_some()
             }) {
                 monitor.changed().await?;

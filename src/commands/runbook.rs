@@ -14,7 +14,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         Args::List => {
             for (name, _) in documents::builtin_runbooks() {
                 match given::runbook(name) {
-                    Ok((runbook, _)) => print(&format!("{name:<32} {}\n", runbook.title))?,
+                    Ok((runbook, _)) => print(&format!("{name:<34} {}\n", runbook.title))?,
                     Err(problems) => return Ok(refuse(&problems)),
                 }
             }

@@ -237,11 +237,10 @@ fn script(out: &mut String, label: &str, text: &str) -> fmt::Result {
 
 /// A label and a text beside it, wrapped.
 fn item(out: &mut String, indent: usize, label: &str, text: &str) -> fmt::Result {
-    let gutter = if indent == 2 { 16 } else { 10 };
+    let usual = if indent == 2 { 16 } else { 10 };
+    // A long name takes the room it needs, and its text stands beside it.
+    let gutter = usual.max(label.chars().count() + 1);
     let mut first = format!("{:indent$}{label:<gutter$}", "");
-    if label.chars().count() >= gutter {
-        first.push(' ');
-    }
     let rest = " ".repeat(indent + gutter);
     for line in wrapped(text, WIDTH - indent - gutter) {
         writeln!(out, "{}", format_args!("{first}{line}").trimmed())?;

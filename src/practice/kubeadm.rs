@@ -102,7 +102,10 @@ pub(super) fn etcd(clock: Clock, seed: u64) -> World {
         machine.disk.put("/usr/lib/systemd/system/etcd.service", unit_of("etcd").unwrap_or_default());
         machine.disk.put(
             "/etc/etcd/etcd.conf",
-            format!("ETCD_NAME={}\nETCD_DATA_DIR=/var/lib/etcd\nETCD_LISTEN_PEER_URLS=http://{}:2380\n", plan.name, plan.address),
+            format!(
+                "ETCD_NAME={}\nETCD_DATA_DIR=/var/lib/etcd\nETCD_LISTEN_PEER_URLS=http://{}:2380\n",
+                plan.name, plan.address
+            ),
         );
         build::enable(&mut machine, &["etcd.service"]);
         build::join(&mut world, machine, etcd);

@@ -45,7 +45,8 @@ pub(super) async fn runuser(call: &Call<'_>) -> Exit {
     let memory = call.disk.text(SWAPS).is_some_and(|swaps| swaps.lines().count() > 1);
     tokio::time::sleep(Duration::from_secs(20)).await;
     if name == "kubernetes" && !memory {
-        let text = "/usr/lib/go/pkg/tool/linux_arm64/compile: signal: killed\n==> ERROR: A failure occurred in build().";
+        let text =
+            "/usr/lib/go/pkg/tool/linux_arm64/compile: signal: killed\n==> ERROR: A failure occurred in build().";
         return call.fail(text, 4).await;
     }
     let file = call.path(&format!("{name}-{version}-{release}-aarch64.pkg.tar.xz"));

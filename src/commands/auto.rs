@@ -14,6 +14,9 @@ use crate::runner::Runner;
 /// After this much virtual time a session that has not ended never will.
 const LONGEST: SignedDuration = SignedDuration::from_hours(6);
 
+/// A gate that stays shut for so long, while nothing runs anywhere, stays shut.
+const SHUT: SignedDuration = SignedDuration::from_secs(200);
+
 /// How often one task is retried before the operator gives up.
 const RETRIES: usize = 3;
 
@@ -32,13 +35,22 @@ pub(super) struct Summary {
 pub(super) async fn drive(runner: &mut Runner, mut followed: impl FnMut(&State)) -> Result<Summary, JournalError> {
     let began = runner.now();
     let mut retries = vec![0; runner.state().tasks.len()];
+    let mut phases = Vec::new();
+    let mut moved = began;
     loop {
         runner.changed().await?;
         followed(runner.state());
         if runner.state().outcome.is_some() {
             return Ok(summary(runner.state(), None));
         }
-        if runner.now().duration_since(began) > LONGEST {
+        let now: Vec<_> = runner.state().tasks.iter().map(|task| std::mem::discriminant(&task.phase)).collect();
+        let idle = runner.state().tasks.iter().all(|task| {
+            matches!(task.phase, Phase::Waiting | Phase::Gate | Phase::Done | Phase::NotNeeded | Phase::Skipped { .. })
+        });
+        if now != phases || !idle {
+            (phases, moved) = (now, runner.now());
+        }
+        if runner.now().duration_since(began) > LONGEST || runner.now().duration_since(moved) > SHUT {
             let waiting = runner.state().gates().next().and_then(|id| gate_view(runner.state(), id, runner.now()));
             let why = waiting
                 .and_then(|gate| gate.refusal)

@@ -206,7 +206,7 @@ impl Practice {
                     }
                     let eased = world.kube.budgets.iter().map(|budget| budget.name.to_owned()).collect::<Vec<_>>();
                     for budget in eased {
-                        world.after(Duration::from_secs(600), Happening::Ease { budget });
+                        world.after(Duration::from_secs(150), Happening::Ease { budget });
                     }
                 }
                 FaultKind::PackageGone => {

@@ -71,6 +71,9 @@ pub struct Practice {
     /// Break something on purpose; may be given more than once
     #[arg(long = "fault", value_name = "HOST:KIND")]
     pub faults: Vec<String>,
+    /// Also break so many things by chance; the seed decides which
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    pub random_faults: usize,
     /// Open every gate by itself, as fast as virtual time allows, and print one line of summary
     #[arg(long)]
     pub auto: bool,

@@ -19,7 +19,7 @@ use crate::model::state::Phase;
 use crate::model::{Event, HostName, State, TaskId};
 use crate::practice::{Fault, Kind, Practice};
 use crate::probe::Request;
-use crate::runner::{Clock, Recorder, Runner, Setup};
+use crate::runner::{Clock, INTERVAL, Recorder, Runner, Setup};
 
 /// The moment that virtual time begins at: the night of the published run that the first runbook retells.
 const EPOCH: &str = "2017-04-22T13:00:00Z";
@@ -50,6 +50,12 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
             }
         }
     }
+    let by_chance = kind.random_faults(args.seed, args.random_faults);
+    if !by_chance.is_empty() {
+        let named: Vec<String> = by_chance.iter().map(ToString::to_string).collect();
+        complain(&format!("by chance: {}", named.join(", ")));
+    }
+    faults.extend(by_chance);
     // One thread: with its clock paused, the same seed gives the same run.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -92,7 +98,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         let writer = journal.as_deref().map(Writer::create).transpose()?;
         let mut recorder = Recorder::new(State::default(), writer, clock);
         recorder.record(started)?;
-        let mut runner = Runner::new(recorder, Setup { hosts, artifacts, operator: operator() });
+        // Nobody looks on, and whatever waits for an answer asks for it.
+        let interval = if args.auto { 3 * INTERVAL } else { INTERVAL };
+        let mut runner = Runner::new(recorder, Setup { hosts, artifacts, operator: operator(), interval });
 
         let mut hands = Hands { practice: practice.clone(), lent: HashSet::new() };
         if args.auto {

@@ -155,6 +155,16 @@ impl Kind {
         }
     }
 
+    /// So many faults that can strike here, the same for the same seed.
+    #[must_use]
+    pub fn random_faults(self, seed: u64, count: usize) -> Vec<Fault> {
+        let named = |member: bool| -> Vec<HostName> {
+            let of_etcd = self.hosts().into_iter().filter(|(_, roles)| roles.contains(&Role::Etcd) == member);
+            of_etcd.map(|(name, _)| name.into()).collect()
+        };
+        Fault::random(seed, count, &named(true), &named(false))
+    }
+
     /// Whether a fault can strike here at all.
     ///
     /// # Errors

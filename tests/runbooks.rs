@@ -99,7 +99,8 @@ fn what_goes_wrong_ends_as_it_should() {
     each(WAYS, |(runbook, cluster, more, outcome, why)| {
         let (status, summary) = practised(runbook, cluster, more);
         let said = summary["why"].as_str().unwrap_or_default();
-        let right = summary["outcome"] == *outcome && said.contains(why) && (status == Some(0)) == (*outcome == "completed");
+        let right =
+            summary["outcome"] == *outcome && said.contains(why) && (status == Some(0)) == (*outcome == "completed");
         if right { Ok(()) } else { Err(format!("{runbook} on {cluster} {more:?}: {summary}")) }
     });
 }

@@ -147,6 +147,15 @@ impl Hands {
             if asked && self.lent.insert((id, current.since_seq)) {
                 self.practice.restart_at_console(&task.host, AT_CONSOLE);
             }
+            let by_hand = step.hands.is_some() && !step.reboots && current.phase == Phase::Verifying;
+            if by_hand && self.lent.insert((id, current.since_seq)) {
+                match step.name.as_str() {
+                    "deploy" => self.practice.deploy_to_second(),
+                    "switch" => self.practice.switch_traffic(),
+                    "turn-off" => self.practice.turn_off(std::slice::from_ref(&task.host)),
+                    _ => {}
+                }
+            }
         }
     }
 }

@@ -40,7 +40,8 @@ impl Machine {
 impl World {
     /// Whether etcd gives answers.
     pub(super) fn etcd_answers(&self) -> bool {
-        self.cluster.leader.is_some() && self.cluster.has_quorum()
+        // Where no host runs etcd it is somewhere else, and well.
+        self.cluster.members.is_empty() || self.cluster.leader.is_some() && self.cluster.has_quorum()
     }
 
     /// Why a service that is being started cannot run, in its own words.
@@ -87,7 +88,7 @@ impl World {
             }
             "kubelet.service" => {
                 let version = self.machine(host).unit(name).version;
-                self.kube.reports(host, version);
+                self.kube_of(host).reports(host, version);
                 let run = self.machine(host).unit(name).run;
                 self.after(Duration::from_secs(1), Happening::Manifests { host: host.clone(), run });
             }

@@ -114,8 +114,17 @@ impl Runner {
             let (reports, seq, clock) = (runner.reporter.clone(), runner.recorder.seq(), runner.recorder.clock());
             let interval = setup.interval;
             runner.tasks.spawn(
-                Watch { name: name.clone(), host: host.clone(), script, nudge: nudge.clone(), reports, seq, clock, interval }
-                    .run(),
+                Watch {
+                    name: name.clone(),
+                    host: host.clone(),
+                    script,
+                    nudge: nudge.clone(),
+                    reports,
+                    seq,
+                    clock,
+                    interval,
+                }
+                .run(),
             );
             runner.nudges.push(nudge);
             runner.hosts.insert(name, host);

@@ -24,6 +24,7 @@ pub use undo::undo_chain;
 pub use version::FUNCTIONS as VERSION_FUNCTIONS;
 
 use crate::model::event::{CheckResult, JobKind};
+use crate::model::plan::PushFile;
 use crate::model::runbook::Confirm;
 use crate::model::state::Phase;
 use crate::model::{HostName, JobName, State, TaskId};
@@ -49,6 +50,13 @@ pub enum Intent {
         task: TaskId,
         /// In their words; not empty.
         reason: String,
+    },
+    /// Write another text into a file that a task will push.
+    EditPush {
+        /// Whose gate.
+        task: TaskId,
+        /// As it shall stand on the host.
+        file: Box<PushFile>,
     },
     /// Take back what was done on a host in this stage, down to the last safe point.
     Undo {

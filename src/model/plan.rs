@@ -38,6 +38,7 @@ pub struct Task {
     pub pushes: Vec<PushFile>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
 fn is_plain(convert: &Convert) -> bool {
     *convert == Convert::None
 }

@@ -149,7 +149,6 @@ impl Kind {
     fn vars(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::ContainerLinux => &[("config_dir", "builtin:practice/container-linux")],
-            Self::Kubeadm => kubeadm::DEBIAN_VARS,
             Self::ArchArm => kubeadm::ARCH_VARS,
             Self::Etcd
             | Self::FedoraAtomic
@@ -158,7 +157,7 @@ impl Kind {
             | Self::CentosAtomic
             | Self::CentosContainers
             | Self::BlueGreen => &[],
-            Self::FedoraCoreos | Self::Flatcar => kubeadm::DEBIAN_VARS,
+            Self::Kubeadm | Self::FedoraCoreos | Self::Flatcar => kubeadm::DEBIAN_VARS,
         }
     }
 

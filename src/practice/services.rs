@@ -37,6 +37,11 @@ impl Machine {
     }
 }
 
+/// Whether a name among the units is a static pod's.
+fn is_pod(name: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, kind)| kind == "pod")
+}
+
 impl World {
     /// Whether etcd gives answers.
     pub(super) fn etcd_answers(&self) -> bool {
@@ -112,7 +117,7 @@ impl World {
                 Some((format!("{}.pod", manifest.pod_name()?), manifest))
             })
             .collect();
-        let running: Vec<String> = machine.units.keys().filter(|name| name.ends_with(".pod")).cloned().collect();
+        let running: Vec<String> = machine.units.keys().filter(|name| is_pod(name)).cloned().collect();
         for name in running {
             let same =
                 wanted.iter().any(|(other, file)| *other == name && *file == self.machine(host).unit(&name).loaded);

@@ -77,6 +77,9 @@ pub struct Practice {
     /// Open every gate by itself, as fast as virtual time allows, and print one line of summary
     #[arg(long)]
     pub auto: bool,
+    /// With --auto: take back once in every stage what was done on a host, as far as that goes, and do it again
+    #[arg(long, requires = "auto")]
+    pub take_back: bool,
     /// How the summary of --auto is written
     #[arg(long, value_enum, default_value_t = Output::Table)]
     pub output: Output,

@@ -104,7 +104,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
 
         let mut hands = Hands { practice: practice.clone(), lent: HashSet::new() };
         if args.auto {
-            let summary = auto::drive(&mut runner, |state| hands.lend(state)).await?;
+            let summary = auto::drive(&mut runner, args.take_back, |state| hands.lend(state)).await?;
             runner.close().await;
             return report(&summary, &practice.invariants(), args);
         }

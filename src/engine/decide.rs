@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::gate::{checks, confirmation};
-use super::schedule::in_the_way;
+use super::schedule::{before, in_the_way};
 use super::scope::Scope;
 use super::undo::undo_chain;
 use super::{Intent, Refusal};
@@ -69,6 +69,9 @@ pub(super) fn may_open(state: &State, now: Timestamp, id: TaskId) -> Result<Vec<
     }
     if !state.undo.is_empty() {
         return Err(Refusal::Undoing);
+    }
+    if let Some(earlier) = before(state, id) {
+        return Err(Refusal::ComesAfter(label(state, earlier)));
     }
     if let Some(other) = in_the_way(state, id, true) {
         return Err(Refusal::NotItsTurn(label(state, other)));

@@ -196,6 +196,9 @@ pub enum Refusal {
     /// Another host of the stage holds the place.
     #[error("{0} has to come to its end first: no more hosts may be worked on at once")]
     NotItsTurn(String),
+    /// Something of an earlier stage was taken back.
+    #[error("{0} comes first: it was taken back, or is not done yet")]
+    ComesAfter(String),
     /// An undo is going on.
     #[error("an undo is under way; wait for it")]
     Undoing,

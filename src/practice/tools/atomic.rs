@@ -164,6 +164,11 @@ async fn uninstall(call: &Call<'_>, name: &str) -> Exit {
         machine.disk.delete(format!("/etc/systemd/system/{unit}"));
         machine.disk.delete(super::super::units::wants(&unit));
         machine.disk.delete(format!("/etc/tmpfiles.d/{name}.conf"));
+        for slot in 0..2 {
+            machine.disk.delete(format!("/var/lib/containers/atomic/{name}.{slot}"));
+        }
+        // What its unit takes away again when it stops.
+        machine.disk.delete(format!("/etc/systemd/system/docker.service.d/{name}.conf"));
         machine.daemon_reload();
     });
     Ok(0)

@@ -161,7 +161,7 @@ take host/dpkg-query-1.21-held.txt lab1 "$query openssl"
 take host/dpkg-query-1.21-removed.txt lab1 "$query gpg-agent"
 # A day of one digit, which openssl pads with a space.
 on lab1 'openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc -subj /CN=sample \
-    -days $(( ($(date -d 2030-01-05 +%s) - $(date +%s)) / 86400 )) -keyout /dev/null -out /tmp/sample.crt' >/dev/null 2>&1
+    -days $((($(date -d 2030-01-05 +%s) - $(date +%s)) / 86400)) -keyout /dev/null -out /tmp/sample.crt' >/dev/null 2>&1
 take host/openssl-3.0-enddate.txt lab1 'openssl x509 -noout -enddate -in /tmp/sample.crt'
 take host/openssl-3.0-enddate-no-certificate.txt lab1 'openssl x509 -noout -enddate -in /etc/hostname'
 

@@ -87,6 +87,17 @@ impl Lab {
         self.ssh(host, &format!("{endpoint} {identity} etcdctl {command}"))
     }
 
+    /// What `status` tells.
+    fn status(&self) -> serde_json::Value {
+        let output = Command::new(env!("CARGO_BIN_EXE_lockkeeper"))
+            .args(["status", "--output", "json", "--inventory"])
+            .arg(self.dir.join("inventory.yaml"))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
     /// What the members say of themselves once all is done, and that no key is gone.
     fn assert_upgraded(&self, keys: &[String]) {
         for (host, address) in HOSTS {
@@ -400,6 +411,17 @@ fn a_real_cluster_that_wants_certificates_goes_from_3_4_to_3_5_the_leader_last()
     let Some(lab) = Lab::up("https") else { return };
     let stranger = Command::new("curl").args(["-sk", "https://10.99.47.11:2379/version"]).output().unwrap();
     assert!(!stranger.status.success(), "without a certificate nobody is answered");
+    // A host without etcdctl asks the gateway, which wants the certificate as well.
+    lab.ssh("lab3", "mv /usr/local/bin/etcdctl /usr/local/bin/aside");
+    let seen = lab.status();
+    lab.ssh("lab3", "mv /usr/local/bin/aside /usr/local/bin/etcdctl");
+    for host in 0..3 {
+        let facts = &seen["hosts"][host]["facts"];
+        let etcd = &facts["etcd"];
+        assert!(facts["problems"].is_null(), "{}", facts["problems"]);
+        assert!(etcd["raft_index"].is_u64() && etcd["alarms"] == serde_json::json!([]), "{etcd}");
+        assert_eq!(etcd["members"].as_array().map(Vec::len), Some(3), "{etcd}");
+    }
     // The first of the inventory leads, which would be taken first if nobody looked.
     let said = |host: (&str, &str)| lab.members.ask(host.1, "/v2/stats/self", None).unwrap();
     let leader = HOSTS[0].0;
@@ -473,13 +495,7 @@ fn what_a_real_ostree_has_deployed_is_seen() {
     assert_eq!((older.len(), newer.len()), (64, 64));
     lab.ssh("lab2", "ostree admin pin 1");
 
-    let output = Command::new(env!("CARGO_BIN_EXE_lockkeeper"))
-        .args(["status", "--output", "json", "--inventory"])
-        .arg(lab.dir.join("inventory.yaml"))
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let status: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let status = lab.status();
     let facts = |host: usize| &status["hosts"][host]["facts"];
     let deployments: Vec<(&str, &str, bool)> = facts(1)["ostree"]["deployments"]
         .as_array()

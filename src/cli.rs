@@ -71,9 +71,15 @@ pub struct Practice {
     /// Break something on purpose; may be given more than once
     #[arg(long = "fault", value_name = "HOST:KIND")]
     pub faults: Vec<String>,
+    /// Also break so many things by chance; the seed decides which
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    pub random_faults: usize,
     /// Open every gate by itself, as fast as virtual time allows, and print one line of summary
     #[arg(long)]
     pub auto: bool,
+    /// With --auto: take back once in every stage what was done on a host, as far as that goes, and do it again
+    #[arg(long, requires = "auto")]
+    pub take_back: bool,
     /// How the summary of --auto is written
     #[arg(long, value_enum, default_value_t = Output::Table)]
     pub output: Output,

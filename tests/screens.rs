@@ -8,7 +8,7 @@
 
 use std::sync::LazyLock;
 
-use crossterm::event::{KeyCode, KeyEvent};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use lockkeeper::engine::{decide, gate_view};
 use lockkeeper::model::event::{Event, FailedAt, Mode};
 use lockkeeper::model::state::Phase;
@@ -75,19 +75,33 @@ impl Screen {
                 ("<tab>", KeyCode::Tab),
                 ("<esc>", KeyCode::Esc),
                 ("<pgdn>", KeyCode::PageDown),
+                ("<ctrl-s>", KeyCode::F(13)),
             ];
             let (code, length) = named
                 .iter()
                 .find(|(name, _)| rest.starts_with(name))
                 .map_or_else(|| (KeyCode::Char(rest.chars().next().unwrap()), 1), |(name, code)| (*code, name.len()));
             rest = &rest[length..];
-            if let Some(UiAction::Submit(intent)) =
-                ui::press(&self.state, self.state.now, &mut self.ui, KeyEvent::from(code))
-            {
-                match decide(&self.state, self.state.now, &intent) {
+            let event = match code {
+                KeyCode::F(13) => KeyEvent::new(KeyCode::Char('s'), KeyModifiers::CONTROL),
+                code => KeyEvent::from(code),
+            };
+            match ui::press(&self.state, self.state.now, &mut self.ui, event) {
+                Some(UiAction::Submit(intent)) => match decide(&self.state, self.state.now, &intent) {
                     Ok(events) => events.into_iter().for_each(|event| self.record(event)),
                     Err(refusal) => self.ui.message = Some(refusal.to_string()),
+                },
+                Some(UiAction::Edit { task, path, text }) => {
+                    let file = self.state.task(task).unwrap().0.pushes.iter().find(|push| push.path == path).unwrap();
+                    match lockkeeper::documents::plan::edited(file, &text) {
+                        Ok(file) => {
+                            self.ui.popup = None;
+                            self.record(Event::PushEdited { task, file: Box::new(file) });
+                        }
+                        Err(problems) => self.ui.message = Some(problems.to_string()),
+                    }
                 }
+                Some(UiAction::Quit | UiAction::Playback(_)) | None => {}
             }
         }
         self
@@ -182,6 +196,10 @@ screens! {
     too_small: Screen::at("stop", "etcd1", &Phase::Gate).size(50, 12);
     gate_shut: Screen::at("stop", "etcd1", &Phase::Gate).event(member_down).keys("<enter>");
     gate_scrolled: Screen::at("write-drop-in", "etcd1", &Phase::Gate).keys("<pgdn><pgdn>");
+    file_is_edited: Screen::at("write-drop-in", "etcd1", &Phase::Gate).keys("eX");
+    file_edited_small: Screen::at("write-drop-in", "etcd1", &Phase::Gate).size(80, 24).keys("e");
+    file_was_edited: Screen::at("write-drop-in", "etcd1", &Phase::Gate).keys("e# mine <ctrl-s><pgdn><pgdn><pgdn><pgdn>");
+    nothing_to_edit: Screen::at("stop", "etcd1", &Phase::Gate).keys("e");
     grave_gate_asks_for_the_host: Screen::at("start", "etcd1", &Phase::Gate).keys("<enter>etcd2<enter>");
     phrase_is_asked_for: Screen::at("put-cloud-config-aside", "etcd1", &Phase::Gate).size(80, 24).keys("<enter>");
     running: Screen::at("backup", "etcd1", &Phase::Running);

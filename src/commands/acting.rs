@@ -2,8 +2,9 @@
 
 use color_eyre::eyre::Result;
 
+use crate::documents;
 use crate::engine::{Intent, Refusal};
-use crate::model::State;
+use crate::model::{State, TaskId};
 use crate::runner::Runner;
 use crate::ui::{Playback, Source};
 
@@ -26,6 +27,20 @@ impl<F: FnMut(&State)> Source for Acting<'_, F> {
 
     fn submit(&mut self, intent: Intent) -> Result<Result<(), Refusal>> {
         Ok(self.runner.submit(&intent)?)
+    }
+
+    fn edit(&mut self, task: TaskId, path: &str, text: &str) -> Result<Result<(), String>> {
+        let planned = self.runner.state().task(task).map(|(task, _, _)| task);
+        let Some(file) = planned.and_then(|task| task.pushes.iter().find(|push| push.path == path)) else {
+            return Ok(Err(format!("this task writes no {path}")));
+        };
+        match documents::plan::edited(file, text) {
+            Ok(file) => {
+                let answer = self.runner.submit(&Intent::EditPush { task, file: Box::new(file) })?;
+                Ok(answer.map_err(|refusal| refusal.to_string()))
+            }
+            Err(problems) => Ok(Err(problems.to_string())),
+        }
     }
 
     async fn changed(&mut self) -> Result<()> {

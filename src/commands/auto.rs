@@ -1,18 +1,23 @@
 //! The operator that practice has and nothing else: opens every gate as soon as it opens, and never skips.
 
+use std::collections::BTreeSet;
+
 use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::engine::{Intent, gate_view};
+use crate::engine::{Intent, gate_view, undo_chain};
 use crate::journal::JournalError;
 use crate::model::event::Outcome;
 use crate::model::runbook::Confirm;
 use crate::model::state::Phase;
-use crate::model::{State, TaskId};
+use crate::model::{HostName, State, TaskId};
 use crate::runner::Runner;
 
 /// After this much virtual time a session that has not ended never will.
 const LONGEST: SignedDuration = SignedDuration::from_hours(6);
+
+/// A gate that stays shut for so long, while nothing runs anywhere, stays shut.
+const SHUT: SignedDuration = SignedDuration::from_secs(200);
 
 /// How often one task is retried before the operator gives up.
 const RETRIES: usize = 3;
@@ -29,16 +34,32 @@ pub(super) struct Summary {
 }
 
 /// Drives a session to its end, or to where nobody can go on. What has to be done by hand is `followed` up elsewhere.
-pub(super) async fn drive(runner: &mut Runner, mut followed: impl FnMut(&State)) -> Result<Summary, JournalError> {
+///
+/// With `take_back`, what was done in a stage is taken back once on one host, as far as that goes, and done again.
+pub(super) async fn drive(
+    runner: &mut Runner,
+    take_back: bool,
+    mut followed: impl FnMut(&State),
+) -> Result<Summary, JournalError> {
     let began = runner.now();
     let mut retries = vec![0; runner.state().tasks.len()];
+    let mut phases = Vec::new();
+    let mut moved = began;
+    let mut taken_back = BTreeSet::new();
     loop {
         runner.changed().await?;
         followed(runner.state());
         if runner.state().outcome.is_some() {
             return Ok(summary(runner.state(), None));
         }
-        if runner.now().duration_since(began) > LONGEST {
+        let now: Vec<_> = runner.state().tasks.iter().map(|task| std::mem::discriminant(&task.phase)).collect();
+        let idle = runner.state().tasks.iter().all(|task| {
+            matches!(task.phase, Phase::Waiting | Phase::Gate | Phase::Done | Phase::NotNeeded | Phase::Skipped { .. })
+        });
+        if now != phases || !idle {
+            (phases, moved) = (now, runner.now());
+        }
+        if runner.now().duration_since(began) > LONGEST || runner.now().duration_since(moved) > SHUT {
             let waiting = runner.state().gates().next().and_then(|id| gate_view(runner.state(), id, runner.now()));
             let why = waiting
                 .and_then(|gate| gate.refusal)
@@ -47,7 +68,15 @@ pub(super) async fn drive(runner: &mut Runner, mut followed: impl FnMut(&State))
         }
         for id in runner.state().task_ids() {
             match &runner.state().tasks[id.index()].phase {
-                Phase::Gate => open(runner, id)?,
+                Phase::Gate => {
+                    if take_back && let Some((host, stage)) = may_take_back(runner.state(), id, &taken_back) {
+                        taken_back.insert(stage);
+                        if runner.submit(&Intent::Undo { host })?.is_ok() {
+                            break;
+                        }
+                    }
+                    open(runner, id)?;
+                }
                 Phase::Failed { reason, .. } => {
                     let reason = reason.clone();
                     retries[id.index()] += 1;
@@ -61,6 +90,17 @@ pub(super) async fn drive(runner: &mut Runner, mut followed: impl FnMut(&State))
             }
         }
     }
+}
+
+/// The host whose gate this is, if what it did in the stage before has not been taken back on any host yet, or in this
+/// stage where there is none after it.
+fn may_take_back(state: &State, id: TaskId, taken_back: &BTreeSet<usize>) -> Option<(HostName, usize)> {
+    let plan = state.plan.as_ref()?;
+    let task = plan.tasks.get(id.index())?;
+    let chain = undo_chain(state, &task.host).ok()?;
+    let stage = plan.tasks.get(chain.first()?.index())?.stage;
+    let last = stage + 1 == plan.runbook.stages.len() && chain.len() >= 3;
+    ((stage < task.stage || last) && !taken_back.contains(&stage)).then(|| (task.host.clone(), stage))
 }
 
 fn open(runner: &mut Runner, id: TaskId) -> Result<(), JournalError> {

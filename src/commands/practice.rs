@@ -19,7 +19,7 @@ use crate::model::state::Phase;
 use crate::model::{Event, HostName, State, TaskId};
 use crate::practice::{Fault, Kind, Practice};
 use crate::probe::Request;
-use crate::runner::{Clock, Recorder, Runner, Setup};
+use crate::runner::{Clock, INTERVAL, Recorder, Runner, Setup};
 
 /// The moment that virtual time begins at: the night of the published run that the first runbook retells.
 const EPOCH: &str = "2017-04-22T13:00:00Z";
@@ -50,6 +50,12 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
             }
         }
     }
+    let by_chance = kind.random_faults(args.seed, args.random_faults);
+    if !by_chance.is_empty() {
+        let named: Vec<String> = by_chance.iter().map(ToString::to_string).collect();
+        complain(&format!("by chance: {}", named.join(", ")));
+    }
+    faults.extend(by_chance);
     // One thread: with its clock paused, the same seed gives the same run.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -92,11 +98,13 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         let writer = journal.as_deref().map(Writer::create).transpose()?;
         let mut recorder = Recorder::new(State::default(), writer, clock);
         recorder.record(started)?;
-        let mut runner = Runner::new(recorder, Setup { hosts, artifacts, operator: operator() });
+        // Nobody looks on, and whatever waits for an answer asks for it.
+        let interval = if args.auto { 3 * INTERVAL } else { INTERVAL };
+        let mut runner = Runner::new(recorder, Setup { hosts, artifacts, operator: operator(), interval });
 
         let mut hands = Hands { practice: practice.clone(), lent: HashSet::new() };
         if args.auto {
-            let summary = auto::drive(&mut runner, |state| hands.lend(state)).await?;
+            let summary = auto::drive(&mut runner, args.take_back, |state| hands.lend(state)).await?;
             runner.close().await;
             return report(&summary, &practice.invariants(), args);
         }
@@ -138,6 +146,15 @@ impl Hands {
             let asked = step.hands.is_some() && step.reboots && current.phase == Phase::Verifying;
             if asked && self.lent.insert((id, current.since_seq)) {
                 self.practice.restart_at_console(&task.host, AT_CONSOLE);
+            }
+            let by_hand = step.hands.is_some() && !step.reboots && current.phase == Phase::Verifying;
+            if by_hand && self.lent.insert((id, current.since_seq)) {
+                match step.name.as_str() {
+                    "deploy" => self.practice.deploy_to_second(),
+                    "switch" => self.practice.switch_traffic(),
+                    "turn-off" => self.practice.turn_off(std::slice::from_ref(&task.host)),
+                    _ => {}
+                }
             }
         }
     }

@@ -211,33 +211,13 @@ impl Builder<'_> {
                 content: String::new(),
                 sha256: digest(b""),
                 artifact: Some(artifact.to_owned()),
+                source: None,
+                convert: Convert::None,
                 config: None,
             });
         }
         let (name, text) = self.file(&from)?;
-        let (content, config) = match push.convert {
-            Convert::None => (text, None),
-            Convert::Ignition | Convert::EtcdDropIn => {
-                let converted = ignition::convert(&Document::new(name.as_str(), text), ignition::DEFAULT_SPEC)
-                    .map_err(Unread::There)?;
-                let config = Some(converted.config());
-                let content = match push.convert {
-                    Convert::EtcdDropIn => converted
-                        .etcd_drop_in
-                        .ok_or_else(|| Unread::Here(format!("`{name}` has no `etcd` section to make a drop-in of")))?,
-                    Convert::Ignition | Convert::None => converted.json.to_string(),
-                };
-                (content, config)
-            }
-        };
-        Ok(PushFile {
-            path: expand(&push.path, vars),
-            mode: push.mode.clone(),
-            sha256: digest(content.as_bytes()),
-            content,
-            artifact: None,
-            config,
-        })
+        made(&expand(&push.path, vars), &push.mode, push.convert, &name, text)
     }
 
     /// A file to push: one of the program's own, or beside the runbook, or beside the inventory.
@@ -274,6 +254,46 @@ impl Builder<'_> {
     }
 }
 
+/// The file that stands on the host, made of a text: as it is, or converted.
+fn made(path: &str, mode: &str, convert: Convert, name: &str, text: String) -> Result<PushFile, Unread> {
+    let (content, source, config) = match convert {
+        Convert::None => (text, None, None),
+        Convert::Ignition | Convert::EtcdDropIn => {
+            let converted = ignition::convert(&Document::new(name, text.as_str()), ignition::DEFAULT_SPEC)
+                .map_err(Unread::There)?;
+            let config = Some(converted.config());
+            let content = match convert {
+                Convert::EtcdDropIn => converted
+                    .etcd_drop_in
+                    .ok_or_else(|| Unread::Here(format!("`{name}` has no `etcd` section to make a drop-in of")))?,
+                Convert::Ignition | Convert::None => converted.json.to_string(),
+            };
+            (content, Some(text), config)
+        }
+    };
+    Ok(PushFile {
+        path: path.to_owned(),
+        mode: mode.to_owned(),
+        sha256: digest(content.as_bytes()),
+        content,
+        artifact: None,
+        source,
+        convert,
+        config,
+    })
+}
+
+/// A file to push with another text, converted as the first one was.
+///
+/// # Errors
+/// What is wrong with the text, with line and column.
+pub fn edited(file: &PushFile, text: &str) -> Result<PushFile, Problems> {
+    made(&file.path, &file.mode, file.convert, "the edited text", text.to_owned()).map_err(|unread| match unread {
+        Unread::Here(message) => Problem::of("the edited text", message).into(),
+        Unread::There(problems) => problems,
+    })
+}
+
 /// Why a file cannot be pushed.
 enum Unread {
     /// To be told at the step that wants it.
@@ -299,6 +319,17 @@ fn digest(content: &[u8]) -> Digest {
 mod tests {
     use super::*;
     use crate::documents::{read_inventory, read_runbook};
+
+    #[test]
+    fn an_edited_text_is_converted_as_the_first_one_was() {
+        let text = "etcd:\n  version: 3.0.17\n  name: etcd1\n";
+        let file = made("/x.conf", "0644", Convert::EtcdDropIn, "t", text.into()).unwrap_or_else(|_| panic!());
+        let other = edited(&file, &text.replace("etcd1", "etcd9")).unwrap();
+        assert!(other.content.contains("--name=\"etcd9\"") && other.sha256 != file.sha256, "{}", other.content);
+        assert_eq!(other.config.unwrap()["etcd"]["name"], "etcd9");
+        let wrong = edited(&file, "etcd:\n  verzion: 3.0.17\n").unwrap_err().to_string();
+        assert!(wrong.contains("the edited text:2:3") && wrong.contains("version"), "{wrong}");
+    }
 
     const RUNBOOK: &str = r#"runbook: r
 title: R

@@ -170,7 +170,7 @@ fn probe(reader: &mut Reader<'_>, node: &Node, names: &[String]) -> Option<Probe
     }
     let words = |reader: &mut Reader<'_>, key: &'static str| -> Vec<String> {
         let nodes = fields.get(key).map(|node| reader.list(node, key)).unwrap_or_default();
-        nodes.into_iter().filter_map(|node| template(reader, node, key, names)).collect()
+        nodes.iter().filter_map(|node| template(reader, node, key, names)).collect()
     };
     spec.packages = words(reader, "packages");
     spec.containers = words(reader, "containers");

@@ -9,7 +9,7 @@ use super::scope::Scope;
 use super::{is_here, schedule};
 use crate::model::event::{CheckResult, Event, FailedAt, JobKind, Outcome, Reading, Verdict};
 use crate::model::runbook::{Check, Confirm, Step};
-use crate::model::state::Phase;
+use crate::model::state::{Link, Phase};
 use crate::model::{JobName, State, TaskId};
 
 /// How long a host may take to come back from a reboot unless a check of the step allows more.
@@ -29,7 +29,7 @@ pub fn advance(state: &State, now: Timestamp) -> Vec<Event> {
         .task_ids()
         .find_map(|id| next_of(state, id, now))
         .or_else(|| next_undo(state))
-        .or_else(|| schedule::next(state).into_iter().next().map(|id| show(state, id, now)))
+        .or_else(|| schedule::next(state).into_iter().find_map(|id| show(state, id, now)))
         .or_else(|| close(state, now))
         .into_iter()
         .collect()
@@ -203,14 +203,33 @@ fn next_undo(state: &State) -> Option<Event> {
     }
 }
 
-/// A task's turn: before the operator, unless its own condition says that this host does not need it.
-fn show(state: &State, id: TaskId, now: Timestamp) -> Event {
-    let needed = state.task(id).and_then(|(_, step, _)| step.only_if.as_ref()).is_none_or(|condition| {
-        let scope = Scope::new(state, Some(id), 0, now);
-        // What cannot be told is left to the operator.
-        evaluate_expression(condition, &scope).0 != Verdict::Fail
-    });
-    if needed { Event::GateShown { task: id } } else { Event::TaskNotNeeded { task: id } }
+/// A task's turn: before the operator, unless its own condition says that this host does not need it. That is told by
+/// facts from after the host's last change, which are waited for.
+fn show(state: &State, id: TaskId, now: Timestamp) -> Option<Event> {
+    let (task, step, _) = state.task(id)?;
+    let Some(condition) = &step.only_if else { return Some(Event::GateShown { task: id }) };
+    let plan = state.plan.as_ref()?;
+    let changes = plan.tasks.iter().filter(|other| other.host == task.host || other.on == task.host);
+    let since = changes
+        .map(|other| &state.tasks[other.id.index()])
+        .filter(|other| other.phase != Phase::NotNeeded)
+        .map(|other| other.since_seq)
+        .max()
+        .unwrap_or_default();
+    let scope = Scope::new(state, Some(id), since, now);
+    match evaluate_expression(condition, &scope).0 {
+        Verdict::Pass => Some(Event::GateShown { task: id }),
+        Verdict::Fail => Some(Event::TaskNotNeeded { task: id }),
+        // What cannot be told from all there is to see is left to the operator; a host that is away shows that as well.
+        Verdict::Unknown(_) => {
+            let coming = scope
+                .absent
+                .iter()
+                .filter_map(|(host, _)| state.host(host))
+                .any(|host| host.link == Link::Up && host.stale.is_none());
+            (!coming).then_some(Event::GateShown { task: id })
+        }
+    }
 }
 
 /// The end: every task over, and the promise kept, or not in time.

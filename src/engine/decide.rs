@@ -3,11 +3,12 @@
 use jiff::Timestamp;
 
 use super::gate::{checks, confirmation};
-use super::schedule::in_the_way;
+use super::schedule::{before, in_the_way};
 use super::scope::Scope;
 use super::undo::undo_chain;
 use super::{Intent, Refusal};
 use crate::model::event::{CheckResult, Event, FailedAt, Mode, Outcome};
+use crate::model::plan::PushFile;
 use crate::model::runbook::Confirm;
 use crate::model::state::Phase;
 use crate::model::{HostName, State, TaskId};
@@ -22,6 +23,7 @@ pub fn decide(state: &State, now: Timestamp, intent: &Intent) -> Result<Vec<Even
         Intent::OpenGate { task, typed } => open(state, now, *task, typed.as_deref()),
         Intent::Retry { task } => retry(state, *task),
         Intent::Skip { task, reason } => skip(state, *task, reason),
+        Intent::EditPush { task, file } => edit(state, *task, file),
         Intent::Undo { host } => {
             if !state.undo.is_empty() {
                 return Err(Refusal::Undoing);
@@ -67,6 +69,9 @@ pub(super) fn may_open(state: &State, now: Timestamp, id: TaskId) -> Result<Vec<
     }
     if !state.undo.is_empty() {
         return Err(Refusal::Undoing);
+    }
+    if let Some(earlier) = before(state, id) {
+        return Err(Refusal::ComesAfter(label(state, earlier)));
     }
     if let Some(other) = in_the_way(state, id, true) {
         return Err(Refusal::NotItsTurn(label(state, other)));
@@ -139,6 +144,16 @@ fn take_back(state: &State, host: &HostName) -> Result<Vec<Event>, Refusal> {
         Some(other) => Err(Refusal::NotItsTurn(label(state, other))),
         None => Ok(vec![Event::UndoOpened { tasks }]),
     }
+}
+
+/// A file is changed before its gate is opened, and only one that is written here: never what came from a host.
+fn edit(state: &State, id: TaskId, file: &PushFile) -> Result<Vec<Event>, Refusal> {
+    let (task, _, current) = state.task(id).ok_or(Refusal::NoSuchTask)?;
+    let known = task.pushes.iter().any(|push| push.path == file.path && push.artifact.is_none());
+    if current.phase != Phase::Gate || !known {
+        return Err(Refusal::NotAtGate(label(state, id)));
+    }
+    Ok(vec![Event::PushEdited { task: id, file: Box::new(file.clone()) }])
 }
 
 fn skip(state: &State, id: TaskId, reason: &str) -> Result<Vec<Event>, Refusal> {

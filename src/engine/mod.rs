@@ -24,6 +24,7 @@ pub use undo::undo_chain;
 pub use version::FUNCTIONS as VERSION_FUNCTIONS;
 
 use crate::model::event::{CheckResult, JobKind};
+use crate::model::plan::PushFile;
 use crate::model::runbook::Confirm;
 use crate::model::state::Phase;
 use crate::model::{HostName, JobName, State, TaskId};
@@ -49,6 +50,13 @@ pub enum Intent {
         task: TaskId,
         /// In their words; not empty.
         reason: String,
+    },
+    /// Write another text into a file that a task will push.
+    EditPush {
+        /// Whose gate.
+        task: TaskId,
+        /// As it shall stand on the host.
+        file: Box<PushFile>,
     },
     /// Take back what was done on a host in this stage, down to the last safe point.
     Undo {
@@ -188,6 +196,9 @@ pub enum Refusal {
     /// Another host of the stage holds the place.
     #[error("{0} has to come to its end first: no more hosts may be worked on at once")]
     NotItsTurn(String),
+    /// Something of an earlier stage was taken back.
+    #[error("{0} comes first: it was taken back, or is not done yet")]
+    ComesAfter(String),
     /// An undo is going on.
     #[error("an undo is under way; wait for it")]
     Undoing,

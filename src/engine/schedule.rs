@@ -37,6 +37,15 @@ fn limit(order: Order, hosts: usize) -> usize {
     }
 }
 
+/// A task of an earlier stage that is not over: what was taken back there comes first again.
+#[must_use]
+pub fn before(state: &State, id: TaskId) -> Option<TaskId> {
+    let plan = state.plan.as_ref()?;
+    let stage = plan.tasks.get(id.index())?.stage;
+    let earlier = plan.tasks.iter().take_while(|task| task.stage < stage);
+    earlier.map(|task| task.id).find(|other| !state.tasks[other.index()].phase.is_over())
+}
+
 /// A task that has to come to its end before another host of its stage may be worked on: the stage has no room beside
 /// it. What came to a stop holds its place where `stopped` counts, as it does for everything but the way back.
 #[must_use]

@@ -22,6 +22,15 @@ pub fn undo_chain(state: &State, host: &HostName) -> Result<Vec<TaskId>, Refusal
     let last = *ours.iter().rfind(|id| changed(**id)).ok_or_else(|| Refusal::NothingToUndo(host.clone()))?;
     let stage = plan.task(last).stage;
 
+    // A point of no return is the whole cluster's: what was done before it, on whichever host, stays done.
+    let passed = plan
+        .tasks
+        .iter()
+        .filter(|task| plan.step_of(task).point_of_no_return.is_some())
+        .filter(|task| touched(task.id) || phase(task.id).is_under_way())
+        .map(|task| task.id)
+        .max_by_key(|id| state.tasks[id.index()].since_seq);
+
     let mut chain = Vec::new();
     let mut real = false;
     for id in ours.iter().rev().copied().filter(|id| plan.task(*id).stage == stage && *phase(*id) != Phase::Waiting) {
@@ -30,7 +39,9 @@ pub fn undo_chain(state: &State, host: &HostName) -> Result<Vec<TaskId>, Refusal
             let barrier = match (&step.point_of_no_return, &step.undo) {
                 (Some(why), _) => Some(why.clone()),
                 (None, None) => Some("this step has no undo; only the operator's own hands lead back".to_owned()),
-                (None, Some(_)) => None,
+                (None, Some(_)) => passed
+                    .filter(|passed| state.tasks[id.index()].since_seq < state.tasks[passed.index()].since_seq)
+                    .map(|passed| format!("{} was done since, and is a point of no return", label(state, passed))),
             };
             match barrier {
                 Some(why) if !real => return Err(Refusal::NoWayBack { task: label(state, id), why }),

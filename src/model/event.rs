@@ -5,6 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::plan::PushFile;
 use super::{Digest, Facts, HostName, Inventory, JobName, Plan, SessionId, TaskId};
 
 /// An event in its place: when, and as the how-manieth of its session.
@@ -123,6 +124,13 @@ pub enum Event {
         /// The host's boot id at that moment, where the step reboots it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         boot_id: Option<String>,
+    },
+    /// The operator changed a file that this task will write, before its gate was opened.
+    PushEdited {
+        /// Whose gate.
+        task: TaskId,
+        /// As it will stand on the host, with the text it was made of.
+        file: Box<PushFile>,
     },
     /// The operator passed a task over.
     TaskSkipped {

@@ -100,6 +100,16 @@ impl State {
                     task.boot_id.clone_from(boot_id);
                 });
             }
+            Event::PushEdited { task, file } => {
+                let digest = file.sha256.as_str();
+                self.say_task(*task, LineKind::Wizard, &format!("{} edited (sha256 {digest:.12}…)", file.path));
+                if let Some(planned) =
+                    self.plan.as_mut().and_then(|plan| Arc::make_mut(plan).tasks.get_mut(task.index()))
+                    && let Some(push) = planned.pushes.iter_mut().find(|push| push.path == file.path)
+                {
+                    push.clone_from(file);
+                }
+            }
             Event::TaskSkipped { task, reason } => {
                 self.say_task(*task, LineKind::Wizard, &format!("skipped: {reason}"));
                 self.enter(*task, Phase::Skipped { reason: reason.clone() }, |_| {});

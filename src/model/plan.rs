@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::runbook::{Runbook, Stage, Step};
+use super::runbook::{Convert, Runbook, Stage, Step};
 use super::{Digest, HostName, Inventory, TaskId};
 
 /// What will be done, in full. It opens every journal, so that a resume and a replay need no other file.
@@ -38,8 +38,13 @@ pub struct Task {
     pub pushes: Vec<PushFile>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_plain(convert: &Convert) -> bool {
+    *convert == Convert::None
+}
+
 /// A file to write on a host, in full.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PushFile {
     /// Where it goes.
     pub path: String,
@@ -52,6 +57,12 @@ pub struct PushFile {
     /// The content is no text of this plan but a file that an earlier step brought back: its path on the host it came from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifact: Option<String>,
+    /// The text that `content` was made of, where it was converted: what is edited on the screen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// How it was made.
+    #[serde(default, skip_serializing_if = "is_plain")]
+    pub convert: Convert,
     /// What checks see as `config`: the parts of a converted config that guards compare with the host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<serde_json::Value>,

@@ -177,7 +177,7 @@ pub(super) fn join(world: &mut World, machine: Machine, etcd: Etcd) {
         world.cluster.processes.insert(host.clone(), process);
     }
     if let Some(version) = machine.running("kubelet").map(|unit| unit.version.clone()) {
-        world.kube.reports(&host, version);
+        world.kube_of(&host).reports(&host, version);
         let run = machine.unit("kubelet.service").run;
         let look = super::world::Happening::Manifests { host: host.clone(), run };
         world.after(std::time::Duration::from_secs(5), look);

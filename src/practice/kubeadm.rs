@@ -5,6 +5,7 @@ use crate::model::Role;
 use super::build::{self, Distribution, Etcd, PLAIN_DISK, Plan};
 use super::clock::Clock;
 use super::cluster::Release;
+use super::kube::Kube;
 use super::units::unit_of;
 use super::updater::Updater;
 use super::world::World;
@@ -20,6 +21,16 @@ pub(super) const DEBIAN: [Plan; 6] = [
     Plan { name: "node1", address: "10.15.8.21", roles: WORKER },
     Plan { name: "node2", address: "10.15.8.22", roles: WORKER },
     Plan { name: "node3", address: "10.15.8.23", roles: WORKER },
+];
+
+/// Two clusters side by side, whose etcd is elsewhere.
+pub(super) const BLUE_GREEN: [Plan; 6] = [
+    Plan { name: "blue-cp", address: "10.15.11.11", roles: &[Role::ControlPlane] },
+    Plan { name: "blue-1", address: "10.15.11.21", roles: WORKER },
+    Plan { name: "blue-2", address: "10.15.11.22", roles: WORKER },
+    Plan { name: "green-cp", address: "10.15.12.11", roles: &[Role::ControlPlane] },
+    Plan { name: "green-1", address: "10.15.12.21", roles: WORKER },
+    Plan { name: "green-2", address: "10.15.12.22", roles: WORKER },
 ];
 
 /// Three members on plain hosts.
@@ -247,6 +258,38 @@ pub(super) fn flatcar(clock: Clock, seed: u64) -> World {
         build::join(&mut world, machine, etcd);
     }
     build::workloads(&mut world.kube, &["flatcar-1", "flatcar-2"], ("cilium", "quay.io/cilium/cilium:v1.15.6"));
+    world
+}
+
+/// Kubernetes 1.28.9 with work on it, and 1.31.4 without.
+pub(super) fn blue_green(clock: Clock, seed: u64) -> World {
+    let etcd =
+        Etcd { unit: "etcd.service", release: Release(3, 5, 15), data_dir: "/var/lib/etcd", owner: None, tls: true };
+    let mut world = build::world(&BLUE_GREEN, etcd, seed);
+    let socket = "unix:///run/containerd/containerd.sock";
+    (world.kube.runtime, world.kube.cri_socket) = ("containerd", socket);
+    let green = BLUE_GREEN.iter().filter(|plan| plan.name.starts_with("green")).map(|plan| plan.name.into()).collect();
+    let second = Kube { runtime: "containerd", cri_socket: socket, ..Kube::default() };
+    world.second = Some((green, second));
+    for plan in &BLUE_GREEN {
+        let version = if plan.name.starts_with("green") { "1.31.4" } else { "1.28.9" };
+        let mut machine = build::machine(plan, &DEBIAN_12, clock, seed);
+        for package in ["kubeadm", "kubelet", "kubectl"] {
+            machine.software.install(package, version);
+        }
+        machine.software.install("containerd", "1.7.20-1");
+        services(&mut machine, &["containerd", "kubelet"], socket, "systemd");
+        if plan.roles.contains(&Role::ControlPlane) {
+            build::static_pods(&mut machine, None, version);
+        }
+        build::join(&mut world, machine, etcd);
+    }
+    build::workloads(&mut world.kube, &["blue-1", "blue-2"], ("cilium", "quay.io/cilium/cilium:v1.15.6"));
+    if let Some((_, green)) = &mut world.second {
+        build::workloads(green, &["green-1", "green-2"], ("cilium", "quay.io/cilium/cilium:v1.16.4"));
+        green.pods.clear();
+        green.budgets.clear();
+    }
     world
 }
 

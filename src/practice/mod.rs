@@ -67,11 +67,13 @@ pub enum Kind {
     FedoraCoreos,
     /// Flatcar 3815.2.0 with kubeadm 1.30.4; the channel is at 3975.2.0.
     Flatcar,
+    /// Kubernetes 1.28.9 with work on it, and beside it 1.31.4 without any.
+    BlueGreen,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::ContainerLinux,
         Self::Etcd,
         Self::Kubeadm,
@@ -83,6 +85,7 @@ impl Kind {
         Self::CentosContainers,
         Self::FedoraCoreos,
         Self::Flatcar,
+        Self::BlueGreen,
     ];
 
     /// What it is called on the command line, in runbooks and in the inventory.
@@ -99,6 +102,7 @@ impl Kind {
             Self::CentosAtomic => "centos-atomic",
             Self::CentosContainers => "centos-containers",
             Self::Flatcar => "flatcar",
+            Self::BlueGreen => "blue-green",
             Self::FedoraCoreos => "fedora-coreos",
         }
     }
@@ -119,6 +123,7 @@ impl Kind {
             Self::FedoraAtomic | Self::SystemContainers | Self::BareAtomic => of(&atomic_hosts::FEDORA),
             Self::CentosAtomic | Self::CentosContainers => of(&atomic_hosts::CENTOS),
             Self::Flatcar => of(&kubeadm::FLATCAR),
+            Self::BlueGreen => of(&kubeadm::BLUE_GREEN),
             Self::FedoraCoreos => of(&atomic_hosts::COREOS),
         }
     }
@@ -135,6 +140,7 @@ impl Kind {
             Self::CentosAtomic => atomic_hosts::centos(clock, seed, true),
             Self::CentosContainers => atomic_hosts::centos(clock, seed, false),
             Self::Flatcar => kubeadm::flatcar(clock, seed),
+            Self::BlueGreen => kubeadm::blue_green(clock, seed),
             Self::FedoraCoreos => atomic_hosts::coreos(clock, seed),
         }
     }
@@ -143,16 +149,26 @@ impl Kind {
     fn vars(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::ContainerLinux => &[("config_dir", "builtin:practice/container-linux")],
-            Self::Kubeadm => kubeadm::DEBIAN_VARS,
             Self::ArchArm => kubeadm::ARCH_VARS,
             Self::Etcd
             | Self::FedoraAtomic
             | Self::SystemContainers
             | Self::BareAtomic
             | Self::CentosAtomic
-            | Self::CentosContainers => &[],
-            Self::FedoraCoreos | Self::Flatcar => kubeadm::DEBIAN_VARS,
+            | Self::CentosContainers
+            | Self::BlueGreen => &[],
+            Self::Kubeadm | Self::FedoraCoreos | Self::Flatcar => kubeadm::DEBIAN_VARS,
         }
+    }
+
+    /// So many faults that can strike here, the same for the same seed.
+    #[must_use]
+    pub fn random_faults(self, seed: u64, count: usize) -> Vec<Fault> {
+        let named = |member: bool| -> Vec<HostName> {
+            let of_etcd = self.hosts().into_iter().filter(|(_, roles)| roles.contains(&Role::Etcd) == member);
+            of_etcd.map(|(name, _)| name.into()).collect()
+        };
+        Fault::random(seed, count, &named(true), &named(false))
     }
 
     /// Whether a fault can strike here at all.
@@ -206,7 +222,7 @@ impl Practice {
                     }
                     let eased = world.kube.budgets.iter().map(|budget| budget.name.to_owned()).collect::<Vec<_>>();
                     for budget in eased {
-                        world.after(Duration::from_secs(600), Happening::Ease { budget });
+                        world.after(Duration::from_secs(150), Happening::Ease { budget });
                     }
                 }
                 FaultKind::PackageGone => {
@@ -268,6 +284,40 @@ impl Practice {
     #[must_use]
     pub fn invariants(&self) -> Vec<String> {
         self.sim.with(|world| world.broken.clone())
+    }
+
+    /// What an operator's hands do in the second cluster: the work of the first is deployed there as well.
+    pub fn deploy_to_second(&self) {
+        self.sim.with(|world| {
+            let (pods, now) = (world.kube.pods.clone(), world.now);
+            if let Some((hosts, second)) = &mut world.second {
+                let nodes: Vec<HostName> =
+                    hosts.iter().filter(|host| !host.as_str().ends_with("-cp")).cloned().collect();
+                let moved = pods.into_iter().enumerate().map(|(number, mut pod)| {
+                    (pod.node, pod.ready_at) = (nodes[number % nodes.len()].clone(), now + Duration::from_secs(20));
+                    pod
+                });
+                second.pods = moved.collect();
+            }
+        });
+    }
+
+    /// What an operator's hands do at the load balancer: a file on both control planes says who gets the traffic.
+    pub fn switch_traffic(&self) {
+        self.sim.with(|world| {
+            for machine in world.machines.values() {
+                machine.disk.put("/run/practice-traffic", "green\n");
+            }
+        });
+    }
+
+    /// What an operator's hands do with hosts that are not needed any more.
+    pub fn turn_off(&self, hosts: &[HostName]) {
+        self.sim.with(|world| {
+            for host in hosts {
+                world.machine(host).units.clear();
+            }
+        });
     }
 
     /// What an operator's hands do at a host's console: restart it, with words added to the kernel's line.

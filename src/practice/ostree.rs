@@ -3,7 +3,7 @@
 //! `/etc` is merged when a deployment is made: what is written there between that and the reboot is not in it. Files that
 //! a tree brought and nobody changed go with the tree.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::disk::{Kind, Node};
 use super::software::Software;
@@ -58,7 +58,7 @@ impl Machine {
         // What the old tree brought and nobody changed is the old tree's.
         for (path, text) in &booted.tree.defaults {
             let unchanged = |node: &Node| node.kind == Kind::File(text.clone().into_bytes());
-            etc.retain(|(there, node)| *there != PathBuf::from(format!("/etc/{path}")) || !unchanged(node));
+            etc.retain(|(there, node)| there.strip_prefix("/etc") != Ok(Path::new(path)) || !unchanged(node));
         }
         for (path, text) in &tree.defaults {
             let path = PathBuf::from(format!("/etc/{path}"));

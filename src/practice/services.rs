@@ -37,10 +37,16 @@ impl Machine {
     }
 }
 
+/// Whether a name among the units is a static pod's.
+fn is_pod(name: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, kind)| kind == "pod")
+}
+
 impl World {
     /// Whether etcd gives answers.
     pub(super) fn etcd_answers(&self) -> bool {
-        self.cluster.leader.is_some() && self.cluster.has_quorum()
+        // Where no host runs etcd it is somewhere else, and well.
+        self.cluster.members.is_empty() || self.cluster.leader.is_some() && self.cluster.has_quorum()
     }
 
     /// Why a service that is being started cannot run, in its own words.
@@ -87,7 +93,7 @@ impl World {
             }
             "kubelet.service" => {
                 let version = self.machine(host).unit(name).version;
-                self.kube.reports(host, version);
+                self.kube_of(host).reports(host, version);
                 let run = self.machine(host).unit(name).run;
                 self.after(Duration::from_secs(1), Happening::Manifests { host: host.clone(), run });
             }
@@ -111,7 +117,7 @@ impl World {
                 Some((format!("{}.pod", manifest.pod_name()?), manifest))
             })
             .collect();
-        let running: Vec<String> = machine.units.keys().filter(|name| name.ends_with(".pod")).cloned().collect();
+        let running: Vec<String> = machine.units.keys().filter(|name| is_pod(name)).cloned().collect();
         for name in running {
             let same =
                 wanted.iter().any(|(other, file)| *other == name && *file == self.machine(host).unit(&name).loaded);

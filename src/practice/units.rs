@@ -374,16 +374,15 @@ impl World {
                 self.unit_failed(host, name);
             }
             _ if is_etcd(name) => self.begin_process(host, name),
-            _ => match self.hindrance(host, name) {
-                Some(why) => {
+            _ => {
+                if let Some(why) = self.hindrance(host, name) {
                     self.log(host, name, why);
                     self.unit_failed(host, name);
-                }
-                None => {
+                } else {
                     self.unit_running(host, name);
                     self.is_running(host, name);
                 }
-            },
+            }
         }
     }
 

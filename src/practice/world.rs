@@ -64,7 +64,10 @@ pub(super) struct World {
     pub(super) now: Duration,
     pub(super) machines: IndexMap<HostName, Machine>,
     pub(super) cluster: Cluster,
+    /// The cluster that most hosts belong to.
     pub(super) kube: Kube,
+    /// A second one, with its hosts.
+    pub(super) second: Option<(BTreeSet<HostName>, Kube)>,
     /// What registries and repositories offer.
     pub(super) offers: Offers,
     pub(super) random: Random,
@@ -185,6 +188,7 @@ impl World {
             machines: IndexMap::new(),
             cluster,
             kube: Kube::default(),
+            second: None,
             offers: Offers::default(),
             random: Random::new(seed, "world"),
             broken: Vec::new(),
@@ -232,6 +236,19 @@ impl World {
             Happening::Ease { budget } => self.kube.ease(&budget),
             Happening::Down { host, cmdline } => self.go_down(&host, cmdline),
             Happening::Up { host, cmdline } => self.come_up(&host, cmdline),
+        }
+    }
+
+    /// Whether a host belongs to the second cluster.
+    pub(super) fn is_second(&self, host: &HostName) -> bool {
+        self.second.as_ref().is_some_and(|(hosts, _)| hosts.contains(host))
+    }
+
+    /// The objects of a host's cluster.
+    pub(super) fn kube_of(&mut self, host: &HostName) -> &mut Kube {
+        match &mut self.second {
+            Some((hosts, kube)) if hosts.contains(host) => kube,
+            Some(_) | None => &mut self.kube,
         }
     }
 

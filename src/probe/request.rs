@@ -16,6 +16,7 @@ const ETCD_ENDPOINT: &str = "http://127.0.0.1:2379";
 
 /// What to look at on one host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own, asked or not")]
 pub struct Request {
     /// systemd units, by full name.
     pub units: Vec<String>,

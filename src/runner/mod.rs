@@ -74,6 +74,8 @@ pub struct Setup {
     pub artifacts: PathBuf,
     /// Who acts.
     pub operator: String,
+    /// Between the end of a host's probe and the next.
+    pub interval: std::time::Duration,
 }
 
 /// A session that acts on hosts.
@@ -110,9 +112,19 @@ impl Runner {
         for (name, (host, script)) in setup.hosts {
             let nudge = Arc::new(Notify::new());
             let (reports, seq, clock) = (runner.reporter.clone(), runner.recorder.seq(), runner.recorder.clock());
+            let interval = setup.interval;
             runner.tasks.spawn(
-                Watch { name: name.clone(), host: host.clone(), script, nudge: nudge.clone(), reports, seq, clock }
-                    .run(),
+                Watch {
+                    name: name.clone(),
+                    host: host.clone(),
+                    script,
+                    nudge: nudge.clone(),
+                    reports,
+                    seq,
+                    clock,
+                    interval,
+                }
+                .run(),
             );
             runner.nudges.push(nudge);
             runner.hosts.insert(name, host);

@@ -36,6 +36,7 @@ impl Monitor {
                     reports: reporter.clone(),
                     seq: recorder.seq(),
                     clock: recorder.clock(),
+                    interval: super::INTERVAL,
                 }
                 .run(),
             );

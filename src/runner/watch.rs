@@ -11,7 +11,7 @@ use crate::hosts::{HostError, Observe};
 use crate::model::logtail::clean;
 use crate::model::{Event, HostName};
 
-/// Between the end of a probe and the next.
+/// Between the end of a probe and the next, where somebody looks on.
 pub const INTERVAL: Duration = Duration::from_secs(2);
 
 /// How long a probe may take.
@@ -33,6 +33,8 @@ pub(super) struct Watch {
     pub(super) seq: Arc<AtomicU64>,
     /// The operator's clock, which the host's is compared with.
     pub(super) clock: Clock,
+    /// Between the end of a probe and the next; a gate that is shown asks at once.
+    pub(super) interval: Duration,
 }
 
 impl Watch {
@@ -98,7 +100,7 @@ impl Watch {
                 return None;
             }
             tokio::select! {
-                () = tokio::time::sleep(INTERVAL) => {}
+                () = tokio::time::sleep(self.interval) => {}
                 () = self.nudge.notified() => {}
             }
         }

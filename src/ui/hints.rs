@@ -18,6 +18,8 @@ pub(super) fn line(state: &State, now: Timestamp, ui: &UiState, width: u16) -> L
     let acts = !replay && state.session.as_ref().is_some_and(|session| session.mode != Mode::Monitor);
     let shown = BINDINGS.iter().filter(|row| !row.hint.is_empty()).filter(|row| match row.group {
         Group::Replay => replay,
+        // Most tasks write no file.
+        Group::Gate if row.command == Command::Edit => acts && writes(state, ui),
         Group::Gate => acts,
         Group::Session => acts || row.command == Command::Quit,
         Group::Screen => !(replay && row.command == Command::NextHost),
@@ -39,6 +41,12 @@ pub(super) fn line(state: &State, now: Timestamp, ui: &UiState, width: u16) -> L
         spans.push(Span::styled(format!("{hint} "), style(if possible { Meaning::Plain } else { Meaning::Quiet })));
     }
     Line::from(spans)
+}
+
+/// Whether the task that is shown writes a file.
+fn writes(state: &State, ui: &UiState) -> bool {
+    let task = ui.task(state).and_then(|id| state.task(id));
+    task.is_some_and(|(task, _, _)| task.pushes.iter().any(|push| push.artifact.is_none()))
 }
 
 /// Whether a command would be refused as things stand. Words that are still to be typed are no refusal.

@@ -11,6 +11,8 @@ pub enum Command {
     Retry,
     /// Pass a task over.
     Skip,
+    /// Change a file that will be pushed.
+    Edit,
     /// Take back.
     Undo,
     /// Hold the gates shut, or let them open.
@@ -131,6 +133,13 @@ pub const BINDINGS: &[Binding] = &[
         Group::Gate,
     ),
     row(Command::Skip, &[KeyCode::Char('s')], "skip", "pass the task over, with a reason", Group::Gate),
+    row(
+        Command::Edit,
+        &[KeyCode::Char('e')],
+        "edit",
+        "change the file that this task will write, before it is written",
+        Group::Gate,
+    ),
     row(
         Command::Undo,
         &[KeyCode::Char('u')],

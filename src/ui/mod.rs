@@ -42,6 +42,14 @@ pub trait Source {
     /// When the session cannot go on.
     fn submit(&mut self, intent: Intent) -> Result<Result<(), Refusal>>;
 
+    /// Writes another text into a file that a task will push. The inner result says what is wrong with the text.
+    ///
+    /// # Errors
+    /// When the session cannot go on.
+    fn edit(&mut self, _task: crate::model::TaskId, _path: &str, _text: &str) -> Result<Result<(), String>> {
+        Ok(Err("this session cannot change anything".into()))
+    }
+
     /// Waits until there is something new to draw. May be dropped and called again at any time.
     ///
     /// # Errors
@@ -147,6 +155,13 @@ fn take(source: &mut impl Source, ui: &mut UiState, event: &Input) -> Result<boo
         Some(UiAction::Submit(intent)) => {
             if let Err(refusal) = source.submit(intent)? {
                 ui.message = Some(refusal.to_string());
+            }
+        }
+        Some(UiAction::Edit { task, path, text }) => {
+            match source.edit(task, &path, &text)? {
+                Ok(()) => ui.popup = None,
+                // The text stays under the operator's hands until it is right.
+                Err(wrong) => ui.message = Some(wrong),
             }
         }
         Some(UiAction::Playback(command)) => {

@@ -1,6 +1,6 @@
 //! Keys to actions.
 
-use crossterm::event::{KeyCode, KeyEvent};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use jiff::Timestamp;
 use tui_textarea::TextArea;
 
@@ -9,14 +9,23 @@ use super::panes::log::find;
 use super::view::{Pane, Popup, UiState};
 use crate::engine::gate::confirmation;
 use crate::engine::{Intent, undo_chain};
-use crate::model::State;
 use crate::model::runbook::Confirm;
+use crate::model::{State, TaskId};
 
 /// What comes of a key, beyond the screen itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UiAction {
     /// The operator asks for something.
     Submit(Intent),
+    /// The operator has written another text for a file that will be pushed.
+    Edit {
+        /// Whose gate.
+        task: TaskId,
+        /// Which file.
+        path: String,
+        /// All of it.
+        text: String,
+    },
     /// Leave.
     Quit,
     /// Move the playhead.
@@ -62,6 +71,7 @@ pub fn press(state: &State, _now: Timestamp, ui: &mut UiState, key: KeyEvent) ->
         Command::Open => return open(state, ui),
         Command::Retry => return Some(UiAction::Submit(Intent::Retry { task: ui.task(state)? })),
         Command::Skip => ui.popup = Some(Popup::Skip(ui.task(state)?, editor(""))),
+        Command::Edit => edit(state, ui),
         Command::Undo => {
             let (host, _) = state.hosts.get_index(ui.host_index(state))?;
             match undo_chain(state, host) {
@@ -77,6 +87,20 @@ pub fn press(state: &State, _now: Timestamp, ui: &mut UiState, key: KeyEvent) ->
         }
     }
     None
+}
+
+/// Lays the text of the first file that will be pushed under the operator's hands.
+fn edit(state: &State, ui: &mut UiState) {
+    let pushes = ui.task(state).and_then(|id| Some((id, &state.task(id)?.0.pushes)));
+    let Some((id, push)) = pushes.and_then(|(id, pushes)| Some((id, pushes.iter().find(|p| p.artifact.is_none())?)))
+    else {
+        ui.message = Some("this task writes no file that could be edited".into());
+        return;
+    };
+    let text = push.source.as_ref().unwrap_or(&push.content);
+    let mut editor = TextArea::from(text.lines());
+    editor.set_line_number_style(super::theme::style(super::theme::Meaning::Quiet));
+    ui.popup = Some(Popup::Edit(id, push.path.clone(), Box::new(editor)));
 }
 
 /// Opens the gate, or asks for what has to be typed first. A gate that is shut says why without asking for words.
@@ -103,6 +127,19 @@ fn in_popup(state: &State, ui: &mut UiState, key: KeyEvent) -> Option<UiAction> 
         Popup::Undo(host, _) => {
             let host = host.clone();
             return matches!(key.code, KeyCode::Char('y' | 'Y')).then_some(UiAction::Submit(Intent::Undo { host }));
+        }
+        Popup::Edit(task, path, input) => {
+            let takes = key.code == KeyCode::Char('s') && key.modifiers.contains(KeyModifiers::CONTROL);
+            let done = takes.then(|| UiAction::Edit {
+                task: *task,
+                path: path.clone(),
+                text: input.lines().join("\n") + "\n",
+            });
+            if done.is_none() {
+                input.input(key);
+            }
+            ui.popup = Some(popup);
+            return done;
         }
         Popup::Confirm(_, input)
         | Popup::Skip(_, input)
@@ -140,7 +177,7 @@ fn in_popup(state: &State, ui: &mut UiState, key: KeyEvent) -> Option<UiAction> 
             }
             return None;
         }
-        Popup::Help | Popup::Quit | Popup::Undo(..) => return None,
+        Popup::Help | Popup::Quit | Popup::Undo(..) | Popup::Edit(..) => return None,
     };
     Some(UiAction::Submit(intent))
 }

@@ -52,6 +52,8 @@ pub enum Popup {
     Confirm(TaskId, Box<TextArea<'static>>),
     /// A reason to pass a task over.
     Skip(TaskId, Box<TextArea<'static>>),
+    /// The text of a file that will be pushed.
+    Edit(TaskId, String, Box<TextArea<'static>>),
     /// A note.
     Note(Box<TextArea<'static>>),
     /// A reason to end the session.

@@ -11,12 +11,12 @@ pub(super) async fn zramctl(call: &Call<'_>) -> Exit {
     if call.has("--find") { call.say("/dev/zram0\n").await } else { Ok(0) }
 }
 
-pub(super) async fn swapon(call: &Call<'_>) -> Exit {
-    let Some(device) = call.args().last().map(str::to_owned) else { return Ok(0) };
+pub(super) fn swapon(call: &Call<'_>) -> i32 {
+    let Some(device) = call.args().last().map(str::to_owned) else { return 0 };
     let kind = if device.starts_with("/dev/") { "partition" } else { "file" };
     let text = call.disk.text(SWAPS).unwrap_or_else(|| HEAD.into());
     call.disk.put(SWAPS, format!("{text}{device} {kind} 2097148 0 10\n"));
-    Ok(0)
+    0
 }
 
 pub(super) fn swapoff(call: &Call<'_>) -> i32 {

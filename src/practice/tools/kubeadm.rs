@@ -196,10 +196,10 @@ async fn apply(call: &Call<'_>, kubeadm: &str, target: &str) -> Exit {
     // Before 1.14 the flag has a default that is not what was written down before.
     let socket = call.option("--cri-socket", None).map(str::to_owned);
     call.world(|world| {
-        world.kube.kubelet_configs.insert(format!("1.{}", minor(target)));
+        world.kube_of(call.host).kubelet_configs.insert(format!("1.{}", minor(target)));
         let given = socket.or_else(|| (minor(target) < 14).then(|| "/var/run/dockershim.sock".to_owned()));
         if let Some(socket) = given {
-            world.kube.node(call.host).cri_socket = Some(socket);
+            world.kube_of(call.host).node(call.host).cri_socket = Some(socket);
         }
     });
     write_kubelet_config(call, target);
@@ -220,7 +220,7 @@ fn write_kubelet_config(call: &Call<'_>, version: &str) {
 
 async fn config_there(call: &Call<'_>, version: &str) -> Option<Exit> {
     let name = format!("1.{}", minor(version));
-    if call.world(|world| world.kube.kubelet_configs.contains(&name)) {
+    if call.world(|world| world.kube_of(call.host).kubelet_configs.contains(&name)) {
         return None;
     }
     Some(call.fail(format!("configmaps \"kubelet-config-{name}\" not found"), 1).await)

@@ -24,7 +24,9 @@ fn api(world: &World, host: &HostName) -> Option<String> {
         (machine.up && !early).then(|| unit.version.clone())
     };
     let own = world.machines.get(host).and_then(listens);
-    own.or_else(|| world.machines.values().find_map(listens))
+    let side = world.is_second(host);
+    let mut others = world.machines.iter().filter(|(name, _)| world.is_second(name) == side);
+    own.or_else(|| others.find_map(|(_, machine)| listens(machine)))
 }
 
 pub(super) async fn run(call: &Call<'_>) -> Exit {
@@ -62,12 +64,19 @@ pub(super) async fn run(call: &Call<'_>) -> Exit {
     match words.as_slice() {
         ["get"] if call.option("--raw", None) == Some("/healthz") => call.say("ok").await,
         ["get", "nodes" | "node" | "no"] => {
-            let list = call.world(nodes);
+            let list = call.world(|world| nodes(world, call.host));
             call.say(format!("{list}\n")).await
         }
         ["get", "pods,poddisruptionbudgets,daemonsets"] => {
-            let list = call.world(workloads);
+            let list = call.world(|world| workloads(world, call.host));
             call.say(format!("{list}\n")).await
+        }
+        ["get", "deployments"] => {
+            let apps: std::collections::BTreeSet<String> = call.world(|world| {
+                let pods = &world.kube_of(call.host).pods;
+                pods.iter().map(|pod| format!("{} {}", pod.namespace, pod.app)).collect()
+            });
+            call.say(apps.into_iter().map(|app| app + "\n").collect::<String>()).await
         }
         ["cordon", node] => cordon(call, node, true).await,
         ["uncordon", node] => cordon(call, node, false).await,
@@ -86,10 +95,16 @@ fn told(version: &str) -> Value {
 }
 
 /// Hosts that have a kubelet.
-fn kubelets(world: &World) -> Vec<HostName> {
+fn kubelets(world: &World, host: &HostName) -> Vec<HostName> {
+    let side = world.is_second(host);
     let is_one =
         |machine: &super::Machine| machine.roles.iter().any(|role| matches!(role, Role::ControlPlane | Role::Worker));
-    world.machines.iter().filter(|(_, machine)| is_one(machine)).map(|(name, _)| name.clone()).collect()
+    world
+        .machines
+        .iter()
+        .filter(|(name, machine)| is_one(machine) && world.is_second(name) == side)
+        .map(|(name, _)| name.clone())
+        .collect()
 }
 
 fn is_ready(world: &World, host: &HostName) -> bool {
@@ -104,28 +119,29 @@ fn is_ready(world: &World, host: &HostName) -> bool {
     }
 }
 
-fn nodes(world: &mut World) -> Value {
-    let items: Vec<Value> = kubelets(world)
+fn nodes(world: &mut World, host: &HostName) -> Value {
+    let kube = world.kube_of(host).clone();
+    let items: Vec<Value> = kubelets(world, host)
         .into_iter()
         .map(|name| {
             let ready = is_ready(world, &name);
-            let state = world.kube.nodes.get(&name).cloned().unwrap_or_default();
+            let state = kube.nodes.get(&name).cloned().unwrap_or_default();
             let machine = &world.machines[&name];
             let os = machine.disk.text("/usr/lib/os-release").unwrap_or_default();
             let os =
                 os.lines().find_map(|line| line.strip_prefix("PRETTY_NAME=")).unwrap_or_default().trim_matches('"');
             let mut labels = json!({"kubernetes.io/hostname": name.as_str()});
-            if machine.roles.contains(&Role::ControlPlane) && !world.kube.cri_socket.is_empty() {
+            if machine.roles.contains(&Role::ControlPlane) && !kube.cri_socket.is_empty() {
                 let minor: u32 = state.kubelet.split('.').nth(1).and_then(|minor| minor.parse().ok()).unwrap_or(0);
                 let role = if minor >= 20 { "control-plane" } else { "master" };
                 labels[format!("node-role.kubernetes.io/{role}")] = json!("");
             }
             let mut annotations = json!({});
-            let socket = state.cri_socket.as_deref().unwrap_or(world.kube.cri_socket);
+            let socket = state.cri_socket.as_deref().unwrap_or(kube.cri_socket);
             if !socket.is_empty() {
                 annotations["kubeadm.alpha.kubernetes.io/cri-socket"] = json!(socket);
             }
-            let runtime = match world.kube.runtime {
+            let runtime = match kube.runtime {
                 "" | "docker" => "docker://1.12.6".to_owned(),
                 name => format!("{name}://{}", runtime_version(machine)),
             };
@@ -161,9 +177,9 @@ pub(super) fn runtime_version(machine: &super::Machine) -> String {
     running.map(|unit| unit.version.clone()).unwrap_or_default()
 }
 
-fn workloads(world: &mut World) -> Value {
+fn workloads(world: &mut World, host: &HostName) -> Value {
     let now = world.now;
-    let kube = &world.kube;
+    let kube = world.kube_of(host).clone();
     let mut items: Vec<Value> = kube.pods.iter().map(|pod| pod_object(pod, now)).collect();
     for budget in &kube.budgets {
         items.push(json!({
@@ -173,8 +189,8 @@ fn workloads(world: &mut World) -> Value {
             "status": {"disruptionsAllowed": kube.allowed(budget, now)}
         }));
     }
-    let nodes = kubelets(world);
-    for set in &world.kube.sets {
+    let nodes = kubelets(world, host);
+    for set in &kube.sets {
         let ready: Vec<&HostName> = nodes.iter().filter(|node| is_ready(world, node)).collect();
         let rolled = now.saturating_sub(set.since) >= Duration::from_secs(15);
         items.push(json!({
@@ -217,7 +233,7 @@ fn pod_object(pod: &Pod, now: Duration) -> Value {
 }
 
 fn known(call: &Call<'_>, node: &str) -> Option<HostName> {
-    call.world(|world| kubelets(world)).into_iter().find(|name| name.as_str() == node)
+    call.world(|world| kubelets(world, call.host)).into_iter().find(|name| name.as_str() == node)
 }
 
 async fn no_such_node(call: &Call<'_>, node: &str) -> Exit {
@@ -226,7 +242,7 @@ async fn no_such_node(call: &Call<'_>, node: &str) -> Exit {
 
 async fn cordon(call: &Call<'_>, node: &str, cordoned: bool) -> Exit {
     let Some(host) = known(call, node) else { return no_such_node(call, node).await };
-    let was = call.world(|world| std::mem::replace(&mut world.kube.node(&host).cordoned, cordoned));
+    let was = call.world(|world| std::mem::replace(&mut world.kube_of(call.host).node(&host).cordoned, cordoned));
     let done = if cordoned { "cordoned" } else { "uncordoned" };
     let already = if was == cordoned { "already " } else { "" };
     call.say(format!("node/{node} {already}{done}\n")).await
@@ -247,7 +263,8 @@ async fn drain(call: &Call<'_>, node: &str, version: &str) -> Exit {
     }
     let Some(host) = known(call, node) else { return no_such_node(call, node).await };
     cordon(call, node, true).await?;
-    let pods: Vec<Pod> = call.world(|world| world.kube.pods.iter().filter(|pod| pod.node == host).cloned().collect());
+    let pods: Vec<Pod> =
+        call.world(|world| world.kube_of(call.host).pods.iter().filter(|pod| pod.node == host).cloned().collect());
     let named = |list: Vec<&Pod>| {
         list.iter().map(|pod| format!("{}/{}", pod.namespace, pod.name)).collect::<Vec<_>>().join(", ")
     };
@@ -274,8 +291,9 @@ async fn drain(call: &Call<'_>, node: &str, version: &str) -> Exit {
         );
         return call.fail(text, 1).await;
     }
-    let sets: Vec<String> = call
-        .world(|world| world.kube.sets.iter().map(|set| format!("{}/{}-{node}", set.namespace, set.name)).collect());
+    let sets: Vec<String> = call.world(|world| {
+        world.kube_of(call.host).sets.iter().map(|set| format!("{}/{}-{node}", set.namespace, set.name)).collect()
+    });
     if !sets.is_empty() {
         call.err(format!("WARNING: ignoring DaemonSet-managed Pods: {}\n", sets.join(", "))).await?;
     }
@@ -286,14 +304,15 @@ async fn drain(call: &Call<'_>, node: &str, version: &str) -> Exit {
         let mut waiting = Vec::new();
         for pod in left {
             let others: Vec<HostName> = call.world(|world| {
-                let fit = |other: &HostName| *other != host && !world.kube.nodes.get(other).is_some_and(|n| n.cordoned);
+                let nodes = world.kube_of(call.host).nodes.clone();
+                let fit = |other: &HostName| *other != host && !nodes.get(other).is_some_and(|node| node.cordoned);
                 let workers = |other: &HostName| world.machines[other].roles.contains(&Role::Worker);
-                kubelets(world).into_iter().filter(|other| fit(other) && workers(other)).collect()
+                kubelets(world, call.host).into_iter().filter(|other| fit(other) && workers(other)).collect()
             });
             call.progress(format!("evicting pod {}/{}", pod.namespace, pod.name)).await?;
             let evicted = call.world(|world| {
                 let now = world.now;
-                world.kube.evict(&pod.name, &others, now)
+                world.kube_of(call.host).evict(&pod.name, &others, now)
             });
             match evicted {
                 Eviction::Done => {
@@ -341,14 +360,15 @@ fn seconds(text: &str) -> Option<Duration> {
 async fn annotate(call: &Call<'_>, node: &str, pair: &str) -> Exit {
     let Some(host) = known(call, node) else { return no_such_node(call, node).await };
     if let Some(("kubeadm.alpha.kubernetes.io/cri-socket", socket)) = pair.split_once('=') {
-        call.world(|world| world.kube.node(&host).cri_socket = Some(socket.to_owned()));
+        call.world(|world| world.kube_of(call.host).node(&host).cri_socket = Some(socket.to_owned()));
     }
     call.say(format!("node/{node} annotated\n")).await
 }
 
 async fn rollout(call: &Call<'_>, set: &str) -> Exit {
     let name = set.rsplit('/').next().unwrap_or(set).to_owned();
-    let Some(since) = call.world(|world| world.kube.sets.iter().find(|set| set.name == name).map(|set| set.since))
+    let Some(since) =
+        call.world(|world| world.kube_of(call.host).sets.iter().find(|set| set.name == name).map(|set| set.since))
     else {
         return call.fail(format!("Error from server (NotFound): daemonsets.extensions \"{name}\" not found"), 1).await;
     };
@@ -368,7 +388,7 @@ async fn apply(call: &Call<'_>) -> Exit {
     };
     call.world(|world| {
         let now = world.now;
-        for set in world.kube.sets.iter_mut().filter(|set| set.name == name) {
+        for set in world.kube_of(call.host).sets.iter_mut().filter(|set| set.name == name) {
             (set.image, set.since) = (image.clone(), now);
         }
     });

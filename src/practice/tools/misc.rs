@@ -97,7 +97,7 @@ pub(super) async fn crictl(call: &Call<'_>) -> Exit {
         Some("exec") => return super::etcdctl3::run(call, call.host, &call.disk, &words[2..]).await,
         Some(_) | None => {}
     }
-    let name = call.world(|world| world.kube.runtime);
+    let name = call.world(|world| world.kube_of(call.host).runtime);
     let version = call.machine(|machine| super::kubectl::runtime_version(machine));
     if version.is_empty() {
         return call.fail("FATA[0000] failed to connect: context deadline exceeded", 1).await;

@@ -233,7 +233,7 @@ impl Command for Tool {
             "fallocate" => building::fallocate(&call),
             "runuser" => building::runuser(&call).await?,
             "swapoff" => building::swapoff(&call),
-            "swapon" => building::swapon(&call).await?,
+            "swapon" => building::swapon(&call),
             "zramctl" => building::zramctl(&call).await?,
             "flatcar-update" => misc::flatcar_update(&call).await?,
             "dpkg-query" => packages::dpkg_query(&call).await?,

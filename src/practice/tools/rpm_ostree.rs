@@ -106,7 +106,7 @@ async fn upgrade(call: &Call<'_>, version: Option<&str>) -> Exit {
         return call.fail("error: Updates and deployments are driven by Zincati\nSee Zincati's documentation\nUse --bypass-driver to bypass Zincati and perform the operation anyways", 1).await;
     }
     if let Some(version) = version
-        && !offered.as_ref().is_some_and(|tree| tree.version == version)
+        && offered.as_ref().is_none_or(|tree| tree.version != version)
     {
         return call.fail(format!("error: No such version {version} in the remote"), 1).await;
     }

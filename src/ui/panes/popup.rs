@@ -23,6 +23,10 @@ pub fn draw(state: &State, ui: &UiState, frame: &mut Frame<'_>, area: Rect) {
             let text = format!("Pass {} over. Why? The journal keeps it.", label(state, *task));
             ask("Skip", &text, input, ui, frame, area);
         }
+        Popup::Edit(task, path, input) => {
+            let title = format!("{path} of {}", label(state, *task));
+            edit(&title, input, ui, frame, area);
+        }
         Popup::Note(input) => ask("Note", "The journal keeps it.", input, ui, frame, area),
         Popup::Abort(input) => ask("End the session for good", "Hosts stay as they are. Why?", input, ui, frame, area),
         Popup::Search(input) => ask("Search the log", "", input, ui, frame, area),
@@ -72,6 +76,26 @@ fn confirm_text(state: &State, id: TaskId) -> String {
         Confirm::Host => format!("Type the host's name, {}, to open.", task.host),
         Confirm::Phrase(phrase) => format!("Type `{phrase}` to open."),
     }
+}
+
+/// A whole text, with what is wrong with it below.
+fn edit(title: &str, input: &TextArea<'_>, ui: &UiState, frame: &mut Frame<'_>, area: Rect) {
+    let area = centred(area, area.width.saturating_sub(4), area.height.saturating_sub(2));
+    let block = framed(title, true).title_bottom(" Ctrl-S takes it    Esc does not ");
+    let inner = block.inner(area);
+    frame.render_widget(Clear, area);
+    frame.render_widget(block, area);
+    let wrong: Vec<Line<'_>> = ui
+        .message
+        .iter()
+        .flat_map(|message| message.lines())
+        .take(8)
+        .map(|line| Line::styled(line.to_owned(), style(Meaning::Bad)))
+        .collect();
+    let below = (wrong.len() as u16).min(inner.height / 2);
+    frame.render_widget(input, Rect { height: inner.height - below, ..inner });
+    let y = inner.bottom() - below;
+    frame.render_widget(Paragraph::new(wrong), Rect { y, height: below, ..inner });
 }
 
 fn ask(title: &str, text: &str, input: &TextArea<'_>, ui: &UiState, frame: &mut Frame<'_>, area: Rect) {

@@ -1,0 +1,106 @@
+//! Every built-in runbook on every practice cluster that it names, to its promised end; and where something is wrong, to
+//! the end that it should come to.
+
+#![allow(clippy::unwrap_used, reason = "what a test cannot do without may end it")]
+
+use std::process::Command;
+use std::sync::Mutex;
+
+use lockkeeper::documents::{builtin_runbooks, find_runbook, read_runbook};
+use lockkeeper::practice::Kind;
+use serde_json::Value;
+
+/// How `practice --auto` ends: its exit status and its line of summary.
+fn practised(runbook: &str, cluster: &str, more: &[&str]) -> (Option<i32>, Value) {
+    let output = Command::new(env!("CARGO_BIN_EXE_lockkeeper"))
+        .args(["practice", "--auto", "--output", "json", "--runbook", runbook, "--cluster", cluster])
+        .args(more)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let summary = serde_json::from_str(&said).unwrap_or_else(|_| {
+        panic!("{runbook} on {cluster}: {said}{}", String::from_utf8_lossy(&output.stderr));
+    });
+    (output.status.code(), summary)
+}
+
+/// Does all of them, two at a time, and tells all that went wrong.
+fn each<T: Sync>(cases: &[T], check: impl Fn(&T) -> Result<(), String> + Sync) {
+    let next = Mutex::new(cases.iter());
+    let wrong = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let Some(case) = next.lock().unwrap().next() else { return };
+                    if let Err(error) = check(case) {
+                        wrong.lock().unwrap().push(error);
+                    }
+                }
+            });
+        }
+    });
+    let wrong = wrong.into_inner().unwrap();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_runbook_keeps_its_promise_on_every_cluster_it_names() {
+    let mut cases = Vec::new();
+    for (name, _) in builtin_runbooks() {
+        let runbook = read_runbook(&find_runbook(name).unwrap()).unwrap();
+        assert!(!runbook.practice.is_empty(), "{name} names no cluster to practise it on");
+        for cluster in runbook.practice.keys() {
+            assert!(Kind::from_word(cluster).is_some(), "{name}: there is no practice cluster `{cluster}`");
+            cases.push((name, cluster.clone()));
+        }
+    }
+    each(&cases, |(name, cluster)| match practised(name, cluster, &[]) {
+        (Some(0), _) => Ok(()),
+        (_, summary) => Err(format!("{name} on {cluster}: {summary}")),
+    });
+}
+
+/// What goes wrong on the way, and how it ends.
+const WAYS: &[(&str, &str, &[&str], &str, &str)] = &[
+    // Something comes in the way, and is got over.
+    ("kubeadm-minor", "arch-arm", &["--fault", "c2-worker0:budget-blocks"], "completed", ""),
+    ("kubeadm-minor", "arch-arm", &["--fault", "c2-master0:connection-drop"], "completed", ""),
+    ("kubeadm-minor", "arch-arm", &["--fault", "c2-worker1:lost-ack"], "completed", ""),
+    ("etcd-minor", "etcd", &["--fault", "etcd2:member-unhealthy"], "completed", ""),
+    ("etcd-minor", "etcd", &["--fault", "etcd1:wont-start"], "completed", ""),
+    ("etcd-minor", "etcd", &["--fault", "etcd3:slow-start"], "completed", ""),
+    ("etcd-minor", "etcd", &["--fault", "etcd3:corrupt-fetch"], "completed", ""),
+    ("flatcar-update", "flatcar", &["--fault", "flatcar-1:reboot-hangs"], "completed", ""),
+    ("fedora-coreos-update", "fedora-coreos", &["--fault", "fcos-cp:probe-timeouts"], "completed", ""),
+    ("system-containers-update", "system-containers", &["--fault", "atomic-master-1:lost-ack"], "completed", ""),
+    // Something is refused, and nothing was begun.
+    ("kubeadm-minor", "arch-arm", &["--var", "target=1.13.0"], "stuck", "one minor version at a time"),
+    ("kubeadm-minor", "arch-arm", &["--var", "delete_local_data=no"], "stuck", "emptyDir"),
+    ("kubeadm-minor", "arch-arm", &["--var", "cri_socket=/var/run/dockershim.sock"], "stuck", "wrong socket"),
+    ("etcd-minor", "etcd", &["--var", "target=3.6.0"], "stuck", "one minor version at a time"),
+    ("etcd-minor", "etcd", &["--var", "target=3.5.1"], "stuck", "corrupt"),
+    ("etcd-minor", "kubeadm", &["--var", "floor_before_3_6=3.5.32"], "stuck", "newest 3.5"),
+    ("flatcar-update", "flatcar", &["--var", "release=9999.0.0"], "failed", "exit status 1"),
+    ("fedora-coreos-update", "fedora-coreos", &["--var", "release=99.0"], "failed", "exit status 1"),
+    (
+        "atomic-27-package-layering",
+        "fedora-atomic",
+        &["--fault", "atomic-master-1:package-gone"],
+        "failed",
+        "exit status 1",
+    ),
+    ("system-containers-deploy", "system-containers", &[], "stuck", "there is a cluster already"),
+    ("arch-kubernetes-build", "arch-arm", &["--var", "crio_version=1.12.0"], "stuck", "PKGBUILD"),
+];
+
+#[test]
+fn what_goes_wrong_ends_as_it_should() {
+    each(WAYS, |(runbook, cluster, more, outcome, why)| {
+        let (status, summary) = practised(runbook, cluster, more);
+        let said = summary["why"].as_str().unwrap_or_default();
+        let right =
+            summary["outcome"] == *outcome && said.contains(why) && (status == Some(0)) == (*outcome == "completed");
+        if right { Ok(()) } else { Err(format!("{runbook} on {cluster} {more:?}: {summary}")) }
+    });
+}

@@ -161,16 +161,21 @@ pub(super) fn gateway_status(section: &Section<'_>, facts: &mut Facts) -> Result
     Ok(())
 }
 
-/// `POST /v3/maintenance/alarm` of the gateway: no `alarms` in it where none is raised.
+/// `POST /v3/maintenance/alarm` of the gateway: no `alarms` in it where none is raised: 3.4.23 then
+/// answers `{}`, 3.5.1 a header alone.
 pub(super) fn gateway_alarms(section: &Section<'_>, facts: &mut Facts) -> Result<(), String> {
     if section.text.trim().is_empty() {
         return Ok(());
     }
     let body = json(section)?;
-    if !body["header"].is_object() {
-        return Err("no header in it".into());
+    let body = body.as_object().ok_or("not an object")?;
+    if body.keys().any(|key| key != "header" && key != "alarms") {
+        return Err("something else than alarms in it".into());
     }
-    let alarms = body["alarms"].as_array().into_iter().flatten();
+    let alarms = match body.get("alarms") {
+        Some(alarms) => alarms.as_array().ok_or("`alarms` is no list")?.iter(),
+        None => [].iter(),
+    };
     let names: Option<Vec<String>> = alarms.map(|alarm| alarm["alarm"].as_str().map(tidy)).collect();
     etcd(facts).alarms = Some(names.ok_or("an alarm without a name")?);
     Ok(())
@@ -257,6 +262,58 @@ mod tests {
         assert_eq!(told(&[("etcd-version", 28, "")]).healthy, Some(false));
         let undecided = told(&[("etcd-version", 0, r#"{"etcdserver":"3.0.17","etcdcluster":"not_decided"}"#)]);
         assert_eq!(undecided.cluster, None);
+    }
+
+    #[test]
+    fn the_gateway_of_real_members() {
+        for (version, members, none, leader, follower) in [
+            (
+                "3.4",
+                fixture!("etcd-3.4.23-gateway-members.json"),
+                fixture!("etcd-3.4.23-gateway-alarms-none.json"),
+                fixture!("etcd-3.4.23-gateway-status-leader.json"),
+                fixture!("etcd-3.4.23-gateway-status-follower.json"),
+            ),
+            (
+                "3.5",
+                fixture!("etcd-3.5.1-gateway-members.json"),
+                fixture!("etcd-3.5.1-gateway-alarms-none.json"),
+                fixture!("etcd-3.5.1-gateway-status-leader.json"),
+                fixture!("etcd-3.5.1-gateway-status-follower.json"),
+            ),
+        ] {
+            let asked = |status| {
+                told(&[
+                    ("etcd-gateway-status", 0, status),
+                    ("etcd-gateway-members", 0, members),
+                    ("etcd-gateway-alarms", 0, none),
+                ])
+            };
+            let etcd = asked(leader);
+            assert_eq!((etcd.id.as_deref(), etcd.leader), (Some("6e35d53f0b31819a"), Some(true)), "{version}");
+            assert_eq!((etcd.name.as_deref(), etcd.db_bytes), (Some("lab1"), Some(20480)), "{version}");
+            assert_eq!(etcd.alarms, Some(vec![]), "{version}");
+            assert_eq!(etcd.members.unwrap()[2].client_urls, ["http://10.99.47.12:2379"]);
+            let etcd = asked(follower);
+            assert_eq!((etcd.name.as_deref(), etcd.leader), (Some("lab3"), Some(false)), "{version}");
+            assert!(etcd.raft_index.is_some() && etcd.raft_term.is_some(), "{version}");
+        }
+    }
+
+    #[test]
+    fn the_gateway_without_a_quorum_and_with_alarms() {
+        for status in [
+            fixture!("etcd-3.4.23-gateway-status-no-quorum.json"),
+            fixture!("etcd-3.5.1-gateway-status-no-quorum.json"),
+        ] {
+            assert_eq!(told(&[("etcd-gateway-status", 0, status)]).leader, Some(false));
+        }
+        let etcd = told(&[("etcd-gateway-alarms", 0, fixture!("etcd-3.5.1-gateway-alarms-nospace.json"))]);
+        assert_eq!(etcd.alarms.unwrap(), ["NOSPACE", "NOSPACE", "NOSPACE"]);
+        for other in [r#"{"error":"not found","code":5}"#, "[]", r#"{"alarms":"none"}"#] {
+            let facts = parse(&format!("@etcd-gateway-alarms 0 \n {other}\n@end 0 \n"));
+            assert!(facts.etcd.is_none() && facts.problems.len() == 1, "{other} is taken for no alarms");
+        }
     }
 
     #[test]

@@ -257,6 +257,17 @@ mod tests {
     }
 
     #[test]
+    fn the_end_of_a_real_certificate() {
+        let begun = "2026-11-21T04:00:00Z".parse().unwrap();
+        let end = include_str!("../../tests/fixtures/host/openssl-3.0-enddate.txt");
+        let facts = crate::probe::parse(&format!("@cert 0 /pki/x.crt\n {end}@end 0 \n"), Some(begun));
+        assert_eq!((facts.certs["/pki/x.crt"], facts.problems.len()), (1139, 0));
+        let none = include_str!("../../tests/fixtures/host/openssl-3.0-enddate-no-certificate.txt");
+        let facts = crate::probe::parse(&format!("@cert 1 /etc/hostname\n{none}@end 0 \n"), Some(begun));
+        assert_eq!(facts.problems, ["cert /etc/hostname: openssl did not tell its end"]);
+    }
+
+    #[test]
     fn clocks_and_ends_of_certificates_are_counted_from_the_operators_time() {
         let begun = "2026-11-21T00:00:00Z".parse().ok();
         let output = concat!(

@@ -95,6 +95,43 @@ mod tests {
         assert!(broken.ostree.is_none() && broken.problems.len() == 1);
     }
 
+    fn admin_status(status: i32, printed: &str) -> Option<crate::model::facts::Ostree> {
+        let lines: String = printed.lines().map(|line| format!(" {line}\n")).collect();
+        let facts = parse(&format!("@ostree {status} \n{lines}@end 0 \n"));
+        assert_eq!(facts.problems, [""; 0]);
+        facts.ostree
+    }
+
+    macro_rules! fixture {
+        ($name:literal) => {
+            include_str!(concat!("../../tests/fixtures/ostree/ostree-2022.7-admin-status-", $name, ".txt"))
+        };
+    }
+
+    #[test]
+    fn a_real_sysroot_that_no_host_has_booted_from() {
+        assert_eq!(admin_status(1, fixture!("no-sysroot")), None);
+        let one = admin_status(0, fixture!("deployed")).unwrap();
+        let first = &one.deployments[0];
+        assert_eq!(first.checksum, "d5288103d114edc0c950dd15dc91510712e4cbd0eec0627121f59c18d41fa6fc");
+        assert_eq!((first.version.as_str(), first.origin.as_str()), ("27.1", "lab/27"));
+        assert_eq!((one.deployments.len(), one.booted()), (1, None));
+        let two = admin_status(0, fixture!("two")).unwrap();
+        assert_eq!(two.deployments.iter().map(|row| row.version.as_str()).collect::<Vec<_>>(), ["27.2", "27.1"]);
+        let pinned = admin_status(0, fixture!("pinned")).unwrap();
+        assert_eq!(pinned.deployments.iter().map(|row| row.pinned).collect::<Vec<_>>(), [false, true]);
+    }
+
+    #[test]
+    fn a_real_deployment_that_runs_with_another_one_pending() {
+        let ostree = admin_status(0, fixture!("booted-and-pending")).unwrap();
+        let booted = ostree.booted().unwrap();
+        assert_eq!((booted.version.as_str(), booted.pinned), ("27.1", true));
+        let next = &ostree.deployments[0];
+        assert_eq!((next.version.as_str(), next.booted, next.staged), ("27.2", false, false));
+        assert_eq!(next.checksum, "e53df0e3ebb2e53e1783598ac569c0e49793c1200e14b2f10329cf4a8f619e4c");
+    }
+
     #[test]
     fn admin_status_is_read() {
         let facts = parse(

@@ -85,6 +85,8 @@ pub(super) fn containers(section: &Section<'_>, facts: &mut Facts) -> Result<(),
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::version_in;
     use crate::probe::facts as parse;
 
@@ -120,6 +122,43 @@ mod tests {
         ));
         assert_eq!(facts.packages["kubernetes"], "1.11.1-1");
         assert_eq!((facts.packages.len(), facts.problems.len()), (2, 1));
+    }
+
+    /// What the script's own `package` makes of what a real dpkg-query printed.
+    fn through_dpkg(printed: &str) -> crate::model::Facts {
+        let script = include_str!("../../assets/probe.sh");
+        let from = script.find("package() {").unwrap();
+        let function = &script[from..from + script[from..].find("\n}\n").unwrap() + 3];
+        let stand_ins = "have() { [ \"$1\" = dpkg-query ]; }\ntimeout() { [ \"$2\" = dpkg-query ] && cat; }\n";
+        let mut sh = std::process::Command::new("sh")
+            .args(["-c", &format!("{stand_ins}{function}package x")])
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        sh.stdin.take().unwrap().write_all(printed.as_bytes()).unwrap();
+        let output = sh.wait_with_output().unwrap();
+        assert!(output.status.success());
+        let printed = String::from_utf8(output.stdout).unwrap();
+        let lines: String = printed.lines().map(|line| format!(" {line}\n")).collect();
+        parse(&format!("@package 0 openssl\n{lines}@end 0 \n"))
+    }
+
+    #[test]
+    fn real_packages_are_there_only_as_long_as_they_are_installed() {
+        for there in [
+            include_str!("../../tests/fixtures/host/dpkg-query-1.21-installed.txt"),
+            include_str!("../../tests/fixtures/host/dpkg-query-1.21-held.txt"),
+        ] {
+            assert_eq!(through_dpkg(there).packages["openssl"], "3.0.20-1~deb12u2", "{there}");
+        }
+        for gone in [
+            include_str!("../../tests/fixtures/host/dpkg-query-1.21-removed.txt"),
+            include_str!("../../tests/fixtures/host/dpkg-query-1.21-absent.txt"),
+        ] {
+            let facts = through_dpkg(gone);
+            assert!(facts.packages.is_empty() && facts.problems.is_empty(), "{gone}");
+        }
     }
 
     #[test]

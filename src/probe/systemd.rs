@@ -58,6 +58,20 @@ mod tests {
     }
 
     #[test]
+    fn real_units_in_several_states_are_told_apart() {
+        let facts = shown(include_str!("../../tests/fixtures/host/systemctl-252-show-several.txt"));
+        assert_eq!(facts.problems, [""; 0]);
+        let failed = &facts.units["etcd.service"];
+        assert_eq!((failed.active.as_str(), failed.sub.as_str(), failed.restarts), ("failed", "failed", 5));
+        assert_eq!(failed.environment, ["ETCD_HEARTBEAT_INTERVAL=x"]);
+        assert_eq!(failed.drop_ins, ["/run/systemd/system/etcd.service.d/bad.conf"]);
+        let running = &facts.units["ssh.service"];
+        assert_eq!((running.active.as_str(), running.pid, running.drop_ins.len()), ("active", 37, 0));
+        assert_eq!(facts.units["absent.service"].load, "not-found");
+        assert_eq!(facts.units.len(), 3);
+    }
+
+    #[test]
     fn several_units_and_their_environment() {
         let facts = shown(concat!(
             "Id=etcd-member.service\nLoadState=loaded\nActiveState=inactive\nSubState=dead\nMainPID=0\n",

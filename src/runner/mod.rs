@@ -200,15 +200,17 @@ impl Runner {
     }
 
     fn record(&mut self, event: Event) -> Result<(), JournalError> {
-        match &event {
-            // What was seen before a gate was shown does not count for it: look again at once.
-            Event::GateShown { .. } | Event::VerifyStarted { .. } => {
-                self.nudges.iter().for_each(|nudge| nudge.notify_one());
-            }
-            Event::HostConnected { host } => self.lease(host),
-            _ => {}
+        // What was seen before a gate was shown does not count for it: look again at once.
+        let look_again = matches!(event, Event::GateShown { .. } | Event::VerifyStarted { .. });
+        if let Event::HostConnected { host } = &event {
+            self.lease(host);
         }
-        self.recorder.record(event)
+        self.recorder.record(event)?;
+        // Not before it is written: a probe that sets out meanwhile would still count as sent before it.
+        if look_again {
+            self.nudges.iter().for_each(|nudge| nudge.notify_one());
+        }
+        Ok(())
     }
 
     /// Takes in what follows by itself, and sets to work whatever is wanted then.

@@ -10,7 +10,7 @@ log=$2
 etcd_old=3.4.23
 etcd_new=3.5.1
 mirror=http://deb.debian.org/debian
-packages=systemd,systemd-sysv,dbus,libpam-systemd,openssh-server,etcd-server,etcd-client,iproute2,curl,sudo,procps
+packages=systemd,systemd-sysv,dbus,libpam-systemd,openssh-server,etcd-server,etcd-client,iproute2,curl,sudo,procps,openssl,ostree
 wheel_sha256=b048243d0bcbb21b04402781138b746085c7d3e924778823ff92c5888dc7c41a
 
 inside() { chroot "$base" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive "$@"; }

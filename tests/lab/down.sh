@@ -15,7 +15,7 @@ if [ -n "$owner" ] && [ "$owner" != "$lab" ]; then
     exit 0
 fi
 stop_hosts
-rm -rf "$lab/hosts" "$lab/base.new" "$lab/inventory.yaml"
+rm -rf "$lab/hosts" "$lab/base.new" "$lab/tls.new" "$lab/inventory.yaml"
 # Last, because its alias says whose the rest is.
 [ ! -d "/sys/class/net/$bridge" ] || ip link delete "$bridge"
 say 'down'

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# up.sh [--fresh|--keep] [LABDIR]
+# up.sh [--fresh|--keep] [--tls] [LABDIR]
 # Three real hosts (systemd, sshd, etcd 3.4.23 as one cluster; 3.5.1 installed beside it) as nspawn containers.
 #   --fresh  (default) new file systems and a new, empty cluster, whatever ran before, of whichever LABDIR
 #   --keep   hosts that are up stay as they are; those that are not are booted with the disks they had
+#   --tls    clients and peers of etcd speak TLS and must show a certificate (LABDIR/tls has the client's)
 # Afterwards: ssh -F LABDIR/ssh_config lab1, and LABDIR/inventory.yaml for the wizard. LABDIR defaults to
 # $LOCKKEEPER_LAB, then /var/tmp/lockkeeper-lab. Exit 77: this machine cannot run the lab.
 set -euo pipefail
@@ -11,11 +12,16 @@ here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 . "$here/lib.sh"
 
 fresh=yes
-case ${1:-} in
---fresh) shift ;;
---keep) fresh=no; shift ;;
--*) die "usage: up.sh [--fresh|--keep] [LABDIR]" ;;
-esac
+scheme=http
+while [[ ${1:-} == -* ]]; do
+    case $1 in
+    --fresh) ;;
+    --keep) fresh=no ;;
+    --tls) scheme=https ;;
+    *) die "usage: up.sh [--fresh|--keep] [--tls] [LABDIR]" ;;
+    esac
+    shift
+done
 lab=$(lab_dir "${1:-}")
 
 need_machine() {
@@ -29,7 +35,7 @@ need_machine() {
 # Installs what is missing where apt-get is there to do it; elsewhere says what is missing.
 need_tools() {
     local -A package=([systemd-nspawn]=systemd-container [debootstrap]=debootstrap [ip]=iproute2
-        [ssh]=openssh-client [ssh-keygen]=openssh-client [curl]=curl [python3]=python3)
+        [ssh]=openssh-client [ssh-keygen]=openssh-client [openssl]=openssl [curl]=curl [python3]=python3)
     local tool missing=()
     for tool in "${!package[@]}"; do
         command -v "$tool" >/dev/null || missing+=("${package[$tool]}")
@@ -83,6 +89,35 @@ SSH
     } >"$lab/ssh_config"
 }
 
+# An authority, a certificate for each member and one for clients; made once per LABDIR, beside and renamed.
+need_certificates() {
+    local name
+    [ "$scheme" = http ] || [ -d "$lab/tls" ] || {
+        say 'making certificates'
+        rm -rf "$lab/tls.new"
+        (umask 077; mkdir "$lab/tls.new")
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc -days 3650 \
+            -subj '/CN=lab authority' -keyout "$lab/tls.new/ca.key" -out "$lab/tls.new/ca.crt" 2>"$lab/tls.log"
+        # A member is a client too: of its peers, and its gateway is one of itself.
+        for name in "${hosts[@]}"; do
+            sign "$name" "subjectAltName=DNS:$name,DNS:localhost,IP:127.0.0.1,IP:$(address_of "$name")" \
+                'extendedKeyUsage=serverAuth,clientAuth'
+        done
+        sign client 'extendedKeyUsage=clientAuth'
+        mv "$lab/tls.new" "$lab/tls"
+    }
+}
+
+# sign NAME EXTENSION...
+sign() {
+    local name=$1 dir=$lab/tls.new
+    shift
+    openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc -subj "/CN=$name" \
+        -keyout "$dir/$name.key" 2>>"$lab/tls.log" |
+        openssl x509 -req -CA "$dir/ca.crt" -CAkey "$dir/ca.key" -days 3650 -extfile <(printf '%s\n' "$@") \
+            -out "$dir/$name.crt" 2>>"$lab/tls.log"
+}
+
 need_bridge() {
     [ -d "/sys/class/net/$bridge" ] || ip link add "$bridge" type bridge || skip 'not allowed to make a bridge'
     ip link set "$bridge" alias "$lab" up
@@ -93,7 +128,7 @@ need_bridge() {
 make_disk() {
     local name=$1 address etc=$lab/hosts/$1/upper/etc peers='' other
     address=$(address_of "$name")
-    for other in "${hosts[@]}"; do peers+=${peers:+,}$other=http://$(address_of "$other"):2380; done
+    for other in "${hosts[@]}"; do peers+=${peers:+,}$other=$scheme://$(address_of "$other"):2380; done
 
     mkdir -p "$lab/hosts/$name"/{upper,work,root} "$etc"/{ssh,etcd,systemd/network}
     echo "$name" >"$etc/hostname"
@@ -120,14 +155,36 @@ NETWORK
     cat >"$etc/etcd/etcd.conf" <<ETCD
 ETCD_NAME=$name
 ETCD_DATA_DIR=/var/lib/etcd
-ETCD_LISTEN_CLIENT_URLS=http://127.0.0.1:2379,http://$address:2379
-ETCD_ADVERTISE_CLIENT_URLS=http://$address:2379
-ETCD_LISTEN_PEER_URLS=http://$address:2380
-ETCD_INITIAL_ADVERTISE_PEER_URLS=http://$address:2380
+ETCD_LISTEN_CLIENT_URLS=$scheme://127.0.0.1:2379,$scheme://$address:2379
+ETCD_ADVERTISE_CLIENT_URLS=$scheme://$address:2379
+ETCD_LISTEN_PEER_URLS=$scheme://$address:2380
+ETCD_INITIAL_ADVERTISE_PEER_URLS=$scheme://$address:2380
 ETCD_INITIAL_CLUSTER=$peers
 ETCD_INITIAL_CLUSTER_STATE=new
 ETCD_INITIAL_CLUSTER_TOKEN=lab
 ETCD_ENABLE_V2=true
+ETCD
+    [ "$scheme" = http ] || write_tls "$name" "$etc/etcd"
+}
+
+# The member's own key is for the user that etcd runs as; the client's, with which its host asks it, is for root.
+write_tls() {
+    local name=$1 etc=$2 owner
+    owner=$(stat -c %u:%g "$lab/base/var/lib/etcd")
+    install -d "$etc/tls"
+    install -m 0644 -t "$etc/tls" "$lab"/tls/{ca,client}.crt
+    install -m 0600 -t "$etc/tls" "$lab/tls/client.key"
+    install -m 0644 "$lab/tls/$name.crt" "$etc/tls/member.crt"
+    install -m 0600 -o "${owner%:*}" -g "${owner#*:}" "$lab/tls/$name.key" "$etc/tls/member.key"
+    cat >>"$etc/etcd.conf" <<ETCD
+ETCD_TRUSTED_CA_FILE=/etc/etcd/tls/ca.crt
+ETCD_CERT_FILE=/etc/etcd/tls/member.crt
+ETCD_KEY_FILE=/etc/etcd/tls/member.key
+ETCD_CLIENT_CERT_AUTH=true
+ETCD_PEER_TRUSTED_CA_FILE=/etc/etcd/tls/ca.crt
+ETCD_PEER_CERT_FILE=/etc/etcd/tls/member.crt
+ETCD_PEER_KEY_FILE=/etc/etcd/tls/member.key
+ETCD_PEER_CLIENT_CERT_AUTH=true
 ETCD
 }
 
@@ -148,7 +205,11 @@ answers_ssh() {
     done
 }
 
-asks() { curl --silent --noproxy '*' --max-time 2 "http://$(address_of "$1"):2379/$2"; }
+asks() {
+    local identity=()
+    [ "$scheme" = http ] || identity=(--cacert "$lab/tls/ca.crt" --cert "$lab/tls/client.crt" --key "$lab/tls/client.key")
+    curl --silent --noproxy '*' --max-time 2 "${identity[@]}" "$scheme://$(address_of "$1"):2379/$2"
+}
 
 # Every member answers a linearised read, and the leader has agreed a cluster version with all of them:
 # before that it stands at 3.0.0, which a test of a rolling upgrade would read as a cluster version.
@@ -173,8 +234,14 @@ vars:
   etcd_data_dir: /var/lib/etcd
   etcd_install: ln -sfn "/opt/etcd-\$target/etcd" /usr/local/bin/etcd && ln -sfn "/opt/etcd-\$target/etcdctl" /usr/local/bin/etcdctl
   etcd_uninstall: ln -sfn "/opt/etcd-\$previous/etcd" /usr/local/bin/etcd && ln -sfn "/opt/etcd-\$previous/etcdctl" /usr/local/bin/etcdctl
-hosts:
 YAML
+    [ "$scheme" = http ] || cat <<YAML
+  etcd_endpoint: https://127.0.0.1:2379
+  etcd_cacert: /etc/etcd/tls/ca.crt
+  etcd_cert: /etc/etcd/tls/client.crt
+  etcd_key: /etc/etcd/tls/client.key
+YAML
+    echo 'hosts:'
     for name in "${hosts[@]}"; do
         printf '  - name: %s\n    address: %s\n    roles: [etcd]\n' "$name" "$(address_of "$name")"
     done
@@ -199,7 +266,12 @@ need_keys
 if [ "$fresh" = yes ]; then
     stop_hosts
     rm -rf "$lab/hosts"
+elif [ -d "$lab/hosts" ]; then
+    # Disks that are kept stay what they were made as, whatever was asked for.
+    scheme=http
+    [ ! -d "$lab/hosts/${hosts[0]}/upper/etc/etcd/tls" ] || scheme=https
 fi
+need_certificates
 need_bridge
 for name in "${hosts[@]}"; do
     if is_up "$name"; then continue; fi

@@ -147,7 +147,8 @@ impl Hands {
             if asked && self.lent.insert((id, current.since_seq)) {
                 self.practice.restart_at_console(&task.host, AT_CONSOLE);
             }
-            let by_hand = step.hands.is_some() && !step.reboots && current.phase == Phase::Verifying;
+            let begun = matches!(current.phase, Phase::Verifying | Phase::Done);
+            let by_hand = step.hands.is_some() && !step.reboots && begun;
             if by_hand && self.lent.insert((id, current.since_seq)) {
                 match step.name.as_str() {
                     "deploy" => self.practice.deploy_to_second(),

@@ -37,6 +37,9 @@ pub enum Command {
     Preflight(Preflight),
     /// Print every task, script and check of a runbook on an inventory; contacts nobody
     Plan(Plan),
+    /// Make an inventory: from Ansible's or ssh's files, or by answering questions
+    #[command(subcommand)]
+    Inventory(Inventory),
     /// List, show and check runbooks
     #[command(subcommand)]
     Runbook(Runbook),
@@ -124,6 +127,34 @@ pub struct Observe {
     /// Also look at what this runbook looks at
     #[arg(long, short)]
     pub runbook: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Inventory {
+    /// Print the inventory that another tool's files make, and what could not be carried over
+    Import(Import),
+    /// Ask for the hosts one by one, and write an inventory
+    Init,
+}
+
+#[derive(Debug, Args)]
+#[group(id = "from", required = true)]
+pub struct Import {
+    /// An Ansible inventory, INI or YAML, or the directory it lies in
+    #[arg(long, value_name = "FILE|DIR", group = "from")]
+    pub ansible: Option<PathBuf>,
+    /// A configuration of ssh
+    #[arg(long, value_name = "FILE", group = "from")]
+    pub ssh_config: Option<PathBuf>,
+    /// Which hosts of an ssh configuration: `*` and `?` stand for anything and for one letter
+    #[arg(requires = "ssh_config")]
+    pub pattern: Option<String>,
+    /// What hosts do; may be given more than once
+    #[arg(long = "role", value_name = "PATTERN=ROLE,ROLE")]
+    pub roles: Vec<String>,
+    /// What the cluster is called
+    #[arg(long, default_value = "imported")]
+    pub name: String,
 }
 
 #[derive(Debug, Args)]

@@ -9,6 +9,7 @@ pub mod documents;
 pub mod engine;
 pub mod hosts;
 pub mod ignition;
+pub mod import;
 pub mod journal;
 pub mod model;
 pub mod practice;

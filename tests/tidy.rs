@@ -21,6 +21,7 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("hosts", &["model"][..]),
         ("probe", &["model"][..]),
         ("ignition", &["model", "yaml"][..]),
+        ("import", &["model", "yaml"][..]),
         ("documents", &["model", "engine", "ignition", "yaml"][..]),
         ("practice", &["model", "hosts"][..]),
         ("runner", &["model", "engine", "journal", "hosts", "probe"][..]),

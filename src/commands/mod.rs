@@ -4,6 +4,7 @@ mod acting;
 mod auto;
 mod given;
 mod ignition;
+mod inventory;
 mod monitor;
 mod plan;
 mod practice;
@@ -52,6 +53,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Status(args) => status::run(&args),
         Command::Preflight(args) => preflight::run(&args),
         Command::Plan(args) => plan::run(&args),
+        Command::Inventory(args) => inventory::run(&args),
         Command::Runbook(args) => runbook::run(&args),
         Command::Ignition(args) => ignition::run(&args),
         Command::Replay(args) => replay::run(&args),

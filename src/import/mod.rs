@@ -1,0 +1,194 @@
+//! Inventories of other tools: Ansible's, and ssh's own configuration. What cannot be carried over is said, never guessed.
+
+mod ansible;
+mod ini;
+mod ssh_config;
+
+use std::collections::BTreeSet;
+
+use indexmap::IndexMap;
+use serde_yaml::{Mapping, Value};
+
+use crate::model::inventory::Role;
+use crate::yaml::{Problem, Problems};
+
+pub use ansible::ansible;
+pub use ssh_config::ssh_config;
+
+/// What was found in another tool's files.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// By name, in the order they were met.
+    pub hosts: IndexMap<String, FoundHost>,
+    /// What is not carried over, each with its place where it has one.
+    pub left: Vec<String>,
+}
+
+/// A host as another tool describes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FoundHost {
+    /// Where it answers, where that is not its name.
+    pub address: Option<String>,
+    /// `ssh` options of our inventory by their names: `user`, `port`, `identity`, `jump`.
+    pub ssh: IndexMap<&'static str, String>,
+    /// It is this machine.
+    pub local: bool,
+    /// What it does.
+    pub roles: BTreeSet<Role>,
+}
+
+impl Found {
+    /// Gives roles to hosts by name: `PATTERN=role,role`, where `*` and `?` stand for anything and for one letter.
+    ///
+    /// # Errors
+    /// A rule that is none, or that no host fits.
+    pub fn give_roles(&mut self, rules: &[String]) -> Result<(), Problems> {
+        let mut problems = Vec::new();
+        for rule in rules {
+            let Some((pattern, words)) = rule.split_once('=') else {
+                problems.push(Problem::of("--role", format!("`{rule}` is no rule: write PATTERN=role,role")));
+                continue;
+            };
+            let mut roles = BTreeSet::new();
+            for word in words.split(',') {
+                if let Some(role) = Role::from_word(word) {
+                    roles.insert(role);
+                } else {
+                    let known = Role::ALL.map(Role::word).join(", ");
+                    problems.push(Problem::of("--role", format!("there is no role `{word}`; there are: {known}")));
+                }
+            }
+            let mut fits = self.hosts.iter_mut().filter(|(name, _)| glob(pattern, name)).peekable();
+            if fits.peek().is_none() {
+                problems.push(Problem::of("--role", format!("no host is called `{pattern}`")));
+            }
+            fits.for_each(|(_, host)| host.roles.extend(&roles));
+        }
+        if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
+    }
+
+    /// The inventory as this program reads it, with what was left at its head. Hosts without a role are left as well.
+    ///
+    /// # Errors
+    /// When no host is left to write.
+    pub fn inventory(&mut self, cluster: &str) -> Result<String, Problems> {
+        let without: Vec<String> =
+            self.hosts.iter().filter(|(_, host)| host.roles.is_empty()).map(|(name, _)| name.clone()).collect();
+        for name in &without {
+            self.left
+                .push(format!("host {name}: nothing says what it does; give it a role with --role '{name}=worker'"));
+            self.hosts.shift_remove(name);
+        }
+        if self.hosts.is_empty() {
+            let mut problems = vec![Problem::of(
+                "import",
+                "no host with a role was found; roles are given with --role PATTERN=role,role",
+            )];
+            problems.extend(self.left.iter().map(|left| Problem::of("import", left.clone())));
+            return Err(Problems(problems));
+        }
+        let text = |text: &str| Value::String(text.to_owned());
+        let hosts = self.hosts.iter().map(|(name, host)| {
+            let mut map = Mapping::new();
+            map.insert(text("name"), text(name));
+            if let Some(address) = host.address.as_ref().filter(|address| *address != name) {
+                map.insert(text("address"), text(address));
+            }
+            map.insert(text("roles"), Value::Sequence(host.roles.iter().map(|role| text(role.word())).collect()));
+            if host.local {
+                map.insert(text("connection"), text("local"));
+            }
+            if !host.ssh.is_empty() {
+                let ssh = host.ssh.iter().map(|(key, value)| {
+                    let port = value.parse::<u16>().ok().filter(|_| *key == "port");
+                    (text(key), port.map_or_else(|| text(value), |port| Value::Number(port.into())))
+                });
+                map.insert(text("ssh"), Value::Mapping(ssh.collect()));
+            }
+            Value::Mapping(map)
+        });
+        let whole =
+            Mapping::from_iter([(text("cluster"), text(cluster)), (text("hosts"), Value::Sequence(hosts.collect()))]);
+        let yaml = serde_yaml::to_string(&whole).map_err(|error| Problem::of("import", error.to_string()))?;
+        let head: String =
+            self.left.iter().map(|left| format!("# not carried over: {}\n", left.replace('\n', " "))).collect();
+        Ok(head + &yaml)
+    }
+}
+
+/// Whether a name fits a pattern in which `*` stands for anything and `?` for one letter.
+fn glob(pattern: &str, name: &str) -> bool {
+    let mut letters = pattern.chars();
+    match letters.next() {
+        None => name.is_empty(),
+        Some('*') => {
+            let rest = letters.as_str();
+            name.char_indices().map(|(at, _)| at).chain([name.len()]).any(|at| glob(rest, &name[at..]))
+        }
+        Some('?') => name.chars().next().is_some_and(|letter| glob(letters.as_str(), &name[letter.len_utf8()..])),
+        Some(letter) => name.strip_prefix(letter).is_some_and(|rest| glob(letters.as_str(), rest)),
+    }
+}
+
+/// The names that a pattern with ranges stands for: `node-[1:3]`, `n[01:10:2]`, `[a:c]`, any number of them.
+fn ranges(pattern: &str) -> Vec<String> {
+    let Some((before, rest)) = pattern.split_once('[') else { return vec![pattern.to_owned()] };
+    let Some((range, after)) = rest.split_once(']') else { return vec![pattern.to_owned()] };
+    let parts: Vec<&str> = range.split(':').collect();
+    let ([from, to] | [from, to, _]) = parts.as_slice() else { return vec![pattern.to_owned()] };
+    let step = parts.get(2).and_then(|step| step.parse().ok()).filter(|step| *step > 0).unwrap_or(1_usize);
+    let between: Vec<String> = match (from.parse::<u32>(), to.parse::<u32>()) {
+        (Ok(first), Ok(last)) => {
+            let width = if from.starts_with('0') { from.len() } else { 0 };
+            (first..=last.min(first.saturating_add(9999)))
+                .step_by(step)
+                .map(|number| format!("{number:0width$}"))
+                .collect()
+        }
+        _ => match (from.chars().next(), to.chars().next()) {
+            (Some(first), Some(last)) if from.len() == 1 && to.len() == 1 => {
+                (first..=last).step_by(step).map(String::from).collect()
+            }
+            _ => return vec![pattern.to_owned()],
+        },
+    };
+    let tails = ranges(after);
+    between.iter().flat_map(|middle| tails.iter().map(move |tail| format!("{before}{middle}{tail}"))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn ranges_stand_for_names() {
+        assert_eq!(ranges("node-[1:3]"), ["node-1", "node-2", "node-3"]);
+        assert_eq!(ranges("n[08:12:2].x"), ["n08.x", "n10.x", "n12.x"]);
+        assert_eq!(ranges("r[a:b]-[1:2]"), ["ra-1", "ra-2", "rb-1", "rb-2"]);
+        assert_eq!(ranges("plain"), ["plain"]);
+        assert_eq!(ranges("[oops"), ["[oops"]);
+    }
+
+    #[test]
+    fn patterns_fit_names() {
+        for (pattern, name, fits) in [
+            ("*", "a", true),
+            ("node-?", "node-1", true),
+            ("node-?", "node-12", false),
+            ("*.net", "a.net", true),
+            ("a*c", "abd", false),
+        ] {
+            assert_eq!(glob(pattern, name), fits, "{pattern} {name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_range_is_too_strange(pattern in ".{0,40}") {
+            ranges(&pattern);
+            glob(&pattern, "some-host");
+        }
+    }
+}

@@ -15,26 +15,16 @@ pub(super) fn rpm_ostree(section: &Section<'_>, facts: &mut Facts) -> Result<(),
     let deployments = body["deployments"].as_array().ok_or("no deployments in it")?;
     let read = |deployment: &Value| {
         let text = |key: &str| deployment[key].as_str().map(tidy).unwrap_or_default();
+        let names =
+            |key: &str| deployment[key].as_array().into_iter().flatten().filter_map(Value::as_str).map(tidy).collect();
         Some(Deployment {
             version: text("version"),
             checksum: deployment["checksum"].as_str().map(tidy)?,
             origin: text("origin"),
             booted: deployment["booted"].as_bool()?,
             staged: deployment["staged"].as_bool().unwrap_or_default(),
-            packages: deployment["packages"]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter_map(Value::as_str)
-                .map(tidy)
-                .collect(),
-            requested: deployment["requested-packages"]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter_map(Value::as_str)
-                .map(tidy)
-                .collect(),
+            packages: names("packages"),
+            requested: names("requested-packages"),
             pinned: deployment["pinned"].as_bool().unwrap_or_default(),
         })
     };

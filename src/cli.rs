@@ -138,7 +138,7 @@ pub enum Inventory {
 }
 
 #[derive(Debug, Args)]
-#[group(id = "from", required = true)]
+#[command(group = clap::ArgGroup::new("from").required(true))]
 pub struct Import {
     /// An Ansible inventory, INI or YAML, or the directory it lies in
     #[arg(long, value_name = "FILE|DIR", group = "from")]
@@ -158,7 +158,7 @@ pub struct Import {
 }
 
 #[derive(Debug, Args)]
-#[group(id = "whose", required = true)]
+#[command(group = clap::ArgGroup::new("whose").required(true))]
 pub struct Preflight {
     /// The hosts: a YAML file
     #[arg(long, short, value_name = "FILE", group = "whose")]

@@ -26,6 +26,9 @@ use crate::yaml::Problems;
 /// How often everything is looked at: what comes and goes does not hold.
 const ROUNDS: usize = 2;
 
+/// The guard that asks whether a host can be seen at all.
+const FACTS: &str = "facts";
+
 /// One check on one host, or on the cluster.
 struct Finding {
     /// Nothing for what is the whole cluster's.
@@ -150,6 +153,10 @@ fn findings(state: &State, now: Timestamp) -> Vec<Finding> {
     let mut found: Vec<Finding> = Vec::new();
     for id in state.task_ids() {
         let Some((task, step, _)) = state.task(id) else { continue };
+        // Of a host that cannot be seen that is all there is to say.
+        if step.name != FACTS && state.host(&task.host).is_some_and(|host| host.stale.is_some()) {
+            continue;
+        }
         let scope = Scope::new(state, Some(id), 0, now);
         if let Some(condition) = &step.only_if
             && evaluate_expression(condition, &scope).0 == Verdict::Fail

@@ -74,7 +74,17 @@ const WAYS: &[(&str, &str, &[&str], &str, &str)] = &[
     ("flatcar-update", "flatcar", &["--fault", "flatcar-1:reboot-hangs"], "completed", ""),
     ("fedora-coreos-update", "fedora-coreos", &["--fault", "fcos-cp:probe-timeouts"], "completed", ""),
     ("system-containers-update", "system-containers", &["--fault", "atomic-master-1:lost-ack"], "completed", ""),
+    // Another way is walked, with all of it taken back once.
+    (
+        "etcd-2-to-3-container-linux",
+        "container-linux",
+        &["--var", "onward=3.1.20 3.2.32", "--take-back"],
+        "completed",
+        "",
+    ),
     // Something is refused, and nothing was begun.
+    ("etcd-2-to-3-container-linux", "container-linux", &["--var", "onward=3.2.32"], "stuck", "none left out"),
+    ("etcd-2-to-3-container-linux", "container-linux", &["--var", "target=3.1.20"], "stuck", "do not speak"),
     ("kubeadm-minor", "arch-arm", &["--var", "target=1.13.0"], "stuck", "one minor version at a time"),
     ("kubeadm-minor", "arch-arm", &["--var", "delete_local_data=no"], "stuck", "emptyDir"),
     ("kubeadm-minor", "arch-arm", &["--var", "cri_socket=/var/run/dockershim.sock"], "stuck", "wrong socket"),

@@ -11,7 +11,7 @@ use super::template::{Piece, pieces};
 use crate::ignition;
 use crate::model::inventory::{Host, Inventory};
 use crate::model::plan::{Plan, PushFile, Task, expand};
-use crate::model::runbook::{Convert, Push, Runbook, Stage, VarSpec};
+use crate::model::runbook::{Convert, Each, Push, Runbook, Stage, VarSpec};
 use crate::model::{Digest, TaskId};
 use crate::yaml::{Document, Node, Problem, Problems, did_you_mean, parse};
 
@@ -42,9 +42,11 @@ pub fn build(
         problems: Problems::default(),
     };
     let vars = builder.values(given);
-    let tasks = builder.tasks(&vars);
+    let (stages, origins) = builder.stages(&vars).into_iter().unzip::<_, _, Vec<_>, Vec<_>>();
+    let tasks = builder.tasks(&stages, &origins, &vars);
+    let runbook = Runbook { stages, ..runbook.clone() };
     let vars = inventory.hosts.iter().map(|host| host.name.clone()).zip(vars).collect();
-    builder.problems.or(Some(Plan { inventory: inventory.clone(), runbook: runbook.clone(), tasks, vars }))
+    builder.problems.or(Some(Plan { inventory: inventory.clone(), runbook, tasks, vars }))
 }
 
 /// Stages of which no host has the role: nothing will be done in them, which may or may not be meant.
@@ -153,30 +155,71 @@ impl Builder<'_> {
         }
     }
 
-    fn tasks(&mut self, vars: &[Values]) -> Vec<Task> {
-        let runbook = self.runbook;
+    /// The stages as they will be walked, those that are repeated once for every word; each with its index in the runbook.
+    fn stages(&mut self, vars: &[Values]) -> Vec<(Stage, usize)> {
+        let mut stages = Vec::new();
+        for (index, stage) in self.runbook.stages.iter().enumerate() {
+            let Some(Each { name, of }) = &stage.each else {
+                stages.push((stage.clone(), index));
+                continue;
+            };
+            let mut all: Vec<&str> = vars.iter().filter_map(|vars| vars.get(of)).map(String::as_str).collect();
+            all.dedup();
+            if all.len() > 1 {
+                let message = format!(
+                    "the stage `{}` is repeated for every word of `{of}`, which must be the same on all hosts: {}",
+                    stage.name,
+                    all.join(" / ")
+                );
+                self.problems.0.push(Problem::of(&*self.inventory_source.document.name, message));
+            }
+            let mut words: Vec<&str> = Vec::new();
+            for word in all.first().into_iter().flat_map(|value| value.split_whitespace()) {
+                if words.contains(&word) {
+                    let message = format!("`{of}`: `{word}` is in it twice");
+                    self.problems.0.push(Problem::of(&*self.inventory_source.document.name, message));
+                    continue;
+                }
+                words.push(word);
+                let own = Values::from([(name.clone(), word.to_owned())]);
+                let stage = Stage {
+                    name: format!("{}-{word}", stage.name),
+                    title: expand(&stage.title, &own),
+                    each: None,
+                    vars: own,
+                    ..stage.clone()
+                };
+                stages.push((stage, index));
+            }
+        }
+        stages
+    }
+
+    fn tasks(&mut self, stages: &[Stage], origins: &[usize], vars: &[Values]) -> Vec<Task> {
         let inventory = self.inventory;
         let mut tasks = Vec::new();
-        for (stage_index, stage) in runbook.stages.iter().enumerate() {
+        for ((stage_index, stage), origin) in stages.iter().enumerate().zip(origins) {
             for (host, vars) in inventory.hosts.iter().zip(vars) {
                 if !host.roles.iter().any(|role| stage.hosts.contains(role)) {
                     continue;
                 }
+                let vars: Values =
+                    vars.iter().chain(&stage.vars).map(|(name, value)| (name.clone(), value.clone())).collect();
                 for (step_index, step) in stage.steps.iter().enumerate() {
                     let there = step.on.map(|role| (role, inventory.with_role(role).next()));
                     if let Some((role, None)) = there {
                         let message = format!("this step runs on the first `{role}` host, and the inventory has none");
-                        self.at_step(stage_index, step_index, "on", message);
+                        self.at_step(*origin, step_index, "on", message);
                         continue;
                     }
                     let on = there.and_then(|(_, on)| on).map_or_else(|| host.name.clone(), |on| on.name.clone());
                     let pushes = step
                         .push
                         .iter()
-                        .filter_map(|push| match self.push(push, vars) {
+                        .filter_map(|push| match self.push(push, &vars) {
                             Ok(file) => Some(file),
                             Err(Unread::Here(message)) => {
-                                self.at_step(stage_index, step_index, "push", format!("for {}: {message}", host.name));
+                                self.at_step(*origin, step_index, "push", format!("for {}: {message}", host.name));
                                 None
                             }
                             Err(Unread::There(problems)) => {
@@ -417,6 +460,27 @@ hosts:
         assert_eq!(value(&plan, "a", "unrelated"), None);
         let plan = members().build(INVENTORY, RUNBOOK, &[("dir", "/cli")]).unwrap();
         assert_eq!(value(&plan, "b", "dir").as_deref(), Some("/cli"));
+    }
+
+    #[test]
+    fn a_stage_stands_once_for_every_word_and_sees_it() {
+        let head = RUNBOOK.replace(
+            "stages:\n",
+            "  onward: {about: \"where to\", default: '', form: versions}\nstages:\n  - stage: on\n    title: On to $version\n    each: \
+             {version: onward}\n    hosts: etcd\n    steps:\n      - step: go\n        title: Go\n        require:\n          - {that: \
+             vars.version != '', because: it must be known}\n        run: install \"$version\"\n",
+        );
+        let plan = members().build(INVENTORY, &head, &[("onward", "3.1.20  3.2.32")]).unwrap();
+        let stages: Vec<_> = plan.runbook.stages.iter().map(|stage| (&*stage.name, &*stage.title)).collect();
+        assert_eq!(stages, [("on-3.1.20", "On to 3.1.20"), ("on-3.2.32", "On to 3.2.32"), ("one", "One")]);
+        assert_eq!(plan.vars_of(&plan.tasks[2])["version"], "3.2.32");
+        assert!(!plan.vars_of(&plan.tasks[4]).contains_key("version"));
+        assert_eq!(members().build(INVENTORY, &head, &[]).unwrap().runbook.stages.len(), 1);
+        let twice = members().build(INVENTORY, &head, &[("onward", "3.1.20 3.1.20")]).unwrap_err();
+        assert!(twice.contains("`3.1.20` is in it twice"), "{twice}");
+        let differ = INVENTORY.replace("dir: /b", "onward: 3.1.20");
+        let differ = members().build(&differ, &head, &[]).unwrap_err();
+        assert!(differ.contains("must be the same on all hosts:  / 3.1.20"), "{differ}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Write};
 
 use crate::model::inventory::Role;
 use crate::model::plan::{Plan, Task};
-use crate::model::runbook::{Check, Confirm, Convert, Order, Runbook, Stage, Step, VarForm, VarSpec};
+use crate::model::runbook::{Check, Confirm, Convert, Each, Order, Runbook, Stage, Step, VarForm, VarSpec};
 
 const WIDTH: usize = 100;
 
@@ -82,6 +82,7 @@ fn variable(spec: &VarSpec) -> String {
     }
     match spec.form {
         Some(VarForm::Version) => text += "; a version, without a v",
+        Some(VarForm::Versions) => text += "; versions, without a v, with spaces between them",
         Some(VarForm::Path) => text += "; an absolute path",
         None => {}
     }
@@ -122,6 +123,9 @@ fn stage_head(out: &mut String, index: usize, stage: &Stage, hosts: &str) -> fmt
         Order::AllAtOnce => "all at once".into(),
     };
     let last = if stage.leader_last { ", the etcd leader last" } else { "" };
+    if let Some(Each { name, of }) = &stage.each {
+        item(out, 2, "each", &format!("once for every word of ${of}, which it calls ${name}"))?;
+    }
     item(out, 2, "hosts", hosts)?;
     item(out, 2, "order", &format!("{order}{last}"))
 }

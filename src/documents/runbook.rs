@@ -1,5 +1,7 @@
 //! The runbook: stages of guarded steps, in shell and CEL, read and checked as far as it goes without a host.
 
+use std::collections::BTreeMap;
+
 use indexmap::IndexMap;
 
 use super::expression::{self, Surroundings};
@@ -8,7 +10,8 @@ use super::script::{self, Declared};
 use super::template::{Piece, pieces};
 use super::{BUILT_IN_VARS, Source};
 use crate::model::runbook::{
-    Check, Confirm, Convert, Expression, Fetch, Order, ProbeSpec, Push, Runbook, Span, Stage, Step, VarForm, VarSpec,
+    Check, Confirm, Convert, Each, Expression, Fetch, Order, ProbeSpec, Push, Runbook, Span, Stage, Step, VarForm,
+    VarSpec,
 };
 use crate::yaml::{Data, Fields, Node, Problems, Reader, did_you_mean, parse};
 
@@ -30,6 +33,14 @@ struct Whole {
     /// Names of the declared ones, which is what checks see.
     vars: Vec<String>,
     probe: ProbeSpec,
+}
+
+impl Whole {
+    /// The same with one more variable.
+    fn with(&self, name: &str) -> Self {
+        let and = |names: &[String]| names.iter().cloned().chain([name.to_owned()]).collect();
+        Self { names: and(&self.names), vars: and(&self.vars), probe: self.probe.clone() }
+    }
 }
 
 fn runbook(reader: &mut Reader<'_>, root: &Node) -> Option<Runbook> {
@@ -99,7 +110,7 @@ fn var(reader: &mut Reader<'_>, key: &Node, node: &Node) -> Option<VarSpec> {
     let about = reader.required(fields, "this variable", "about").and_then(|node| reader.text(node, "about"));
     let required = boolean(reader, fields, "required");
     let one_of = fields.get("one_of").map(|node| reader.texts(node, "one_of")).unwrap_or_default();
-    let forms = [("version", VarForm::Version), ("path", VarForm::Path)];
+    let forms = [("version", VarForm::Version), ("versions", VarForm::Versions), ("path", VarForm::Path)];
     let form = fields.get("form").and_then(|node| reader.word(node, "form", &forms));
     // An empty default is a value like any other, but has to be written as one: ''.
     let default = fields.get("default").and_then(|node| reader.text(node, "default"));
@@ -129,14 +140,20 @@ pub(super) fn fits(spec: &VarSpec, value: &str) -> Result<(), String> {
         return Err(format!("it cannot be `{value}`{hint}"));
     }
     match spec.form {
-        Some(VarForm::Version) if semver::Version::parse(value).is_err() => {
-            let plain = value.trim_start_matches('v');
-            let hint = did_you_mean(value, semver::Version::parse(plain).is_ok().then_some(plain));
-            Err(format!("`{value}` is not a version such as 3.5.21: three numbers, without a v{hint}"))
-        }
+        Some(VarForm::Version) => version(value),
+        Some(VarForm::Versions) => value.split_whitespace().try_for_each(version),
         Some(VarForm::Path) if !value.starts_with('/') => Err(format!("`{value}` is not a path that begins with `/`")),
         _ => Ok(()),
     }
+}
+
+fn version(value: &str) -> Result<(), String> {
+    if semver::Version::parse(value).is_ok() {
+        return Ok(());
+    }
+    let plain = value.trim_start_matches('v');
+    let hint = did_you_mean(value, semver::Version::parse(plain).is_ok().then_some(plain));
+    Err(format!("`{value}` is not a version such as 3.5.21: three numbers, without a v{hint}"))
 }
 
 const PROBE_KEYS: [&str; 9] =
@@ -214,9 +231,13 @@ fn template(reader: &mut Reader<'_>, node: &Node, what: &str, names: &[String]) 
 }
 
 fn stage(reader: &mut Reader<'_>, node: &Node, whole: &Whole) -> Option<Stage> {
-    let fields = reader.fields(node, "a stage", &["stage", "title", "hosts", "order", "leader-last", "steps"])?;
+    let fields =
+        reader.fields(node, "a stage", &["stage", "title", "each", "hosts", "order", "leader-last", "steps"])?;
     let name = reader.required(fields, "this stage", "stage").and_then(|node| name(reader, node, "stage"));
     let title = reader.required(fields, "this stage", "title").and_then(|node| line(reader, node, "title"));
+    let each = fields.get("each").and_then(|node| each(reader, node, whole));
+    let repeated = each.as_ref().map(|each| whole.with(&each.name));
+    let whole = repeated.as_ref().unwrap_or(whole);
     let mut hosts = Vec::new();
     if let Some(roles) = reader.required(fields, "this stage", "hosts") {
         for role in reader.one_or_more(roles) {
@@ -243,7 +264,28 @@ fn stage(reader: &mut Reader<'_>, node: &Node, whole: &Whole) -> Option<Stage> {
             reader.complain(list, "a stage has at least one step");
         }
     }
-    Some(Stage { name: name?, title: title?, hosts, order, leader_last, steps })
+    Some(Stage { name: name?, title: title?, each, vars: BTreeMap::new(), hosts, order, leader_last, steps })
+}
+
+/// `each: {word: variable}`.
+fn each(reader: &mut Reader<'_>, node: &Node, whole: &Whole) -> Option<Each> {
+    let mut entries = reader.entries(node, "each").into_iter();
+    let (Some((key, value)), None) = (entries.next(), entries.next()) else {
+        reader.complain(node, "a stage is repeated over one variable: `each: {version: versions}`");
+        return None;
+    };
+    if !variable_name(reader, key) {
+        return None;
+    }
+    let (name, of) = (reader.text(key, "each")?, reader.text(value, "each")?);
+    if whole.names.contains(&name) {
+        reader.complain(key, format!("there is a variable `{name}` already"));
+    }
+    if !whole.vars.contains(&of) {
+        let hint = did_you_mean(&of, whole.vars.iter().map(String::as_str));
+        reader.complain(value, format!("the runbook declares no variable `{of}`{hint}"));
+    }
+    Some(Each { name, of })
 }
 
 fn order(reader: &mut Reader<'_>, node: &Node) -> Option<Order> {
@@ -423,7 +465,7 @@ fn fetch_item(reader: &mut Reader<'_>, node: &Node, names: &[String]) -> Option<
     let fields = reader.fields(node, "a fetch", &["path", "name"])?;
     let path = reader.required(fields, "this fetch", "path").and_then(|node| path(reader, node, "path", names));
     let name = reader.required(fields, "this fetch", "name").and_then(|node| {
-        let name = reader.text(node, "name")?;
+        let name = template(reader, node, "name", names)?;
         if name.contains('/') || name.starts_with('.') {
             reader.complain(node, "the name of an artifact is a plain file name, without a directory or a leading dot");
         }

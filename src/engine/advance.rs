@@ -59,7 +59,7 @@ fn next_of(state: &State, id: TaskId, now: Timestamp) -> Option<Event> {
             // A script that asks for a reboot may well be ended by it.
             JobKind::Run if *status == 0 || (step.reboots && *status >= 128) => {
                 let plan = state.plan.as_ref()?;
-                let all_here = step.fetch.iter().all(|fetch| is_here(state, id, &plan.expand(&task.host, &fetch.path)));
+                let all_here = step.fetch.iter().all(|fetch| is_here(state, id, &plan.expand(task, &fetch.path)));
                 all_here.then_some(Event::VerifyStarted { task: id })
             }
             JobKind::Run => fail(FailedAt::Run, exit_text(*status, step, &task.on)),

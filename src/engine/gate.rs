@@ -35,13 +35,13 @@ pub struct GateView {
 pub fn gate_view(state: &State, task: TaskId, now: Timestamp) -> Option<GateView> {
     let (planned, step, _) = state.task(task)?;
     let scripts = [&step.run, &step.undo].into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join("\n");
-    let vars = state.plan.as_ref()?.vars.get(&planned.host);
+    let vars = state.plan.as_ref()?.vars_of(planned);
     Some(GateView {
         task,
         checks: checks(state, task, now),
         confirm: confirmation(step),
         script: step.run.clone(),
-        vars: vars.map(|vars| variables_in(&scripts, vars)).unwrap_or_default(),
+        vars: variables_in(&scripts, &vars),
         refusal: decide::may_open(state, now, task).err(),
     })
 }

@@ -119,7 +119,7 @@ pub fn wanted(state: &State) -> Vec<Effect> {
             Phase::Running => Some(Act::Follow(job?.name.clone())),
             Phase::Uncertain { .. } => Some(Act::Claim(job?.name.clone())),
             Phase::Exited { status: 0 } if job?.kind == JobKind::Run => {
-                let paths = step.fetch.iter().map(|fetch| plan.expand(&task.host, &fetch.path));
+                let paths = step.fetch.iter().map(|fetch| plan.expand(task, &fetch.path));
                 paths.into_iter().find(|path| !is_here(state, id, path)).map(Act::Fetch)
             }
             Phase::Exited { .. }

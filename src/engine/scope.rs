@@ -59,9 +59,8 @@ impl Scope {
             }
         }
         let vars = state.plan.as_ref().and_then(|plan| {
-            let named = task.and_then(|id| plan.tasks.get(id.index())).map(|task| &task.host);
-            let host = named.or_else(|| plan.inventory.hosts.first().map(|host| &host.name))?;
-            plan.vars.get(host)
+            let first = || plan.vars.get(&plan.inventory.hosts.first()?.name).cloned();
+            task.and_then(|id| plan.tasks.get(id.index())).map(|task| plan.vars_of(task)).or_else(first)
         });
         roots.insert("vars".into(), json!(vars));
         roots.insert("hosts".into(), fresh.iter().map(|(host, seen)| host_value(host, *seen)).collect());

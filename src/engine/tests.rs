@@ -52,6 +52,8 @@ fn plan(steps: Vec<Step>, order: Order) -> Plan {
     });
     let count = steps.len();
     let stage = Stage {
+        each: None,
+        vars: BTreeMap::new(),
         name: "members".into(),
         title: "Members".into(),
         hosts: vec![Role::Etcd],

@@ -90,12 +90,19 @@ impl Plan {
         &self.runbook.stages[task.stage].steps[task.step]
     }
 
-    /// A text of the runbook with its `$variables` replaced, as a host sees them. Unknown ones stay as they are: the
+    /// Values of the variables as the scripts and checks of a task see them: the host's, and its stage's own.
+    #[must_use]
+    pub fn vars_of(&self, task: &Task) -> BTreeMap<String, String> {
+        let mut vars = self.vars.get(&task.host).cloned().unwrap_or_default();
+        vars.extend(self.stage_of(task).vars.clone());
+        vars
+    }
+
+    /// A text of the runbook with its `$variables` replaced, as a task sees them. Unknown ones stay as they are: the
     /// runbook's check has refused them before.
     #[must_use]
-    pub fn expand(&self, host: &HostName, text: &str) -> String {
-        let empty = BTreeMap::new();
-        expand(text, self.vars.get(host).unwrap_or(&empty))
+    pub fn expand(&self, task: &Task, text: &str) -> String {
+        expand(text, &self.vars_of(task))
     }
 
     /// `stage/step` and the host, as messages name a task.

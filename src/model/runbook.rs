@@ -1,5 +1,6 @@
 //! A procedure as data: stages of guarded steps.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -58,6 +59,8 @@ pub struct VarSpec {
 pub enum VarForm {
     /// `major.minor.patch`, without a `v`.
     Version,
+    /// Any number of such versions, with spaces between them.
+    Versions,
     /// An absolute path.
     Path,
 }
@@ -131,6 +134,12 @@ pub struct Stage {
     pub name: String,
     /// One line.
     pub title: String,
+    /// The stage is repeated: once for every word of a variable. A plan has the repetitions instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub each: Option<Each>,
+    /// In a repetition of a plan, its word under its name; scripts and checks see it like any other variable.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub vars: BTreeMap<String, String>,
     /// Hosts that have any of these roles.
     pub hosts: Vec<Role>,
     /// How hosts follow each other.
@@ -141,6 +150,15 @@ pub struct Stage {
     pub leader_last: bool,
     /// In order, on each host.
     pub steps: Vec<Step>,
+}
+
+/// A stage that is repeated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Each {
+    /// What the stage calls the word that it is repeated for.
+    pub name: String,
+    /// The variable whose words these are.
+    pub of: String,
 }
 
 /// How the hosts of a stage follow each other.

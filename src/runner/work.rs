@@ -69,15 +69,18 @@ impl Errand {
                     JobKind::Run => step.run.clone()?,
                     JobKind::Undo => step.undo.clone()?,
                 };
-                let mut env = plan.vars.get(&task.host).cloned().unwrap_or_default();
+                let mut env = plan.vars_of(task);
                 env.insert("session".into(), state.session.as_ref()?.id.to_string());
                 Self::Start(JobSpec { name: name.clone(), script, env, timeout: step.timeout() })
             }
             Act::Follow(job) => Self::Follow { job: job.clone(), offset: current.job.as_ref()?.offset },
             Act::Claim(job) => Self::Claim { job: job.clone() },
             Act::Fetch(path) => {
-                let fetch = step.fetch.iter().find(|fetch| plan.expand(&task.host, &fetch.path) == *path)?;
-                Self::Fetch { path: path.clone(), into: artifacts.join(format!("{}-{}", task.host, fetch.name)) }
+                let fetch = step.fetch.iter().find(|fetch| plan.expand(task, &fetch.path) == *path)?;
+                Self::Fetch {
+                    path: path.clone(),
+                    into: artifacts.join(format!("{}-{}", task.host, plan.expand(task, &fetch.name))),
+                }
             }
         })
     }

@@ -269,8 +269,7 @@ fn stage(reader: &mut Reader<'_>, node: &Node, whole: &Whole) -> Option<Stage> {
 
 /// `each: {word: variable}`.
 fn each(reader: &mut Reader<'_>, node: &Node, whole: &Whole) -> Option<Each> {
-    let mut entries = reader.entries(node, "each").into_iter();
-    let (Some((key, value)), None) = (entries.next(), entries.next()) else {
+    let [(key, value)] = reader.entries(node, "each") else {
         reader.complain(node, "a stage is repeated over one variable: `each: {version: versions}`");
         return None;
     };

@@ -179,7 +179,82 @@ fn selects(budget: &Value, pod: &Value) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use crate::model::Facts;
     use crate::probe::facts as parse;
+
+    /// What the probe makes of what a real kubectl printed, by the name of its section and its exit status.
+    fn seen(sections: &[(&str, i32, &str)]) -> Facts {
+        let mut text = String::new();
+        for (name, status, printed) in sections {
+            let (name, argument) = name.split_once(' ').unwrap_or((name, ""));
+            text += &format!("@{name} {status} {argument}\n");
+            text.extend(printed.lines().map(|line| format!(" {line}\n")));
+        }
+        parse(&(text + "@end 0 \n"))
+    }
+
+    macro_rules! fixture {
+        ($name:literal) => {
+            include_str!(concat!("../../tests/fixtures/kube/", $name))
+        };
+    }
+
+    #[test]
+    fn a_real_cluster_is_read_alike_by_an_old_and_a_new_kubectl() {
+        let old = seen(&[
+            ("kube-health", 0, fixture!("kubectl-1.20.2-healthz.txt")),
+            ("kube-version", 0, fixture!("kubectl-1.20.2-version.json")),
+            ("kube-nodes", 0, fixture!("kubectl-1.20.2-nodes.json")),
+            ("kube-pods", 0, fixture!("kubectl-1.20.2-pods.json")),
+            ("kubelet", 0, fixture!("kubelet-1.20.2-version.txt")),
+            ("program kubectl", 0, fixture!("kubectl-1.20.2-version-client.json")),
+            ("program kubeadm", 0, fixture!("kubeadm-1.20.2-version-short.txt")),
+        ]);
+        let new = seen(&[
+            ("kube-health", 0, fixture!("kubectl-1.32.4-healthz.txt")),
+            ("kube-version", 0, fixture!("kubectl-1.32.4-version.json")),
+            ("kube-nodes", 0, fixture!("kubectl-1.32.4-nodes.json")),
+            ("kube-pods", 0, fixture!("kubectl-1.32.4-pods.json")),
+        ]);
+        for facts in [&old, &new] {
+            assert!(facts.problems.is_empty(), "{:?}", facts.problems);
+            let kube = facts.kube.as_ref().unwrap();
+            assert_eq!((kube.healthy, kube.server.as_deref()), (true, Some("1.20.2")));
+            assert_eq!(kube.nodes.keys().collect::<Vec<_>>(), ["cp1", "node1", "node2"]);
+            for (name, node) in &kube.nodes {
+                assert!(node.ready && !node.cordoned && node.kubelet == "1.20.2", "{name}: {node:?}");
+                assert_eq!((&*node.runtime, node.control_plane), ("fakeRuntime://0.1.0", name == "cp1"));
+                assert_eq!(node.cri_socket, "unix:///run/containerd/containerd.sock");
+                assert!(node.pods.as_ref().unwrap().daemons_unready.is_empty());
+            }
+            let pods = kube.nodes["node1"].pods.as_ref().unwrap();
+            assert_eq!(pods.unmanaged, ["shop/lonely"]);
+            assert_eq!(pods.blocked, ["shop/web-684f54f586-xnwr6 (shop/web)"], "the budget allows no eviction");
+            assert!(kube.nodes["cp1"].pods.as_ref().unwrap().evictable.is_empty(), "only a DaemonSet's pod is there");
+            let set = &kube.daemonsets["kube-system/net"];
+            assert_eq!((set.desired, set.ready, set.updated, &*set.image), (3, 3, 3, "net:1"));
+        }
+        let pods = old.kube.as_ref().unwrap().nodes["node1"].pods.clone().unwrap();
+        assert_eq!(pods.local_data, ["shop/cache-b5fb897d7-kqjnh"]);
+        assert_eq!(pods.evictable.len(), 3, "{pods:?}");
+        assert_eq!(old.kubelet.as_deref(), Some("1.20.2"));
+        assert_eq!((&*old.programs["kubectl"], &*old.programs["kubeadm"]), ("1.20.2", "1.20.2"));
+    }
+
+    #[test]
+    fn a_real_cordon_shows_and_a_real_api_server_without_etcd_is_not_healthy() {
+        for nodes in [fixture!("kubectl-1.20.2-nodes-cordoned.json"), fixture!("kubectl-1.32.4-nodes-cordoned.json")] {
+            let kube = seen(&[("kube-nodes", 0, nodes)]).kube.unwrap();
+            let cordoned: Vec<_> = kube.nodes.iter().filter(|(_, node)| node.cordoned).map(|(name, _)| name).collect();
+            assert_eq!(cordoned, ["node1"]);
+        }
+        let gone = seen(&[
+            ("kube-health", 1, fixture!("kubectl-1.20.2-healthz-no-etcd.txt")),
+            ("kube-version", 1, fixture!("kubectl-1.32.4-version-refused.json")),
+        ]);
+        let kube = gone.kube.unwrap();
+        assert_eq!((kube.healthy, kube.server, gone.problems.len()), (false, None, 0));
+    }
 
     #[test]
     fn nodes_are_ready_only_where_the_condition_says_true() {

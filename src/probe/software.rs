@@ -115,6 +115,40 @@ mod tests {
     }
 
     #[test]
+    fn what_real_programs_told() {
+        for (said, version) in [
+            (include_str!("../../tests/fixtures/host/containerd-1.6.20-version.txt"), "1.6.20~ds1"),
+            (include_str!("../../tests/fixtures/host/crictl-1.25.0-program.txt"), "1.25.0"),
+            (include_str!("../../tests/fixtures/kube/kubectl-1.32.4-version-client.json"), "1.32.4-dispatcher"),
+        ] {
+            assert_eq!(version_in(said).as_deref(), Some(version), "{said}");
+        }
+        let runtime = |status: i32, printed: &str| {
+            let lines: String = printed.lines().map(|line| format!(" {line}\n")).collect();
+            parse(&format!("@crictl {status} \n{lines}@end 0 \n")).runtime
+        };
+        let there = runtime(0, include_str!("../../tests/fixtures/host/crictl-1.25.0-version.txt")).unwrap();
+        assert_eq!((&*there.name, &*there.version), ("containerd", "1.6.20~ds1"));
+        assert!(runtime(1, include_str!("../../tests/fixtures/host/crictl-1.25.0-version-no-socket.txt")).is_none());
+    }
+
+    #[test]
+    fn what_real_package_managers_told() {
+        let package = |status: i32, printed: &str| {
+            let facts = parse(&format!("@package {status} p\n {}\n@end 0 \n", printed.trim_end()));
+            facts.packages.into_values().next()
+        };
+        for (status, printed, version) in [
+            (0, include_str!("../../tests/fixtures/host/pacman-6.0.2-installed.txt"), Some("1.11.1-1")),
+            (1, include_str!("../../tests/fixtures/host/pacman-6.0.2-absent.txt"), None),
+            (0, include_str!("../../tests/fixtures/host/rpm-4.18.0-installed.txt"), Some("1.31.4-150500.1.1")),
+            (1, include_str!("../../tests/fixtures/host/rpm-4.18.0-absent.txt"), None),
+        ] {
+            assert_eq!(package(status, printed).as_deref(), version, "{printed}");
+        }
+    }
+
+    #[test]
     fn packages_of_three_managers_and_of_none() {
         let facts = parse(concat!(
             "@package 0 kubernetes\n kubernetes 1.11.1-1\n@package 1 cri-o\n@package 0 kubelet\n kubelet 1.30.4-1.1\n",

@@ -279,23 +279,17 @@ async fn drain(call: &Call<'_>, node: &str, version: &str) -> Exit {
     }
     let unmanaged: Vec<&Pod> = pods.iter().filter(|pod| pod.owner == Owner::Nobody).collect();
     if !unmanaged.is_empty() && !call.has("--force") {
-        refused.push(format!(
-            "cannot delete Pods that declare no controller (use --force to override): {}",
-            named(unmanaged)
-        ));
+        refused.push(format!("cannot delete {} (use --force to override): {}", nobodys(minor), named(unmanaged)));
     }
     if !refused.is_empty() {
-        let text = format!(
-            "error: unable to drain node \"{node}\", aborting command...\n\nThere are pending nodes to be drained:\n {node}\nerror: {}",
-            refused.join("\n")
-        );
-        return call.fail(text, 1).await;
+        return call.fail(not_drained(node, minor, &refused), 1).await;
     }
     let sets: Vec<String> = call.world(|world| {
         world.kube_of(call.host).sets.iter().map(|set| format!("{}/{}-{node}", set.namespace, set.name)).collect()
     });
     if !sets.is_empty() {
-        call.err(format!("WARNING: ignoring DaemonSet-managed Pods: {}\n", sets.join(", "))).await?;
+        let warning = if minor > 20 { "Warning" } else { "WARNING" };
+        call.err(format!("{warning}: ignoring DaemonSet-managed Pods: {}\n", sets.join(", "))).await?;
     }
     let deadline = call.option("--timeout", None).and_then(seconds);
     let begun = call.world(|world| world.now);
@@ -335,15 +329,53 @@ async fn drain(call: &Call<'_>, node: &str, version: &str) -> Exit {
         left = waiting;
         let spent = call.world(|world| world.now).saturating_sub(begun);
         if deadline.is_some_and(|deadline| spent + Duration::from_secs(5) > deadline) {
-            let first = &left[0].name;
+            let pods: String = left.iter().map(|pod| format!("pod/{}\n", pod.name)).collect();
+            let seconds = deadline.unwrap_or_default().as_secs();
+            let each = left.iter().map(|pod| {
+                let Pod { namespace, name, .. } = pod;
+                format!("error when evicting pods/\"{name}\" -n \"{namespace}\": global timeout reached: {seconds}s")
+            });
+            let each: Vec<String> = each.collect();
             let text = format!(
-                "There are pending pods in node \"{node}\" when an error occurred: global timeout reached: {}s\npod/{first}\nerror: unable to drain node \"{node}\", aborting command...\n\nThere are pending nodes to be drained:\n {node}",
-                deadline.unwrap_or_default().as_secs()
+                "There are pending pods in node \"{node}\" when an error occurred: {}\n{pods}{}",
+                together(&each),
+                not_drained(node, minor, &each)
             );
             return call.fail(text, 1).await;
         }
         tokio::time::sleep(Duration::from_secs(5)).await;
     }
+}
+
+/// What kubectl calls pods without a controller. "cannot delete" stands twice in what newer ones say.
+fn nobodys(minor: u32) -> &'static str {
+    if minor > 20 {
+        "cannot delete Pods that declare no controller"
+    } else {
+        "Pods not managed by ReplicationController, ReplicaSet, Job, DaemonSet or StatefulSet"
+    }
+}
+
+/// Several errors as Go's aggregate words them.
+fn together(errors: &[String]) -> String {
+    match errors {
+        [one] => one.clone(),
+        several => format!("[{}]", several.join(", ")),
+    }
+}
+
+/// The end of a drain that did not come to its end, as kubectl 1.20.2 and 1.32.4 word it.
+fn not_drained(node: &str, minor: u32, errors: &[String]) -> String {
+    let pending = format!("There are pending nodes to be drained:\n {node}\n");
+    let all = errors.join("\n");
+    if minor > 20 {
+        let why = together(errors);
+        return format!(
+            "error: unable to drain node \"{node}\" due to error: {why}, continuing command...\n{pending}{all}"
+        );
+    }
+    let mark = if errors.len() == 1 { "error: " } else { "" };
+    format!("error: unable to drain node \"{node}\", aborting command...\n\n{pending}{mark}{all}")
 }
 
 fn seconds(text: &str) -> Option<Duration> {
@@ -403,4 +435,36 @@ async fn exec(call: &Call<'_>, pod: &str) -> Exit {
     let words: Vec<String> = call.args().skip_while(|arg| *arg != "--").skip(1).map(str::to_owned).collect();
     let disk = call.world(|world| world.machine(&host).disk.clone());
     super::etcdctl3::run(call, &host, &disk, &words).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_drain_that_is_refused_says_what_a_real_one_says() {
+        let lonely = |minor| format!("cannot delete {} (use --force to override): shop/lonely", nobodys(minor));
+        let local = "cannot delete Pods with local storage (use --delete-emptydir-data to override): shop/cache-b5fb897d7-kqjnh";
+        assert_eq!(
+            not_drained("node1", 20, &[local.to_owned(), lonely(20)]),
+            include_str!("../../../tests/fixtures/kube/kubectl-1.20.2-drain-refused.txt.stderr").trim_end()
+        );
+        assert_eq!(
+            not_drained("node1", 32, &[lonely(32)]),
+            include_str!("../../../tests/fixtures/kube/kubectl-1.32.4-drain-refused.txt.stderr").trim_end()
+        );
+    }
+
+    #[test]
+    fn a_drain_that_a_budget_blocks_says_what_a_real_one_says() {
+        let why =
+            "error when evicting pods/\"web-684f54f586-xnwr6\" -n \"shop\": global timeout reached: 6s".to_owned();
+        for (minor, said) in [
+            (20, include_str!("../../../tests/fixtures/kube/kubectl-1.20.2-drain-budget.txt.stderr")),
+            (32, include_str!("../../../tests/fixtures/kube/kubectl-1.32.4-drain-budget.txt.stderr")),
+        ] {
+            let end = not_drained("node1", minor, std::slice::from_ref(&why));
+            assert!(said.trim_end().ends_with(&end), "{said}\n--\n{end}");
+        }
+    }
 }

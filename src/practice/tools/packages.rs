@@ -16,6 +16,10 @@ fn installed(call: &Call<'_>, package: &str) -> Option<String> {
     call.machine(|machine| machine.software.packages.get(package).cloned())
 }
 
+async fn unreadable(call: &Call<'_>, file: &str) -> Exit {
+    call.fail(format!("error: could not load package '{file}': could not find or read package"), 1).await
+}
+
 pub(super) async fn pacman(call: &Call<'_>) -> Exit {
     let operation =
         call.args().find(|arg| arg.starts_with('-') && !arg.starts_with("--")).unwrap_or_default().to_owned();
@@ -34,7 +38,7 @@ pub(super) async fn pacman(call: &Call<'_>) -> Exit {
             for file in &operands {
                 match package_file(call, file) {
                     Some((name, version)) => call.out(format!("{name} {version}\n")).await?,
-                    None => return call.fail(format!("error: '{file}': could not find or read package"), 1).await,
+                    None => return unreadable(call, file).await,
                 }
             }
             Ok(0)
@@ -45,7 +49,7 @@ pub(super) async fn pacman(call: &Call<'_>) -> Exit {
             for file in &operands {
                 match package_file(call, file) {
                     Some(package) => packages.push(package),
-                    None => return call.fail(format!("error: '{file}': could not find or read package"), 1).await,
+                    None => return unreadable(call, file).await,
                 }
             }
             if !call.has("--noconfirm") {

@@ -23,6 +23,13 @@ pub(super) const DEBIAN: [Plan; 6] = [
     Plan { name: "node3", address: "10.15.8.23", roles: WORKER },
 ];
 
+/// One control plane and two workers that differ.
+pub(super) const MIXED: [Plan; 3] = [
+    Plan { name: "stream-cp", address: "10.15.10.11", roles: CONTROL },
+    Plan { name: "stream-1", address: "10.15.10.21", roles: WORKER },
+    Plan { name: "plain-1", address: "10.15.10.22", roles: WORKER },
+];
+
 /// Two clusters side by side, whose etcd is elsewhere.
 pub(super) const BLUE_GREEN: [Plan; 6] = [
     Plan { name: "blue-cp", address: "10.15.11.11", roles: &[Role::ControlPlane] },
@@ -74,6 +81,14 @@ pub(super) const DEBIAN_VARS: &[(&str, &str)] = stacked_etcd![
     ("runtime_unit", "containerd.service"),
     ("cri_socket", "unix:///run/containerd/containerd.sock"),
 ];
+pub(super) const MIXED_VARS: &[(&str, &str)] = stacked_etcd![
+    ("package_manager", "dnf"),
+    ("runtime_unit", "containerd.service"),
+    ("cri_socket", "unix:///run/containerd/containerd.sock"),
+];
+/// What has no package manager keeps its container runtime as it is.
+pub(super) const PLAIN_VARS: &[(&str, &str)] =
+    &[("package_manager", "binary"), ("package_dir", "/opt/kubernetes"), ("runtime_packages", "")];
 pub(super) const ARCH_VARS: &[(&str, &str)] = stacked_etcd![
     ("package_manager", "pacman"),
     ("runtime_unit", "crio.service"),
@@ -84,6 +99,12 @@ pub(super) const ARCH_VARS: &[(&str, &str)] = stacked_etcd![
 const DEBIAN_12: Distribution = Distribution {
     os_release: "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nNAME=\"Debian GNU/Linux\"\nVERSION_ID=\"12\"\nID=debian\n",
     kernel_line: "BOOT_IMAGE=/boot/vmlinuz-6.1.0-25-amd64 root=/dev/vda1 ro quiet",
+    mounts: PLAIN_DISK,
+};
+
+const STREAM_9: Distribution = Distribution {
+    os_release: "NAME=\"CentOS Stream\"\nVERSION_ID=\"9\"\nID=\"centos\"\nPRETTY_NAME=\"CentOS Stream 9\"\n",
+    kernel_line: "BOOT_IMAGE=(hd0,gpt2)/vmlinuz-5.14.0-611.el9.x86_64 root=/dev/vda1 ro",
     mounts: PLAIN_DISK,
 };
 
@@ -160,6 +181,54 @@ pub(super) fn debian(clock: Clock, seed: u64) -> World {
     world
 }
 
+/// Kubernetes 1.32.9 with containerd and stacked etcd 3.5.15, its nodes on different distributions.
+pub(super) fn mixed(clock: Clock, seed: u64) -> World {
+    let etcd = Etcd { unit: "etcd.pod", release: Release(3, 5, 15), data_dir: "/var/lib/etcd", owner: None, tls: true };
+    let mut world = build::world(&MIXED, etcd, seed);
+    let socket = "unix:///run/containerd/containerd.sock";
+    (world.kube.runtime, world.kube.cri_socket) = ("containerd", socket);
+    world.kube.kubelet_configs.insert("1.32".into());
+    for package in ["kubeadm", "kubelet", "kubectl"] {
+        let versions = ["1.33.5", "1.32.9"].map(|version| format!("{version}-150500.1.1"));
+        world.offers.packages.insert(package.into(), versions.into());
+    }
+    world.offers.packages.insert("containerd.io".into(), vec!["1.7.28-1.el9".into(), "1.7.25-3.1.el9".into()]);
+    for plan in &MIXED {
+        let plain = plan.name.starts_with("plain");
+        let mut machine = build::machine(plan, if plain { &DEBIAN_12 } else { &STREAM_9 }, clock, seed);
+        if plain {
+            for program in ["kubeadm", "kubelet", "kubectl"] {
+                for version in ["1.32.9", "1.33.5"] {
+                    let file = format!("/opt/kubernetes/{version}/{program}");
+                    machine.disk.put(&file, format!("{program} {version}\n"));
+                    machine.disk.own(&file, Some("root"), Some(0o755));
+                }
+                machine.software.programs.insert(program.into(), "1.32.9".into());
+            }
+            machine.software.programs.insert("containerd".into(), "1.7.25".into());
+        } else {
+            for package in ["kubeadm", "kubelet", "kubectl"] {
+                machine.software.install(package, "1.32.9-150500.1.1");
+            }
+            machine.software.install("containerd.io", "1.7.25-3.1.el9");
+            for tool in ["dnf", "rpm"] {
+                machine.software.programs.insert(tool.into(), "4.14.0".into());
+            }
+        }
+        machine.software.programs.insert("crictl".into(), "1.32.0".into());
+        services(&mut machine, &["containerd", "kubelet"], socket, "systemd");
+        if plan.roles.contains(&Role::ControlPlane) {
+            build::static_pods(&mut machine, Some(("3.5.15-0", plan.name)), "1.32.9");
+            let manifest =
+                "kind: DaemonSet\nmetadata:\n  name: calico-node\nspec:\n  image: quay.io/calico/node:v3.30.3\n";
+            machine.disk.put("/root/calico-3.30.3.yaml", manifest);
+        }
+        build::join(&mut world, machine, etcd);
+    }
+    build::workloads(&mut world.kube, &["stream-1", "plain-1"], ("calico-node", "quay.io/calico/node:v3.29.5"));
+    world
+}
+
 /// Kubernetes 1.11.1 with CRI-O 1.11.1 and etcd 3.2.18, of October 2018.
 pub(super) fn arch(clock: Clock, seed: u64) -> World {
     let etcd = Etcd { unit: "etcd.pod", release: Release(3, 2, 18), data_dir: "/var/lib/etcd", owner: None, tls: true };
@@ -196,6 +265,11 @@ pub(super) fn arch(clock: Clock, seed: u64) -> World {
                 let file = format!("{stash}/{package}-{version}-aarch64.pkg.tar.xz");
                 machine.disk.put(file, format!("{package} {version}\n"));
             }
+        }
+        if plan.roles.contains(&Role::ControlPlane) {
+            let manifest =
+                "kind: DaemonSet\nmetadata:\n  name: weave-net\nspec:\n  image: weaveworks/weave-kube:2.5.0\n";
+            machine.disk.put("/root/weave-2.5.0.yaml", manifest);
         }
         machine.disk.put("/etc/crictl.yaml", "runtime-endpoint: unix:///var/run/crio/crio.sock\n");
         services(&mut machine, &["crio", "kubelet"], "/var/run/crio/crio.sock", "systemd");

@@ -51,6 +51,8 @@ pub enum Kind {
     Etcd,
     /// kubeadm 1.30.4 on Debian: `cp1` to `cp3` with etcd 3.5.15 as static pods, `node1` to `node3`, containerd.
     Kubeadm,
+    /// kubeadm 1.32.9 on hosts of different make: `stream-cp` and `stream-1` with dnf, `plain-1` with bare binaries.
+    KubeadmMixed,
     /// kubeadm 1.11.1 on Arch Linux ARM: `c2-master0`, `c2-worker0` to `c2-worker2`, CRI-O; `c2-build` builds packages.
     ArchArm,
     /// Fedora Atomic 26 by the contrib Ansible scripts: etcd 3.1.9, flannel and Kubernetes 1.6.7 from the base.
@@ -73,10 +75,11 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::ContainerLinux,
         Self::Etcd,
         Self::Kubeadm,
+        Self::KubeadmMixed,
         Self::ArchArm,
         Self::FedoraAtomic,
         Self::SystemContainers,
@@ -95,6 +98,7 @@ impl Kind {
             Self::ContainerLinux => "container-linux",
             Self::Etcd => "etcd",
             Self::Kubeadm => "kubeadm",
+            Self::KubeadmMixed => "kubeadm-mixed",
             Self::ArchArm => "arch-arm",
             Self::FedoraAtomic => "fedora-atomic",
             Self::SystemContainers => "system-containers",
@@ -119,6 +123,7 @@ impl Kind {
             Self::ContainerLinux => container_linux::hosts().collect(),
             Self::Etcd => of(&kubeadm::ETCD),
             Self::Kubeadm => of(&kubeadm::DEBIAN),
+            Self::KubeadmMixed => of(&kubeadm::MIXED),
             Self::ArchArm => of(&kubeadm::ARCH),
             Self::FedoraAtomic | Self::SystemContainers | Self::BareAtomic => of(&atomic_hosts::FEDORA),
             Self::CentosAtomic | Self::CentosContainers => of(&atomic_hosts::CENTOS),
@@ -133,6 +138,7 @@ impl Kind {
             Self::ContainerLinux => container_linux::world(clock, seed),
             Self::Etcd => kubeadm::etcd(clock, seed),
             Self::Kubeadm => kubeadm::debian(clock, seed),
+            Self::KubeadmMixed => kubeadm::mixed(clock, seed),
             Self::ArchArm => kubeadm::arch(clock, seed),
             Self::FedoraAtomic => atomic_hosts::fedora_26_cluster(clock, seed),
             Self::SystemContainers => atomic_hosts::fedora_27_cluster(clock, seed),
@@ -150,6 +156,7 @@ impl Kind {
         match self {
             Self::ContainerLinux => &[("config_dir", "builtin:practice/container-linux")],
             Self::ArchArm => kubeadm::ARCH_VARS,
+            Self::KubeadmMixed => kubeadm::MIXED_VARS,
             Self::Etcd
             | Self::FedoraAtomic
             | Self::SystemContainers
@@ -158,6 +165,14 @@ impl Kind {
             | Self::CentosContainers
             | Self::BlueGreen => &[],
             Self::Kubeadm | Self::FedoraCoreos | Self::Flatcar => kubeadm::DEBIAN_VARS,
+        }
+    }
+
+    /// The same about a host that differs from the others.
+    fn vars_of(self, host: &HostName) -> &'static [(&'static str, &'static str)] {
+        match (self, host.as_str()) {
+            (Self::KubeadmMixed, "plain-1") => kubeadm::PLAIN_VARS,
+            _ => &[],
         }
     }
 
@@ -186,6 +201,10 @@ impl Kind {
         }
         Ok(())
     }
+}
+
+fn owned(vars: &[(&str, &str)]) -> IndexMap<String, String> {
+    vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 /// A cluster in memory.
@@ -250,14 +269,14 @@ impl Practice {
                 connection: Connection::Practice,
                 node: None,
                 ssh: Ssh::default(),
-                vars: IndexMap::new(),
+                vars: owned(self.kind.vars_of(name)),
             };
             world.machines.iter().map(host).collect()
         });
         Inventory {
             cluster: format!("practice-{}", self.kind.word()),
             ssh: Ssh::default(),
-            vars: self.kind.vars().iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            vars: owned(self.kind.vars()),
             hosts,
         }
     }

@@ -23,8 +23,11 @@ impl Bench {
     fn new(seed: u64, faults: &[&str]) -> Self {
         let faults = faults.iter().map(|fault| fault.parse().unwrap()).collect();
         let text = include_str!("../../assets/runbooks/etcd-2-to-3-container-linux.yaml");
-        let runbook = serde_yaml::from_str(text).unwrap();
-        Self { practice: Practice::new(Kind::ContainerLinux, seed, faults), runbook, jobs: 0.into() }
+        Self::of(Practice::new(Kind::ContainerLinux, seed, faults), text)
+    }
+
+    fn of(practice: Practice, runbook: &str) -> Self {
+        Self { practice, runbook: serde_yaml::from_str(runbook).unwrap(), jobs: 0.into() }
     }
 
     fn host(&self, host: &str) -> std::sync::Arc<dyn Operate> {
@@ -41,11 +44,13 @@ impl Bench {
 
     fn spec(&self, script: &str) -> JobSpec {
         self.jobs.set(self.jobs.get() + 1);
-        let env = [("target", "3.0.17"), ("backup_dir", "/var/lib/lockkeeper-backup"), ("way", "drop-in")];
+        let inventory = self.practice.inventory();
+        let given = [("target", "3.0.17"), ("backup_dir", "/var/lib/lockkeeper-backup"), ("way", "drop-in")];
+        let env = given.into_iter().chain(inventory.vars.iter().map(|(name, value)| (&**name, &**value)));
         JobSpec {
             name: JobName::from(format!("job-{}", self.jobs.get())),
             script: script.into(),
-            env: env.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect::<BTreeMap<_, _>>(),
+            env: env.map(|(name, value)| (name.to_owned(), value.to_owned())).collect::<BTreeMap<_, _>>(),
             timeout: Duration::from_mins(10),
         }
     }
@@ -543,4 +548,18 @@ fn a_fault_that_cannot_strike_is_refused_with_a_reason() {
     assert_eq!(check("worker1:lost-ack"), Ok(()));
     assert!(check("etcd9:lost-ack").unwrap_err().contains("there are etcd1, etcd2"));
     assert!(check("worker1:slow-start").unwrap_err().contains("worker1 runs no etcd member"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_network_plugin_that_was_brought_up_is_put_back() {
+    let text = include_str!("../../assets/runbooks/kubeadm-minor.yaml");
+    let bench = Bench::of(Practice::new(Kind::KubeadmMixed, 1, Vec::new()), text);
+    let given = "cni_manifest=/root/calico-3.30.3.yaml cni_daemonset=kube-system/calico-node\n";
+    let image = "kubectl get pods,poddisruptionbudgets,daemonsets -A -o json | grep -o 'calico/node:[^\"]*'";
+    let script = given.to_owned() + &bench.step("network", "manifest", "run");
+    assert_eq!(bench.run("stream-cp", &script).await.0, JobStatus::Exited(0));
+    assert_eq!(bench.see("stream-cp", image).await.trim(), "calico/node:v3.30.3");
+    let undo = given.to_owned() + &bench.step("network", "manifest", "undo");
+    assert_eq!(bench.run("stream-cp", &undo).await.0, JobStatus::Exited(0));
+    assert_eq!(bench.see("stream-cp", image).await.trim(), "calico/node:v3.29.5");
 }

@@ -243,6 +243,13 @@ pub(super) async fn install(call: &Call<'_>) -> Exit {
     let Some(content) = call.disk.read(call.path(from)) else {
         return call.fail(format!("install: cannot stat '{from}': No such file or directory"), 1).await;
     };
+    // A program here is a line with its name and its version.
+    let line = String::from_utf8_lossy(&content).into_owned();
+    if let (Some(name), Some((program, version))) = (to.strip_prefix("/usr/bin/"), line.trim_end().split_once(' '))
+        && program == name
+    {
+        call.machine(|machine| machine.software.programs.insert(name.to_owned(), version.to_owned()));
+    }
     call.disk.put(call.path(to), content);
     call.disk.own(call.path(to), owner.or(Some("root")), Some(mode));
     Ok(0)

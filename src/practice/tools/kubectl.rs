@@ -83,7 +83,9 @@ pub(super) async fn run(call: &Call<'_>) -> Exit {
         ["drain", node] => drain(call, node, &version).await,
         ["annotate", "node", node, pair] => annotate(call, node, pair).await,
         ["rollout", "status", set] => rollout(call, set).await,
-        ["apply"] => apply(call).await,
+        ["get", "daemonset", name] => daemonset(call, name).await,
+        ["apply"] => apply(call, "configured").await,
+        ["replace"] => apply(call, "replaced").await,
         ["exec", pod] => exec(call, pod).await,
         _ => call.fail(format!("error: this practice cluster does not know: kubectl {}", words.join(" ")), 1).await,
     }
@@ -324,7 +326,8 @@ async fn drain(call: &Call<'_>, node: &str, version: &str) -> Exit {
             }
         }
         if waiting.is_empty() {
-            return call.say(format!("node/{node} drained\n")).await;
+            let done = if minor > 20 { "drained" } else { "evicted" };
+            return call.say(format!("node/{node} {done}\n")).await;
         }
         left = waiting;
         let spent = call.world(|world| world.now).saturating_sub(begun);
@@ -402,14 +405,29 @@ async fn rollout(call: &Call<'_>, set: &str) -> Exit {
     let Some(since) =
         call.world(|world| world.kube_of(call.host).sets.iter().find(|set| set.name == name).map(|set| set.since))
     else {
-        return call.fail(format!("Error from server (NotFound): daemonsets.extensions \"{name}\" not found"), 1).await;
+        return call.fail(format!("Error from server (NotFound): daemonsets.apps \"{name}\" not found"), 1).await;
     };
     call.sim.until(|world| (since.is_zero() || world.now >= since + Duration::from_secs(15)).then_some(())).await;
     call.say(format!("daemon set \"{name}\" successfully rolled out\n")).await
 }
 
+/// `get daemonset NAME -o yaml`
+async fn daemonset(call: &Call<'_>, name: &str) -> Exit {
+    let image = call.world(|world| {
+        let sets = &world.kube_of(call.host).sets;
+        sets.iter().find(|set| set.name == name).map(|set| set.image.clone())
+    });
+    let Some(image) = image else {
+        return call.fail(format!("Error from server (NotFound): daemonsets.apps \"{name}\" not found"), 1).await;
+    };
+    call.say(format!(
+        "kind: DaemonSet\nmetadata:\n  name: {name}\n  resourceVersion: \"1\"\n  uid: 0\nspec:\n  image: {image}\n"
+    ))
+    .await
+}
+
 /// A manifest here is a DaemonSet's name and its image.
-async fn apply(call: &Call<'_>) -> Exit {
+async fn apply(call: &Call<'_>, done: &str) -> Exit {
     let file = call.option("--filename", Some("-f")).unwrap_or_default().to_owned();
     let Some(text) = call.disk.text(call.path(&file)) else {
         return call.fail(format!("error: the path \"{file}\" does not exist"), 1).await;
@@ -424,7 +442,7 @@ async fn apply(call: &Call<'_>) -> Exit {
             (set.image, set.since) = (image.clone(), now);
         }
     });
-    call.say(format!("daemonset.apps/{name} configured\n")).await
+    call.say(format!("daemonset.apps/{name} {done}\n")).await
 }
 
 /// `exec etcd-NODE -- etcdctl …`: runs on the node's host, with its files.

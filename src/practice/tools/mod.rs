@@ -49,7 +49,7 @@ const EVERYWHERE: [&str; 17] = [
 ];
 
 /// What is called only where it is installed.
-const PROGRAMS: [&str; 36] = [
+const PROGRAMS: [&str; 37] = [
     "apt-get",
     "apt-mark",
     "atomic",
@@ -57,6 +57,7 @@ const PROGRAMS: [&str; 36] = [
     "containerd",
     "crictl",
     "crio",
+    "dnf",
     "docker",
     "dpkg-query",
     "etcd",
@@ -225,6 +226,7 @@ impl Command for Tool {
             "systemctl" => systemctl::run(&call).await?,
             "update_engine_client" => misc::update_engine_client(&call).await?,
             "apt-get" => packages::apt_get(&call).await?,
+            "dnf" => packages::dnf(&call).await?,
             "apt-mark" => packages::apt_mark(&call).await?,
             "atomic" => atomic::run(&call).await?,
             "crictl" => misc::crictl(&call).await?,

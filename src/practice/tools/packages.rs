@@ -1,4 +1,4 @@
-//! Package managers: `pacman` of local files, `apt-get` with `apt-mark` and `dpkg-query`, `rpm -q`.
+//! Package managers: `pacman` of local files, `apt-get` with `apt-mark` and `dpkg-query`, `dnf install`, `rpm -q`.
 //!
 //! A package file holds one line, `NAME VERSION`.
 
@@ -100,6 +100,42 @@ pub(super) async fn apt_get(call: &Call<'_>) -> Exit {
         call.progress(format!("Setting up {name} ({version}) ...")).await?;
         tokio::time::sleep(Duration::from_secs(1)).await;
         call.machine(|machine| machine.software.install(name, &version));
+    }
+    Ok(0)
+}
+
+/// `dnf install -y NAME[-VERSION]...`, which goes to an older version as well where one is named. As dnf 4.14 does it.
+pub(super) async fn dnf(call: &Call<'_>) -> Exit {
+    let operands: Vec<String> = call.operands().into_iter().map(str::to_owned).collect();
+    let Some((verb, wanted)) = operands.split_first() else { return Ok(1) };
+    if verb != "install" {
+        return call.fail(format!("No such command: {verb}. Please use /usr/bin/dnf --help"), 1).await;
+    }
+    for wanted in wanted {
+        let found = call.world(|world| {
+            world.offers.packages.iter().find_map(|(name, versions)| {
+                let version = match wanted.strip_prefix(name.as_str())? {
+                    "" => versions.first(),
+                    rest => versions.iter().find(|version| version.split('-').next() == rest.strip_prefix('-')),
+                };
+                Some((name.clone(), version?.clone()))
+            })
+        });
+        let Some((name, version)) = found else {
+            let text = format!("No match for argument: {wanted}\nError: Unable to find a match: {wanted}");
+            return call.fail(text, 1).await;
+        };
+        // The repository of Kubernetes is written so that an ordinary update leaves it alone.
+        if name.starts_with("kube") && !call.has("--disableexcludes=kubernetes") {
+            let text = format!(
+                "All matches were filtered out by exclude filtering for argument: {wanted}\nError: Unable to find a match: {wanted}"
+            );
+            return call.fail(text, 1).await;
+        }
+        call.progress(format!("  Upgrading        : {name}-{version}.x86_64")).await?;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        call.machine(|machine| machine.software.install(&name, &version));
+        call.say("Complete!\n").await?;
     }
     Ok(0)
 }

@@ -83,6 +83,9 @@ pub struct Practice {
     /// With --auto: take back once in every stage what was done on a host, as far as that goes, and do it again
     #[arg(long, requires = "auto")]
     pub take_back: bool,
+    /// With --auto: run twice in a row what may be repeated, as after a connection that broke at the wrong moment
+    #[arg(long, requires = "auto")]
+    pub twice: bool,
     /// How the summary of --auto is written
     #[arg(long, value_enum, default_value_t = Output::Table)]
     pub output: Output,

@@ -46,6 +46,7 @@ pub(super) async fn drive(
     let mut phases = Vec::new();
     let mut moved = began;
     let mut taken_back = BTreeSet::new();
+    let mut undone: BTreeSet<TaskId> = BTreeSet::new();
     loop {
         runner.changed().await?;
         followed(runner.state());
@@ -71,11 +72,22 @@ pub(super) async fn drive(
                 Phase::Gate => {
                     if take_back && let Some((host, stage)) = may_take_back(runner.state(), id, &taken_back) {
                         taken_back.insert(stage);
+                        let chain = undo_chain(runner.state(), &host).unwrap_or_default();
+                        let done = |id: &TaskId| runner.state().tasks[id.index()].phase == Phase::Done;
+                        undone.extend(chain.into_iter().filter(done));
                         if runner.submit(&Intent::Undo { host })?.is_ok() {
                             break;
                         }
                     }
                     open(runner, id)?;
+                }
+                // What was done, and taken back, is there to be done again.
+                Phase::NotNeeded if undone.contains(&id) => {
+                    let label = runner.state().plan.as_ref().map(|plan| plan.label(id)).unwrap_or_default();
+                    return Ok(summary(
+                        runner.state(),
+                        Some(("failed", format!("the undo of {label} took nothing back"))),
+                    ));
                 }
                 Phase::Failed { reason, .. } => {
                     let reason = reason.clone();
@@ -92,15 +104,25 @@ pub(super) async fn drive(
     }
 }
 
-/// The host whose gate this is, if what it did in the stage before has not been taken back on any host yet, or in this
-/// stage where there is none after it.
-fn may_take_back(state: &State, id: TaskId, taken_back: &BTreeSet<usize>) -> Option<(HostName, usize)> {
+/// A host on which to take back what it did in a stage, once in every stage while the stage goes on elsewhere and once
+/// when it is over. While it goes on: a host that is through with it, at the gate of another. When it is over: the host
+/// whose gate this is; in the last stage, which nothing comes after, where it has done enough already.
+fn may_take_back(state: &State, id: TaskId, taken_back: &BTreeSet<(usize, bool)>) -> Option<(HostName, (usize, bool))> {
     let plan = state.plan.as_ref()?;
     let task = plan.tasks.get(id.index())?;
-    let chain = undo_chain(state, &task.host).ok()?;
-    let stage = plan.tasks.get(chain.first()?.index())?.stage;
-    let last = stage + 1 == plan.runbook.stages.len() && chain.len() >= 3;
-    ((stage < task.stage || last) && !taken_back.contains(&stage)).then(|| (task.host.clone(), stage))
+    let did = |host: &HostName| {
+        let chain = undo_chain(state, host).ok()?;
+        Some((plan.tasks.get(chain.first()?.index())?.stage, chain.len()))
+    };
+    let over = did(&task.host).and_then(|(stage, steps)| {
+        let last = stage + 1 == plan.runbook.stages.len() && steps >= 3;
+        (stage < task.stage || last).then(|| (task.host.clone(), (stage, true)))
+    });
+    let elsewhere = plan.hosts_of(task.stage).filter(|host| **host != task.host).find_map(|host| {
+        let (stage, _) = did(host)?;
+        (stage == task.stage).then(|| (host.clone(), (stage, false)))
+    });
+    over.into_iter().chain(elsewhere).find(|(_, key)| !taken_back.contains(key))
 }
 
 fn open(runner: &mut Runner, id: TaskId) -> Result<(), JournalError> {

@@ -66,10 +66,13 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         let mut inventory = practice.inventory();
         inventory.vars.extend(values);
         let place = Source::file(Path::new("practice"), "");
-        let plan = match documents::plan::build(&inventory, &place, &runbook, &source, &args.vars) {
+        let mut plan = match documents::plan::build(&inventory, &place, &runbook, &source, &args.vars) {
             Ok(plan) => plan,
             Err(problems) => return Ok(refuse(&problems)),
         };
+        if args.twice {
+            repeat(&mut plan.runbook);
+        }
         let clock = if args.auto { Clock::virtual_from(EPOCH.parse()?) } else { Clock::Real };
         let journal = match (&args.journal, args.auto) {
             (Some(path), _) => Some(path.clone()),
@@ -128,6 +131,15 @@ fn cluster(asked: Option<&str>, runbook: &Runbook) -> Result<(Kind, IndexMap<Str
         format!("there is no practice cluster `{word}`; there are: {}", known.join(", "))
     })?;
     Ok((kind, runbook.practice.get(word).cloned().unwrap_or_default()))
+}
+
+/// Has every script that may be repeated run twice in a row.
+fn repeat(runbook: &mut Runbook) {
+    for step in runbook.stages.iter_mut().flat_map(|stage| &mut stage.steps) {
+        if let Some(run) = step.run.as_mut().filter(|_| step.repeatable && !step.reboots) {
+            *run = format!("(\n{run}\n)\nsleep 1\n(\n{run}\n)");
+        }
+    }
 }
 
 /// What is typed at a Container Linux console to force a first boot.

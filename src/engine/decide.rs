@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::gate::{checks, confirmation};
+use super::gate::{checks, confirmation, counts_since};
 use super::schedule::{before, in_the_way};
 use super::scope::Scope;
 use super::undo::undo_chain;
@@ -70,13 +70,13 @@ pub(super) fn may_open(state: &State, now: Timestamp, id: TaskId) -> Result<Vec<
     if !state.undo.is_empty() {
         return Err(Refusal::Undoing);
     }
-    if let Some(earlier) = before(state, id) {
-        return Err(Refusal::ComesAfter(label(state, earlier)));
-    }
     if let Some(other) = in_the_way(state, id, true) {
         return Err(Refusal::NotItsTurn(label(state, other)));
     }
-    let scope = Scope::new(state, Some(id), current.since_seq, now);
+    if let Some(earlier) = before(state, id) {
+        return Err(Refusal::ComesAfter(label(state, earlier)));
+    }
+    let scope = Scope::new(state, Some(id), counts_since(state, id), now);
     for host in [&task.host, &task.on] {
         if let Some(reason) = state.host(host).and_then(|host| host.barred.as_ref()) {
             return Err(Refusal::Barred { host: host.clone(), reason: reason.clone() });

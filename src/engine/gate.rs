@@ -55,7 +55,7 @@ pub fn checks(state: &State, id: TaskId, now: Timestamp) -> Vec<CheckResult> {
         checks.iter().map(|check| evaluate(check, &scope)).collect()
     };
     match task.phase {
-        Phase::Gate => on_facts(&step.require, task.since_seq),
+        Phase::Gate => on_facts(&step.require, counts_since(state, id)),
         // A look ahead: how the checks would stand if it were its turn.
         Phase::Waiting => on_facts(&step.require, 0),
         Phase::Verifying => super::advance::verification(state, id, now),
@@ -71,6 +71,13 @@ pub fn checks(state: &State, id: TaskId, now: Timestamp) -> Vec<CheckResult> {
         | Phase::Skipped { .. }
         | Phase::NotNeeded => task.checks.clone(),
     }
+}
+
+/// The event since which facts count at a gate: when it was shown, or when something was last taken back anywhere.
+#[must_use]
+pub(super) fn counts_since(state: &State, id: TaskId) -> u64 {
+    let undone = state.tasks.iter().filter(|task| task.phase == Phase::Waiting).map(|task| task.since_seq).max();
+    state.task(id).map(|(_, _, task)| task.since_seq).max(undone).unwrap_or_default()
 }
 
 /// What the operator must give. What destroys, reboots or has no way back never opens on less than the host's name.

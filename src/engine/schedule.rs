@@ -2,7 +2,7 @@
 
 use crate::model::runbook::Order;
 use crate::model::state::Phase;
-use crate::model::{HostName, State, TaskId};
+use crate::model::{HostName, Plan, State, TaskId};
 
 /// The tasks whose turn has come and that nobody has been shown yet, in the order they should be shown.
 #[must_use]
@@ -11,21 +11,26 @@ pub fn next(state: &State) -> Vec<TaskId> {
     let Some(current) = plan.tasks.iter().find(|task| !state.tasks[task.id.index()].phase.is_over()) else {
         return Vec::new();
     };
-    let stage = &plan.runbook.stages[current.stage];
-    let lanes: Vec<Lane> = plan.hosts_of(current.stage).map(|host| Lane::of(state, current.stage, host)).collect();
+    turns(state, plan, current.stage)
+        .into_iter()
+        .filter_map(|lane| lane.next)
+        .filter(|id| state.tasks[id.index()].phase == Phase::Waiting && !state.undo.contains(id))
+        .collect()
+}
+
+/// The hosts whose turn it is in a stage: those that have begun, and as many others as there is room for beside them. Where
+/// what a host has done is taken back it is its turn again, before that of hosts that have only been shown a gate.
+fn turns<'s>(state: &'s State, plan: &'s Plan, index: usize) -> Vec<Lane<'s>> {
+    let stage = &plan.runbook.stages[index];
+    let lanes: Vec<Lane> = plan.hosts_of(index).map(|host| Lane::of(state, index, host)).collect();
     let limit = limit(stage.order, lanes.len());
-    let begun: Vec<&Lane> = lanes.iter().filter(|lane| lane.begun && lane.next.is_some()).collect();
-    let mut fresh: Vec<&Lane> = lanes.iter().filter(|lane| !lane.begun && lane.next.is_some()).collect();
+    let (begun, mut fresh): (Vec<Lane>, Vec<Lane>) =
+        lanes.into_iter().filter(|lane| lane.next.is_some()).partition(|lane| lane.begun);
     if stage.leader_last {
         fresh.sort_by_key(|lane| leads(state, lane.host));
     }
     let room = limit.saturating_sub(begun.len());
-    begun
-        .into_iter()
-        .chain(fresh.into_iter().take(room))
-        .filter_map(|lane| lane.next)
-        .filter(|id| state.tasks[id.index()].phase == Phase::Waiting && !state.undo.contains(id))
-        .collect()
+    begun.into_iter().chain(fresh.into_iter().take(room)).collect()
 }
 
 /// How many hosts of a stage may be worked on at once.
@@ -37,13 +42,19 @@ fn limit(order: Order, hosts: usize) -> usize {
     }
 }
 
-/// A task of an earlier stage that is not over: what was taken back there comes first again.
+/// A task that comes first: of an earlier stage that is not over, or of another host whose turn it is. What was taken back
+/// is that again.
 #[must_use]
 pub fn before(state: &State, id: TaskId) -> Option<TaskId> {
     let plan = state.plan.as_ref()?;
-    let stage = plan.tasks.get(id.index())?.stage;
-    let earlier = plan.tasks.iter().take_while(|task| task.stage < stage);
-    earlier.map(|task| task.id).find(|other| !state.tasks[other.index()].phase.is_over())
+    let task = plan.tasks.get(id.index())?;
+    let earlier = plan.tasks.iter().take_while(|other| other.stage < task.stage);
+    let open = earlier.map(|task| task.id).find(|other| !state.tasks[other.index()].phase.is_over());
+    open.or_else(|| {
+        let turns = turns(state, plan, task.stage);
+        let ours = turns.iter().any(|lane| *lane.host == task.host);
+        turns.iter().filter(|_| !ours).find_map(|lane| lane.next)
+    })
 }
 
 /// A task that has to come to its end before another host of its stage may be worked on: the stage has no room beside
@@ -68,7 +79,7 @@ pub fn in_the_way(state: &State, id: TaskId, stopped: bool) -> Option<TaskId> {
 /// A host's way through a stage.
 struct Lane<'s> {
     host: &'s HostName,
-    /// Some task of it has left `Waiting`.
+    /// Something was done there: more than to show a gate, or to find a task not needed.
     begun: bool,
     /// Its first task that is not over.
     next: Option<TaskId>,
@@ -81,7 +92,7 @@ impl<'s> Lane<'s> {
         let mut lane = Self { host, begun: false, next: None };
         for task in tasks {
             let phase = &state.tasks[task.id.index()].phase;
-            lane.begun |= *phase != Phase::Waiting;
+            lane.begun |= !matches!(phase, Phase::Waiting | Phase::Gate | Phase::NotNeeded);
             if lane.next.is_none() && !phase.is_over() {
                 lane.next = Some(task.id);
             }

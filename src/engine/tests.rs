@@ -577,3 +577,52 @@ fn a_host_that_came_to_a_stop_holds_its_place() {
     let refusal = play.submit(&Intent::OpenGate { task: gate, typed: Some(host) }).unwrap_err();
     assert_eq!(refusal, Refusal::NotItsTurn("members/swap on etcd1".into()));
 }
+
+fn steps_with_a_way_back() -> Vec<Step> {
+    let mut steps = steps();
+    (steps[2].point_of_no_return, steps[2].undo) = (None, Some("systemctl stop etcd".into()));
+    steps
+}
+
+#[test]
+fn what_was_taken_back_on_one_host_comes_before_the_gate_of_another() {
+    let mut play = Play::new(plan(steps_with_a_way_back(), Order::OneAtATime));
+    for _ in 0..3 {
+        play.probe();
+        play.probe();
+        play.open();
+        play.work(0);
+    }
+    play.probe();
+    let shown = play.gate();
+    assert_eq!(play.label(shown), "members/stop on etcd3");
+    play.probe();
+    assert!(play.state.task(shown).is_some() && gate_view(&play.state, shown, play.now).unwrap().refusal.is_none());
+    play.submit(&Intent::Undo { host: "etcd1".into() }).unwrap();
+    play.work(0);
+    play.probe();
+    let refusal = play.submit(&Intent::OpenGate { task: shown, typed: Some("etcd3".into()) }).unwrap_err();
+    assert_eq!(refusal, Refusal::ComesAfter("members/stop on etcd1".into()));
+    let gates: Vec<String> = play.state.gates().map(|id| play.label(id)).collect();
+    assert!(gates.contains(&"members/stop on etcd1".to_owned()), "{gates:?}");
+}
+
+#[test]
+fn facts_from_before_something_was_taken_back_open_no_gate() {
+    let mut play = Play::new(plan(steps_with_a_way_back(), Order::AllAtOnce));
+    play.settle();
+    play.probe();
+    let first = play.gate();
+    play.open();
+    play.work(0);
+    play.probe();
+    let undone = play.state.task(first).unwrap().0.host.clone();
+    let other = play.state.gates().find(|id| play.state.task(*id).unwrap().0.host != undone).unwrap();
+    let host = play.state.task(other).unwrap().0.host.to_string();
+    play.submit(&Intent::Undo { host: undone }).unwrap();
+    play.work(0);
+    let refusal = gate_view(&play.state, other, play.now).unwrap().refusal;
+    assert!(matches!(refusal, Some(Refusal::NoFacts { .. })), "{refusal:?}");
+    play.probe();
+    play.submit(&Intent::OpenGate { task: other, typed: Some(host) }).unwrap();
+}

@@ -249,9 +249,11 @@ impl World {
     }
 
     fn lost_quorum(&mut self, had_quorum: bool, cause: Option<&str>) {
+        // A cluster that holds nothing yet can be taken down again.
         if had_quorum
             && !self.cluster.has_quorum()
             && self.cluster.members.len() > 1
+            && !self.cluster.keys.is_empty()
             && let Some(cause) = cause
         {
             self.break_rule(format_args!("quorum of etcd was lost by {cause}"));

@@ -100,6 +100,7 @@ const WAYS: &[(&str, &str, &[&str], &str, &str)] = &[
         "failed",
         "exit status 1",
     ),
+    ("atomic-27-system-containers", "fedora-atomic-layered", &["--var", "unlayer="], "stuck", "name them in unlayer"),
     ("system-containers-deploy", "system-containers", &[], "stuck", "there is a cluster already"),
     ("arch-kubernetes-build", "arch-arm", &["--var", "crio_version=1.12.0"], "stuck", "PKGBUILD"),
 ];

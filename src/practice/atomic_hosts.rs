@@ -107,6 +107,52 @@ fn fedora_26() -> Tree {
     tree(OLD_FEDORA, "26.157", os_release("Fedora", "fedora", "26"), &packages, &ATOMIC_TOOLS)
 }
 
+/// What is layered on a master: the node's packages as well, for it has a kubelet.
+const LAYERED: [(&str, &str); 5] = [
+    ("etcd", "3.1.9"),
+    ("kubernetes-master", "1.6.7"),
+    ("kubernetes-client", "1.6.7"),
+    ("flannel", "0.7.0"),
+    ("kubernetes-node", "1.6.7"),
+];
+
+/// The packages that are layered on a host.
+fn layered(master: bool) -> &'static [(&'static str, &'static str)] {
+    if master { &LAYERED } else { &LAYERED[3..] }
+}
+
+/// What an operator writes down about a host with layered packages.
+pub(super) fn layered_vars(master: bool) -> &'static [(&'static str, &'static str)] {
+    if master {
+        &[("unlayer", "etcd kubernetes-master kubernetes-client flannel kubernetes-node")]
+    } else {
+        &[("unlayer", "flannel kubernetes-node")]
+    }
+}
+
+/// Fedora Atomic 26 without Kubernetes in its base, and with it layered.
+fn fedora_26_layered(master: bool) -> Tree {
+    let os = os_release("Fedora", "fedora", "26");
+    let mut tree = tree(OLD_FEDORA, "26.157", os, &[("docker", "1.13.1")], &ATOMIC_TOOLS);
+    for (package, version) in layered(master) {
+        tree.software.install(package, version);
+        for program in programs_of(package) {
+            tree.units.extend(unit_of(program).map(|text| (format!("{program}.service"), text)));
+        }
+    }
+    tree
+}
+
+/// Where the data of a host's etcd lies: as the contrib scripts have it, as the package has it, and where etcd itself puts
+/// it when it is not told. Nothing is the line in `etcd.conf` then.
+fn data_dirs(name: &str) -> (&'static str, Option<&'static str>) {
+    match name {
+        "atomic-master-1" => ("/var/lib/etcd/default.etcd", Some("/var/lib/etcd/default.etcd")),
+        "atomic-master-2" => ("/var/lib/etcd/atomic-master-2.etcd", None),
+        _ => ("/var/lib/etcd", Some("/var/lib/etcd")),
+    }
+}
+
 /// Fedora Atomic 27: no Kubernetes, no etcd, no flannel.
 fn fedora_27(version: &str) -> Tree {
     tree(NEW_FEDORA, version, os_release("Fedora", "fedora", "27"), &[("docker", "1.13.1")], &ATOMIC_TOOLS)
@@ -124,7 +170,7 @@ fn boot(machine: &mut Machine, tree: Tree, requested: &[&str]) {
 }
 
 /// Configuration as the contrib Ansible scripts write it.
-fn contrib_files(machine: &Machine, name: &str, data_dir: &str, plans: &[Plan]) {
+fn contrib_files(machine: &Machine, name: &str, data_dir: Option<&str>, plans: &[Plan]) {
     let address = machine.address;
     let members: Vec<String> = plans
         .iter()
@@ -132,10 +178,11 @@ fn contrib_files(machine: &Machine, name: &str, data_dir: &str, plans: &[Plan]) 
         .map(|plan| format!("{}=http://{}:2380", plan.name, plan.address))
         .collect();
     if machine.roles.contains(&Role::Etcd) {
+        let data_dir = data_dir.map(|dir| format!("ETCD_DATA_DIR={dir}\n")).unwrap_or_default();
         machine.disk.put(
             "/etc/etcd/etcd.conf",
             format!(
-                "ETCD_NAME={name}\nETCD_DATA_DIR={data_dir}\nETCD_LISTEN_PEER_URLS=http://{address}:2380\nETCD_LISTEN_CLIENT_URLS=http://0.0.0.0:2379\nETCD_INITIAL_CLUSTER={}\nETCD_INITIAL_CLUSTER_STATE=new\nETCD_INITIAL_CLUSTER_TOKEN=etcd-k8-cluster\n",
+                "ETCD_NAME={name}\n{data_dir}ETCD_LISTEN_PEER_URLS=http://{address}:2380\nETCD_LISTEN_CLIENT_URLS=http://0.0.0.0:2379\nETCD_INITIAL_CLUSTER={}\nETCD_INITIAL_CLUSTER_STATE=new\nETCD_INITIAL_CLUSTER_TOKEN=etcd-k8-cluster\n",
                 members.join(",")
             ),
         );
@@ -204,8 +251,8 @@ fn offer_images(world: &mut World, registry: &str, kubernetes: &str, etcd: &str)
     }
 }
 
-/// Fedora Atomic 26, Kubernetes 1.6.7 and etcd 3.1.9 from the base.
-pub(super) fn fedora_26_cluster(clock: Clock, seed: u64) -> World {
+/// Fedora Atomic 26, Kubernetes 1.6.7 and etcd 3.1.9 from the base, or layered on it.
+pub(super) fn fedora_26_cluster(clock: Clock, seed: u64, is_layered: bool) -> World {
     let etcd = etcd_of(Release(3, 1, 9));
     let mut world = build::world(&FEDORA, etcd, seed);
     world.kube.runtime = "docker";
@@ -223,11 +270,18 @@ pub(super) fn fedora_26_cluster(clock: Clock, seed: u64) -> World {
     let distribution = distribution();
     for plan in &FEDORA {
         let mut machine = build::machine(plan, &distribution, clock, seed);
-        boot(&mut machine, fedora_26(), &[]);
-        contrib_files(&machine, plan.name, "/var/lib/etcd", &FEDORA);
+        if is_layered {
+            let master = plan.roles.contains(&Role::Etcd);
+            let packages: Vec<&str> = layered(master).iter().map(|(package, _)| *package).collect();
+            boot(&mut machine, fedora_26_layered(master), &packages);
+        } else {
+            boot(&mut machine, fedora_26(), &[]);
+        }
+        let (data_dir, line) = if is_layered { data_dirs(plan.name) } else { ("/var/lib/etcd", Some("/var/lib/etcd")) };
+        contrib_files(&machine, plan.name, line, &FEDORA);
         flannel_runs(&machine);
         build::enable(&mut machine, &units_of(plan));
-        build::join(&mut world, machine, etcd);
+        build::join(&mut world, machine, Etcd { data_dir, ..etcd });
     }
     build::workloads(&mut world.kube, &["atomic-node-1", "atomic-node-2"], ("fluentd", "fluentd:1.2"));
     world
@@ -248,7 +302,7 @@ pub(super) fn fedora_27_cluster(clock: Clock, seed: u64) -> World {
     for plan in &FEDORA {
         let mut machine = build::machine(plan, &distribution, clock, seed);
         boot(&mut machine, fedora_27("27.16"), &[]);
-        contrib_files(&machine, plan.name, "/var/lib/etcd", &FEDORA);
+        contrib_files(&machine, plan.name, Some("/var/lib/etcd"), &FEDORA);
         flannel_runs(&machine);
         for unit in units_of(plan).into_iter().filter(|unit| *unit != "docker.service") {
             let name = unit.trim_end_matches(".service");
@@ -290,7 +344,7 @@ pub(super) fn bare_fedora(clock: Clock, seed: u64) -> World {
     for plan in &FEDORA {
         let mut machine = build::machine(plan, &distribution, clock, seed);
         boot(&mut machine, fedora_27("27.16"), &[]);
-        contrib_files(&machine, plan.name, "/var/lib/etcd", &FEDORA);
+        contrib_files(&machine, plan.name, Some("/var/lib/etcd"), &FEDORA);
         build::enable(&mut machine, &["docker.service"]);
         let host = crate::model::HostName::from(plan.name);
         world.machines.insert(host, machine);
@@ -339,7 +393,7 @@ pub(super) fn centos(clock: Clock, seed: u64, layered: bool) -> World {
             }
         }
         boot(&mut machine, base, if master && layered { &["kubernetes-master"] } else { &[] });
-        contrib_files(&machine, plan.name, "/var/lib/etcd", &CENTOS);
+        contrib_files(&machine, plan.name, Some("/var/lib/etcd"), &CENTOS);
         for name in ["apiserver", "controller-manager", "scheduler"] {
             if master && !layered {
                 let image = format!("{registry}/kubernetes-{name}:1.5.2");

@@ -111,7 +111,11 @@ impl Place {
                     owner: Some("root"),
                 }
             }
-            _ => Self { data_dir: given.unwrap_or_else(|| "/var/lib/etcd".into()), owner: Some("etcd") },
+            // Not told where, it goes by its own name, in the directory that the unit runs it in.
+            _ => {
+                let name = unit.etcd_option("name").unwrap_or_else(|| "default".into());
+                Self { data_dir: given.unwrap_or_else(|| format!("/var/lib/etcd/{name}.etcd")), owner: Some("etcd") }
+            }
         }
     }
 }

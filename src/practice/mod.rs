@@ -57,6 +57,8 @@ pub enum Kind {
     ArchArm,
     /// Fedora Atomic 26 by the contrib Ansible scripts: etcd 3.1.9, flannel and Kubernetes 1.6.7 from the base.
     FedoraAtomic,
+    /// The same on hosts whose packages are layered, and where etcd's data lies where nobody moved it to.
+    FedoraAtomicLayered,
     /// Fedora Atomic 27 with etcd 3.2.7, flannel and Kubernetes 1.7.3 in system containers.
     SystemContainers,
     /// Fedora Atomic 27 as it was installed, and configuration for a cluster on it.
@@ -75,13 +77,14 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::ContainerLinux,
         Self::Etcd,
         Self::Kubeadm,
         Self::KubeadmMixed,
         Self::ArchArm,
         Self::FedoraAtomic,
+        Self::FedoraAtomicLayered,
         Self::SystemContainers,
         Self::BareAtomic,
         Self::CentosAtomic,
@@ -101,6 +104,7 @@ impl Kind {
             Self::KubeadmMixed => "kubeadm-mixed",
             Self::ArchArm => "arch-arm",
             Self::FedoraAtomic => "fedora-atomic",
+            Self::FedoraAtomicLayered => "fedora-atomic-layered",
             Self::SystemContainers => "system-containers",
             Self::BareAtomic => "bare-atomic",
             Self::CentosAtomic => "centos-atomic",
@@ -125,7 +129,9 @@ impl Kind {
             Self::Kubeadm => of(&kubeadm::DEBIAN),
             Self::KubeadmMixed => of(&kubeadm::MIXED),
             Self::ArchArm => of(&kubeadm::ARCH),
-            Self::FedoraAtomic | Self::SystemContainers | Self::BareAtomic => of(&atomic_hosts::FEDORA),
+            Self::FedoraAtomic | Self::FedoraAtomicLayered | Self::SystemContainers | Self::BareAtomic => {
+                of(&atomic_hosts::FEDORA)
+            }
             Self::CentosAtomic | Self::CentosContainers => of(&atomic_hosts::CENTOS),
             Self::Flatcar => of(&kubeadm::FLATCAR),
             Self::BlueGreen => of(&kubeadm::BLUE_GREEN),
@@ -140,7 +146,8 @@ impl Kind {
             Self::Kubeadm => kubeadm::debian(clock, seed),
             Self::KubeadmMixed => kubeadm::mixed(clock, seed),
             Self::ArchArm => kubeadm::arch(clock, seed),
-            Self::FedoraAtomic => atomic_hosts::fedora_26_cluster(clock, seed),
+            Self::FedoraAtomic => atomic_hosts::fedora_26_cluster(clock, seed, false),
+            Self::FedoraAtomicLayered => atomic_hosts::fedora_26_cluster(clock, seed, true),
             Self::SystemContainers => atomic_hosts::fedora_27_cluster(clock, seed),
             Self::BareAtomic => atomic_hosts::bare_fedora(clock, seed),
             Self::CentosAtomic => atomic_hosts::centos(clock, seed, true),
@@ -159,6 +166,7 @@ impl Kind {
             Self::KubeadmMixed => kubeadm::MIXED_VARS,
             Self::Etcd
             | Self::FedoraAtomic
+            | Self::FedoraAtomicLayered
             | Self::SystemContainers
             | Self::BareAtomic
             | Self::CentosAtomic
@@ -172,6 +180,7 @@ impl Kind {
     fn vars_of(self, host: &HostName) -> &'static [(&'static str, &'static str)] {
         match (self, host.as_str()) {
             (Self::KubeadmMixed, "plain-1") => kubeadm::PLAIN_VARS,
+            (Self::FedoraAtomicLayered, name) => atomic_hosts::layered_vars(name.contains("master")),
             _ => &[],
         }
     }

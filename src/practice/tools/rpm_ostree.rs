@@ -76,8 +76,9 @@ fn asked(call: &Call<'_>, option: &str) -> Vec<String> {
     found
 }
 
-fn booted(call: &Call<'_>) -> Option<super::super::ostree::Deployment> {
-    call.machine(|machine| machine.ostree.as_ref().map(|ostree| ostree.deployments[ostree.booted].clone()))
+/// What the next deployment is made from: the one that waits for the next boot, else the one that runs.
+fn merged(call: &Call<'_>) -> Option<super::super::ostree::Deployment> {
+    call.machine(|machine| machine.ostree.as_ref().and_then(|ostree| ostree.deployments.first().cloned()))
 }
 
 async fn rebase(call: &Call<'_>, origin: &str) -> Exit {
@@ -89,18 +90,28 @@ async fn rebase(call: &Call<'_>, origin: &str) -> Exit {
     let Some(tree) = call.world(|world| world.offers.trees.get(origin).cloned()) else {
         return call.fail(format!("error: No such branch '{origin}' in repository summary"), 1).await;
     };
-    let Some(now) = booted(call) else { return call.fail("error: Not an ostree host", 1).await };
+    let Some(now) = merged(call) else { return call.fail("error: Not an ostree host", 1).await };
     if now.tree.origin == origin {
         return call.fail(format!("error: Old and new refs are equal: {origin}"), 1).await;
     }
     let mut requested = now.requested;
-    requested.retain(|package| !asked(call, "--uninstall").contains(package));
-    requested.extend(asked(call, "--install"));
+    for package in asked(call, "--uninstall") {
+        if !requested.contains(&package) {
+            return call.fail(format!("error: Package/capability '{package}' is not currently requested"), 1).await;
+        }
+        requested.retain(|held| *held != package);
+    }
+    for package in asked(call, "--install") {
+        if requested.contains(&package) {
+            return call.fail(format!("error: Package/capability '{package}' is already requested"), 1).await;
+        }
+        requested.push(package);
+    }
     deploy(call, tree, requested).await
 }
 
 async fn upgrade(call: &Call<'_>, version: Option<&str>) -> Exit {
-    let Some(now) = booted(call) else { return call.fail("error: Not an ostree host", 1).await };
+    let Some(now) = merged(call) else { return call.fail("error: Not an ostree host", 1).await };
     let offered = call.world(|world| world.offers.trees.get(&now.tree.origin).cloned());
     if call.machine(|machine| machine.is_active("zincati.service")) && !call.has("--bypass-driver") {
         return call.fail("error: Updates and deployments are driven by Zincati\nSee Zincati's documentation\nUse --bypass-driver to bypass Zincati and perform the operation anyways", 1).await;
@@ -125,7 +136,7 @@ async fn upgrade(call: &Call<'_>, version: Option<&str>) -> Exit {
 }
 
 async fn layer(call: &Call<'_>, packages: &[&str]) -> Exit {
-    let Some(now) = booted(call) else { return call.fail("error: Not an ostree host", 1).await };
+    let Some(now) = merged(call) else { return call.fail("error: Not an ostree host", 1).await };
     if let Some(already) = packages.iter().find(|package| now.requested.iter().any(|held| held == *package)) {
         return call.fail(format!("error: Package/capability '{already}' is already requested"), 1).await;
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::engine::{Intent, gate_view, undo_chain};
+use crate::engine::{Intent, confirmation, gate_view, undo_chain};
 use crate::journal::JournalError;
 use crate::model::event::Outcome;
 use crate::model::runbook::Confirm;
@@ -127,6 +127,10 @@ fn may_take_back(state: &State, id: TaskId, taken_back: &BTreeSet<(usize, bool)>
 
 fn open(runner: &mut Runner, id: TaskId) -> Result<(), JournalError> {
     let state = runner.state();
+    // What asks for nothing is opened by the engine itself.
+    if state.task(id).is_none_or(|(_, step, _)| confirmation(step) == Confirm::None) {
+        return Ok(());
+    }
     let Some(gate) = gate_view(state, id, runner.now()).filter(|gate| gate.refusal.is_none()) else { return Ok(()) };
     let typed = match gate.confirm {
         Confirm::None | Confirm::Enter => None,

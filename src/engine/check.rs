@@ -4,7 +4,10 @@ use cel::common::ast::{EntryExpr, Expr, IdedExpr, LiteralValue};
 use cel::objects::{Key, Map as CelMap};
 use cel::{Context, Env, Program, Value as Cel};
 use serde_json::Value;
+use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
 
 use super::scope::Scope;
@@ -26,23 +29,57 @@ pub fn evaluate(check: &Check, scope: &Scope) -> CheckResult {
 /// Evaluates a bare condition.
 #[must_use]
 pub fn evaluate_expression(expression: &Expression, scope: &Scope) -> (Verdict, Vec<Reading>) {
-    let program = match ENV.compile(&expression.0) {
+    let program = match compiled(expression) {
         Ok(program) => program,
-        Err(errors) => return (Verdict::Unknown(format!("not an expression: {errors}")), Vec::new()),
+        Err(wrong) => return (Verdict::Unknown(wrong), Vec::new()),
     };
     let read = readings(&program, scope);
-    let mut context = Context::with_env(ENV.clone());
-    super::version::add_to(&mut context);
-    for (name, value) in scope.roots() {
-        context.add_variable_from_value(name.clone(), to_cel(value));
-    }
-    let verdict = match program.execute(&context) {
+    let verdict = match scope.values.execute(&program, |name| scope.root(name)) {
         Ok(Cel::Bool(true)) => Verdict::Pass,
         Ok(Cel::Bool(false)) => Verdict::Fail,
         Ok(other) => Verdict::Unknown(format!("the condition is neither true nor false but {:?}", other.type_of())),
         Err(error) => Verdict::Unknown(explain(&error, scope)),
     };
     (verdict, read)
+}
+
+/// The values of a scope as the language sees them: those that some expression has asked for, each made once.
+pub(super) struct Values(RefCell<Context<'static, 'static>>);
+
+impl Default for Values {
+    fn default() -> Self {
+        let mut context = Context::with_env(ENV.clone());
+        super::version::add_to(&mut context);
+        Self(RefCell::new(context))
+    }
+}
+
+impl Values {
+    fn execute<'v>(&self, program: &Program, root: impl Fn(&str) -> Option<&'v Value>) -> cel::ResolveResult {
+        let mut context = self.0.borrow_mut();
+        for name in program.references().variables() {
+            if context.get_variable(name).is_none()
+                && let Some(value) = root(name)
+            {
+                context.add_variable_from_value(name, to_cel(value));
+            }
+        }
+        program.execute(&context)
+    }
+}
+
+thread_local! {
+    /// Every expression is compiled once: a runbook has some hundreds, and its gates are looked at several times a second.
+    static COMPILED: RefCell<HashMap<String, Rc<Program>>> = RefCell::default();
+}
+
+fn compiled(expression: &Expression) -> Result<Rc<Program>, String> {
+    if let Some(program) = COMPILED.with_borrow(|known| known.get(&expression.0).cloned()) {
+        return Ok(program);
+    }
+    let program = Rc::new(ENV.compile(&expression.0).map_err(|errors| format!("not an expression: {errors}"))?);
+    COMPILED.with_borrow_mut(|known| known.insert(expression.0.clone(), program.clone()));
+    Ok(program)
 }
 
 /// Why an expression could not be evaluated, in terms of what was not seen.
@@ -95,17 +132,25 @@ fn readings(program: &Program, scope: &Scope) -> Vec<Reading> {
 
 /// A path that an expression reads, with every value that stands there: one, or one for each item of a list.
 #[derive(Clone)]
-struct Place {
+struct Place<'s> {
     root: String,
     path: String,
-    values: Vec<(Option<String>, Option<Value>)>,
+    values: Vec<(Option<Cow<'s, str>>, Option<Cow<'s, Value>>)>,
 }
 
-impl Place {
+/// What stands under a key, where anything does.
+fn under<'s>(value: Cow<'s, Value>, key: &str) -> Option<Cow<'s, Value>> {
+    match value {
+        Cow::Borrowed(value) => value.get(key).map(Cow::Borrowed),
+        Cow::Owned(value) => value.get(key).cloned().map(Cow::Owned),
+    }
+}
+
+impl<'s> Place<'s> {
     fn step(mut self, name: &str, shown: &str) -> Self {
         self.path.push_str(shown);
         for (_, value) in &mut self.values {
-            *value = value.as_ref().and_then(|value| value.get(name)).cloned();
+            *value = value.take().and_then(|value| under(value, name));
         }
         self
     }
@@ -116,7 +161,7 @@ impl Place {
             .values
             .iter()
             .map(|(label, value)| {
-                let value = value.as_ref().map_or_else(|| "unknown".into(), brief);
+                let value = value.as_ref().map_or_else(|| "unknown".into(), |value| brief(value));
                 match label {
                     Some(label) if *label != value => format!("{label} {value}"),
                     _ => value,
@@ -156,11 +201,11 @@ fn shorten(text: String) -> String {
 struct Reader<'s> {
     scope: &'s Scope,
     /// Variables of the comprehensions around, with what they run over.
-    bound: Vec<(String, Place)>,
-    found: Vec<Place>,
+    bound: Vec<(String, Place<'s>)>,
+    found: Vec<Place<'s>>,
 }
 
-impl Reader<'_> {
+impl<'s> Reader<'s> {
     fn walk(&mut self, expression: &IdedExpr) {
         if let Some(place) = self.place(expression) {
             self.found.push(place);
@@ -200,7 +245,7 @@ impl Reader<'_> {
     }
 
     /// The place that an expression names, if it is nothing but a path from a root or a bound variable.
-    fn place(&self, expression: &IdedExpr) -> Option<Place> {
+    fn place(&self, expression: &IdedExpr) -> Option<Place<'s>> {
         match &expression.expr {
             Expr::Ident(name) => {
                 if let Some((_, place)) = self.bound.iter().rev().find(|(bound, _)| bound == name) {
@@ -209,7 +254,7 @@ impl Reader<'_> {
                 ROOTS.contains(&name.as_str()).then(|| Place {
                     root: name.clone(),
                     path: name.clone(),
-                    values: vec![(None, self.scope.root(name).cloned())],
+                    values: vec![(None, self.scope.root(name).map(Cow::Borrowed))],
                 })
             }
             Expr::Select(select) => {
@@ -223,10 +268,15 @@ impl Reader<'_> {
                     return Some(base.step(key, &format!("['{key}']")));
                 }
                 let index = self.place(index)?;
-                let [(_, Some(container))] = base.values.as_slice() else { return None };
-                let values = index.values.iter().map(|(_, key)| {
-                    let key = key.as_ref().and_then(Value::as_str);
-                    (key.map(str::to_owned), key.and_then(|key| container.get(key)).cloned())
+                let [(_, Some(Cow::Borrowed(container)))] = base.values.as_slice() else { return None };
+                let values = index.values.into_iter().map(|(_, key)| {
+                    let key = match key {
+                        Some(Cow::Borrowed(Value::String(key))) => Cow::Borrowed(key.as_str()),
+                        Some(Cow::Owned(Value::String(key))) => Cow::Owned(key),
+                        _ => return (None, None),
+                    };
+                    let value = container.get(&*key).map(Cow::Borrowed);
+                    (Some(key), value)
                 });
                 Some(Place {
                     root: base.root,
@@ -240,17 +290,19 @@ impl Reader<'_> {
 }
 
 /// The items that a comprehension over a place runs over: of a list its elements, of a map its keys.
-fn items(range: Place) -> Place {
+fn items(range: Place<'_>) -> Place<'_> {
     let mut values = Vec::new();
     for (_, value) in range.values {
         match value {
-            Some(Value::Array(elements)) => {
+            Some(Cow::Borrowed(Value::Array(elements))) => {
                 for element in elements {
-                    let label = ["host", "name"].iter().find_map(|key| element.get(key)?.as_str()).map(str::to_owned);
-                    values.push((label, Some(element)));
+                    let label = ["host", "name"].iter().find_map(|key| element.get(key)?.as_str());
+                    values.push((label.map(Cow::Borrowed), Some(Cow::Borrowed(element))));
                 }
             }
-            Some(Value::Object(map)) => values.extend(map.into_iter().map(|(key, _)| (None, Some(Value::String(key))))),
+            Some(Cow::Borrowed(Value::Object(map))) => {
+                values.extend(map.keys().map(|key| (None, Some(Cow::Owned(Value::String(key.clone()))))));
+            }
             _ => {}
         }
     }

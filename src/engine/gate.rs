@@ -36,13 +36,18 @@ pub fn gate_view(state: &State, task: TaskId, now: Timestamp) -> Option<GateView
     let (planned, step, _) = state.task(task)?;
     let scripts = [&step.run, &step.undo].into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join("\n");
     let vars = state.plan.as_ref()?.vars_of(planned);
+    let (checks, refusal) = match decide::may_open(state, now, task) {
+        Ok(checks) => (checks, None),
+        Err(Refusal::Checks(checks)) => (checks.clone(), Some(Refusal::Checks(checks))),
+        Err(refusal) => (checks(state, task, now), Some(refusal)),
+    };
     Some(GateView {
         task,
-        checks: checks(state, task, now),
+        checks,
         confirm: confirmation(step),
         script: step.run.clone(),
         vars: variables_in(&scripts, &vars),
-        refusal: decide::may_open(state, now, task).err(),
+        refusal,
     })
 }
 

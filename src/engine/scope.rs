@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
+use super::check::Values;
 use crate::model::facts::Etcd;
 use crate::model::inventory::{Host, Role};
 use crate::model::state::{Phase, Seen};
@@ -17,9 +18,9 @@ use crate::model::{HostName, State, TaskId};
 pub const FRESH_FOR: SignedDuration = SignedDuration::from_secs(20);
 
 /// The values of one moment, for one task.
-#[derive(Clone, Debug)]
 pub struct Scope {
     roots: Map<String, Value>,
+    pub(super) values: Values,
     host_seen: Option<Timestamp>,
     etcd_seen: Option<Timestamp>,
     hosts_seen: Option<Timestamp>,
@@ -70,18 +71,13 @@ impl Scope {
         roots.insert("kube".into(), kube);
         roots.insert("session".into(), session_value(state));
         let hosts_seen = fresh.iter().filter_map(|(_, seen)| seen.map(|seen| seen.at)).min();
-        Self { roots, host_seen, etcd_seen, hosts_seen, kube_seen, absent }
+        Self { roots, values: Values::default(), host_seen, etcd_seen, hosts_seen, kube_seen, absent }
     }
 
     /// The value of a root name.
     #[must_use]
     pub fn root(&self, name: &str) -> Option<&Value> {
         self.roots.get(name)
-    }
-
-    /// All root names with their values.
-    pub fn roots(&self) -> impl Iterator<Item = (&String, &Value)> {
-        self.roots.iter()
     }
 
     /// When the oldest fact behind a root name was seen; nothing for what is no fact.

@@ -2,7 +2,7 @@
 #
 # Before it stand its parameters, one variable each: lk_units, lk_packages, lk_programs and lk_certs (words), lk_paths
 # (lines), lk_journal and lk_lines (lines: unit or path, space, fixed text), lk_etcd (endpoint, or empty), lk_cacert
-# lk_cert lk_key (files, or empty), lk_kubectl, lk_kubelet, lk_containers and lk_pods (yes, or empty).
+# lk_cert lk_key (files, or empty), lk_kubectl, lk_kubelet, lk_containers, lk_pods and lk_devices (yes, or empty).
 #
 # Every section is a line `@name status argument`, then what was printed, each line behind one space: no output can be
 # taken for the head of a section. Every command has a deadline, so that the whole comes back however much hangs.
@@ -36,6 +36,10 @@ section uname '' uname -nm
 section swaps '' cat /proc/swaps
 section disks '' timeout 3 df -PkT / /boot /var
 section inodes '' timeout 3 df -Pi / /boot /var
+
+if [ -n "$lk_devices" ]; then
+    section devices '' timeout 3 lsblk -Pbpno NAME,PKNAME,SIZE,FSTYPE,LABEL,PARTLABEL,MOUNTPOINT
+fi
 
 network_mounts() {
     grep -E ' (nfs|nfs4|cifs|ceph|glusterfs|fuse\.(ceph|glusterfs|sshfs)|ocfs2|gfs2|lustre|9p) ' /proc/mounts

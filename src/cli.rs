@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::model::HostName;
+
 /// A terminal upgrade wizard for etcd and Kubernetes hosts.
 ///
 /// Nothing happens on a host before its gate has been shown, checked on fresh facts, and opened by you. Whatever
@@ -247,6 +249,12 @@ pub enum Ignition {
         /// The host's VERSION_ID in /etc/os-release
         #[arg(long, value_name = "VERSION", requires = "os")]
         release: Option<String>,
+        /// Look at this host, and tell what of it would be hit; nothing is changed there
+        #[arg(long, value_name = "NAME", requires = "inventory", conflicts_with = "os")]
+        host: Option<HostName>,
+        /// The inventory that the host is in
+        #[arg(short, long, value_name = "FILE", requires = "host")]
+        inventory: Option<PathBuf>,
     },
 }
 

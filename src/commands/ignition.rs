@@ -3,14 +3,20 @@
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use color_eyre::eyre::Result;
+use jiff::Timestamp;
 
-use super::{complain, print, refuse};
+use super::{complain, given, print, refuse, runtime};
 use crate::cli::Ignition as Args;
 use crate::documents::Source;
+use crate::hosts::{Links, observe};
 use crate::ignition::{self, Fate, Finding, Grade, Linted, Migration, UserData};
-use crate::yaml::{Document, Problem};
+use crate::model::harm::Target;
+use crate::model::{Facts, HostName};
+use crate::probe::Request;
+use crate::yaml::{Document, Problem, Problems};
 
 pub(super) fn run(args: &Args) -> Result<ExitCode> {
     let (Args::Convert { file, .. } | Args::Lint { file, .. }) = args;
@@ -20,8 +26,20 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
     };
     match args {
         Args::Convert { spec, platform, pretty, .. } => convert(&document, spec, platform.as_deref(), *pretty),
-        Args::Lint { platform, os, release, .. } => {
-            lint(&document, platform.as_deref(), os.as_deref().zip(release.as_deref()))
+        Args::Lint { platform, os, release, host, inventory, .. } => {
+            let linted = match linted(&document, platform.as_deref()) {
+                Ok(linted) => linted,
+                Err(problems) => return Ok(refuse(&problems)),
+            };
+            let seen = match host.as_ref().zip(inventory.as_deref()) {
+                None => None,
+                Some((host, inventory)) => match look(host, inventory, &linted)? {
+                    Ok(facts) => Some(facts),
+                    Err(code) => return Ok(code),
+                },
+            };
+            let told = seen.as_ref().and_then(|facts| facts.os.as_ref()).map(|os| (&*os.id, &*os.version));
+            lint(&document, &linted, told.or(os.as_deref().zip(release.as_deref())), seen.as_ref())
         }
     }
 }
@@ -75,26 +93,67 @@ fn notes(document: &Document, migration: &Migration) -> String {
     text
 }
 
-fn lint(document: &Document, platform: Option<&str>, host: Option<(&str, &str)>) -> Result<ExitCode> {
+fn linted(document: &Document, platform: Option<&str>) -> Result<Linted, Problems> {
     match ignition::user_data(&document.text) {
-        UserData::Ignition | UserData::Other => {}
+        UserData::Ignition | UserData::Other => ignition::lint_document(document, platform),
         UserData::CloudConfig | UserData::Script | UserData::Foreign => {
             let message = "is neither an Ignition config nor a Container Linux Config; of a cloud-config, `ignition convert` \
                            drafts one";
-            return Ok(refuse(&Problem::of(&*document.name, message).into()));
+            Err(Problem::of(&*document.name, message).into())
         }
     }
-    let linted = match ignition::lint_document(document, platform) {
-        Ok(linted) => linted,
-        Err(problems) => return Ok(refuse(&problems)),
+}
+
+/// One look at a host, at its devices and at the paths that were found in the config.
+fn look(name: &HostName, inventory: &Path, linted: &Linted) -> Result<Result<Facts, ExitCode>> {
+    let inventory = match given::inventory(inventory) {
+        Ok((inventory, _)) => inventory,
+        Err(problems) => return Ok(Err(refuse(&problems))),
     };
+    let Some(host) = inventory.host(name) else {
+        let known: Vec<&str> = inventory.hosts.iter().map(|host| host.name.as_str()).collect();
+        complain(&format!("there is no host `{name}` in the inventory; there are: {}", known.join(", ")));
+        return Ok(Err(ExitCode::from(super::BAD_INPUT)));
+    };
+    let paths = linted.findings.iter().flat_map(|finding| &finding.part.targets).filter_map(|target| match target {
+        Target::Path(path) => Some(path.clone()),
+        Target::Disk(_) | Target::Partition { .. } | Target::Device(_) => None,
+    });
+    let data = ["/var/lib/etcd2/member", "/var/lib/etcd/member"].map(str::to_owned);
+    let request = Request { devices: true, paths: paths.chain(data).collect(), ..Request::default() };
+    let runtime = runtime()?;
+    let told = runtime.block_on(async {
+        let links = Links::new()?;
+        let seen = observe(&inventory, host, &links);
+        let begun = Timestamp::now();
+        let told = match seen.connect().await {
+            Ok(()) => seen.probe(&request.script(), Duration::from_secs(20)).await,
+            Err(error) => Err(error),
+        };
+        links.close().await;
+        Ok::<_, color_eyre::Report>(told.map(|text| crate::probe::parse(&text, Some(begun))))
+    });
+    runtime.shutdown_background();
+    Ok(told?.map_err(|error| {
+        complain(&error.to_string());
+        ExitCode::FAILURE
+    }))
+}
+
+fn lint(document: &Document, linted: &Linted, host: Option<(&str, &str)>, seen: Option<&Facts>) -> Result<ExitCode> {
     let unreadable = host.and_then(|(id, version)| ignition::spec_readable(&linted.spec, id, version).err());
-    print(&printable(&table(document, &linted, host, unreadable.as_deref())))?;
+    print(&printable(&table(document, linted, host, unreadable.as_deref(), seen)))?;
     let clean = linted.findings.is_empty() && unreadable.is_none();
     Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn table(document: &Document, linted: &Linted, host: Option<(&str, &str)>, unreadable: Option<&str>) -> String {
+fn table(
+    document: &Document,
+    linted: &Linted,
+    host: Option<(&str, &str)>,
+    unreadable: Option<&str>,
+    seen: Option<&Facts>,
+) -> String {
     let name = &document.name;
     let mut text = String::new();
     let width = linted.findings.iter().map(|finding| finding.part.path.chars().count()).max().unwrap_or_default();
@@ -105,8 +164,20 @@ fn table(document: &Document, linted: &Linted, host: Option<(&str, &str)>, unrea
         };
         let line = place.map_or_else(String::new, |place| format!("line {:>4}", place.line));
         _ = writeln!(text, "{grade:<6}  {line:<9}  {:<width$}  {}", part.path, part.what);
-        if let Some(hits) = &part.hits {
-            _ = writeln!(text, "{:width$}  hits {hits}", "", width = width + 19);
+        // What the host has there tells more than what the config alone does.
+        let told: Vec<Vec<String>> =
+            seen.iter().flat_map(|facts| part.targets.iter().filter_map(|target| target.on(facts))).collect();
+        match (&part.hits, told.as_slice()) {
+            (None, []) => {}
+            (Some(hits), []) => _ = writeln!(text, "{:width$}  hits {hits}", "", width = width + 19),
+            (_, told) if told.iter().all(Vec::is_empty) => {
+                _ = writeln!(text, "{:width$}  hits nothing that is there now", "", width = width + 19);
+            }
+            (_, told) => {
+                for hit in told.iter().flatten() {
+                    _ = writeln!(text, "{:width$}  hits {hit}", "", width = width + 19);
+                }
+            }
         }
     }
     let spec = &linted.spec;

@@ -156,8 +156,8 @@ fn version(value: &str) -> Result<(), String> {
     Err(format!("`{value}` is not a version such as 3.5.21: three numbers, without a v{hint}"))
 }
 
-const PROBE_KEYS: [&str; 9] =
-    ["units", "paths", "journal", "lines", "packages", "programs", "containers", "certs", "pods"];
+const PROBE_KEYS: [&str; 10] =
+    ["units", "paths", "journal", "lines", "packages", "programs", "containers", "certs", "pods", "devices"];
 
 fn probe(reader: &mut Reader<'_>, node: &Node, names: &[String]) -> Option<ProbeSpec> {
     let fields = reader.fields(node, "`probe`", &PROBE_KEYS)?;
@@ -192,6 +192,7 @@ fn probe(reader: &mut Reader<'_>, node: &Node, names: &[String]) -> Option<Probe
     spec.packages = words(reader, "packages");
     spec.containers = words(reader, "containers");
     spec.pods = boolean(reader, fields, "pods");
+    spec.devices = boolean(reader, fields, "devices");
     Some(spec)
 }
 

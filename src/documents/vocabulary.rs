@@ -92,6 +92,7 @@ const HOST: Shape = Record(&[
     ("kube", KUBE),
     ("updates", Record(&[("engine", Any), ("reboot_strategy", Any), ("lock_holders", List(&Any)), ("zincati", Any)])),
     ("disks", Map(&Record(&[("fs", Any), ("size_kib", Any), ("free_kib", Any), ("free_inodes", Any)]))),
+    ("devices", List(&DEVICE)),
     ("journal", Shape::Asked(Asked::Journal, &List(&Any))),
     ("problems", List(&Any)),
 ]);
@@ -141,6 +142,16 @@ const PATH: Shape = Record(&[
     ("bytes", Any),
     ("entries", List(&Any)),
     ("fs", Any),
+]);
+
+const DEVICE: Shape = Record(&[
+    ("path", Any),
+    ("parent", Any),
+    ("bytes", Any),
+    ("fs", Any),
+    ("label", Any),
+    ("part_label", Any),
+    ("mount", Any),
 ]);
 
 const DEPLOYMENT: Shape = Record(&[
@@ -215,7 +226,8 @@ const SESSION: Shape = Record(&[
 /// What `ignition::Converted::config` tells of a pushed config; of `etcd`, its options by their names in the config.
 const CONFIG: Shape = Record(&[
     ("ignition_version", Any),
-    ("destructive", List(&Record(&[("path", Any), ("what", Any)]))),
+    ("read_from", Map(&Any)),
+    ("destructive", List(&Record(&[("path", Any), ("what", Any), ("targets", List(&Any)), ("here", List(&Any))]))),
     ("etcd", Map(&Any)),
 ]);
 
@@ -254,7 +266,7 @@ mod tests {
     use super::*;
     use crate::model::Facts;
     use crate::model::facts::{
-        DaemonSet, Deployment, Disk, Etcd, Kube, Member, Node, NodePods, Os, Ostree, PathFact, Runtime,
+        BlockDevice, DaemonSet, Deployment, Disk, Etcd, Kube, Member, Node, NodePods, Os, Ostree, PathFact, Runtime,
         SystemContainer, Unit, Updates,
     };
 
@@ -316,6 +328,15 @@ mod tests {
                 zincati: Some(true),
             }),
             disks: [(String::new(), Disk { free_inodes: Some(0), ..Disk::default() })].into(),
+            devices: vec![BlockDevice {
+                path: String::new(),
+                parent: "x".into(),
+                bytes: 0,
+                fs: "x".into(),
+                label: "x".into(),
+                part_label: "x".into(),
+                mount: "x".into(),
+            }],
             journal: [(String::new(), vec![])].into(),
             problems: vec![String::new()],
         };
@@ -336,6 +357,7 @@ mod tests {
             same(&facts[field][""], &["host", field, "*"], &[]);
         }
         same(&facts["etcd"]["members"][0], &["host", "etcd", "members", "*"], &[]);
+        same(&facts["devices"][0], &["host", "devices", "*"], &[]);
         same(&facts["ostree"]["deployments"][0], &["host", "ostree", "deployments", "*"], &[]);
         same(&facts["kube"]["nodes"][""], &["host", "kube", "nodes", "*"], &[]);
         same(&facts["kube"]["nodes"][""]["pods"], &["host", "kube", "nodes", "*", "pods"], &[]);

@@ -130,12 +130,15 @@ fn readings(program: &Program, scope: &Scope) -> Vec<Reading> {
     readings
 }
 
+/// A value, if it is known, and what it is called in a list.
+type Labelled<'s> = (Option<Cow<'s, str>>, Option<Cow<'s, Value>>);
+
 /// A path that an expression reads, with every value that stands there: one, or one for each item of a list.
 #[derive(Clone)]
 struct Place<'s> {
     root: String,
     path: String,
-    values: Vec<(Option<Cow<'s, str>>, Option<Cow<'s, Value>>)>,
+    values: Vec<Labelled<'s>>,
 }
 
 /// What stands under a key, where anything does.
@@ -146,7 +149,7 @@ fn under<'s>(value: Cow<'s, Value>, key: &str) -> Option<Cow<'s, Value>> {
     }
 }
 
-impl<'s> Place<'s> {
+impl Place<'_> {
     fn step(mut self, name: &str, shown: &str) -> Self {
         self.path.push_str(shown);
         for (_, value) in &mut self.values {

@@ -1,15 +1,16 @@
 //! A gate as the operator sees it, evaluated on the facts of now. `decide` opens by the very same view.
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::check::evaluate;
-use super::scope::Scope;
+use super::scope::{Scope, harm_of, here};
 use super::{Refusal, decide};
 use crate::model::event::CheckResult;
 use crate::model::plan::variables_in;
 use crate::model::runbook::{Confirm, Step};
 use crate::model::state::Phase;
-use crate::model::{State, TaskId};
+use crate::model::{State, Task, TaskId};
 
 /// A gate as the operator sees it.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +23,8 @@ pub struct GateView {
     /// What has to be typed, or that Enter is enough. A step that destroys, reboots or has no way back wants the host's
     /// name at least.
     pub confirm: Confirm,
+    /// What the config that is pushed would destroy: what it does, and what of this host that hits.
+    pub harm: Vec<(String, Vec<String>)>,
     /// The script, as it will run; nothing for a step without one.
     pub script: Option<String>,
     /// The shell variables that the script names, with their values.
@@ -44,11 +47,26 @@ pub fn gate_view(state: &State, task: TaskId, now: Timestamp) -> Option<GateView
     Some(GateView {
         task,
         checks,
+        harm: harm(state, planned),
         confirm: confirmation(step),
         script: step.run.clone(),
         vars: variables_in(&scripts, &vars),
         refusal,
     })
+}
+
+fn harm(state: &State, task: &Task) -> Vec<(String, Vec<String>)> {
+    let facts = state.host(&task.host).and_then(|host| host.facts.as_ref()).map(|seen| &*seen.facts);
+    let config = task.pushes.iter().find_map(|push| push.config.as_ref());
+    let parts = config.and_then(|config| config.get("destructive")?.as_array()).into_iter().flatten();
+    let text = |part: &Value, key: &str| part.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    parts
+        .map(|part| {
+            let targets = harm_of(part).unwrap_or_default();
+            let hit = facts.map(|facts| here(&targets, facts)).unwrap_or_default();
+            (format!("{}: {}", text(part, "path"), text(part, "what")), hit)
+        })
+        .collect()
 }
 
 /// The checks that count in a task's present phase.

@@ -10,9 +10,10 @@ use serde_json::{Map, Value, json};
 
 use super::check::Values;
 use crate::model::facts::Etcd;
+use crate::model::harm::Target;
 use crate::model::inventory::{Host, Role};
 use crate::model::state::{Phase, Seen};
-use crate::model::{HostName, State, TaskId};
+use crate::model::{Facts, HostName, State, TaskId};
 
 /// Facts older than this do not count, however quiet the session.
 pub const FRESH_FOR: SignedDuration = SignedDuration::from_secs(20);
@@ -56,7 +57,8 @@ impl Scope {
                 host_seen = seen.map(|seen| seen.at);
             }
             if let Some(config) = task.pushes.iter().find_map(|push| push.config.clone()) {
-                roots.insert("config".into(), config);
+                let facts = fresh.iter().find(|(host, _)| host.name == task.host).and_then(|(_, seen)| *seen);
+                roots.insert("config".into(), on_this_host(config, facts));
             }
         }
         let vars = state.plan.as_ref().and_then(|plan| {
@@ -127,6 +129,28 @@ fn host_value(host: &Host, seen: Option<&Seen>) -> Value {
         }
     }
     value
+}
+
+/// A config with what each destructive part of it would hit on this host, under `here`; without where that is not known.
+fn on_this_host(mut config: Value, seen: Option<&Seen>) -> Value {
+    for part in config.get_mut("destructive").and_then(Value::as_array_mut).into_iter().flatten() {
+        let here = harm_of(part).zip(seen).map(|(targets, seen)| here(&targets, &seen.facts));
+        if let (Some(here), Some(map)) = (here, part.as_object_mut()) {
+            map.insert("here".into(), json!(here));
+        }
+    }
+    config
+}
+
+/// What a part of a config hits.
+pub(super) fn harm_of(part: &Value) -> Option<Vec<Target>> {
+    serde_json::from_value(part.get("targets")?.clone()).ok()
+}
+
+/// What a host has there, a line each. What was not looked at counts as hit.
+pub(super) fn here(targets: &[Target], facts: &Facts) -> Vec<String> {
+    let told = |target: &Target| target.on(facts).unwrap_or_else(|| vec!["what is there was not looked at".into()]);
+    targets.iter().flat_map(told).collect()
 }
 
 /// The cluster, put together from what each member says of itself. What one silent member leaves open stays open.

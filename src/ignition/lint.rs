@@ -6,6 +6,7 @@
 use serde_json::Value;
 
 use super::hits;
+use crate::model::harm::Target;
 
 /// How bad a part of a config is on a host that has data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +28,8 @@ pub struct Destructive {
     pub grade: Grade,
     /// What of the host it hits, as far as the config itself tells: a device, a partition, a directory.
     pub hits: Option<String>,
+    /// The same, to be compared with what a host has.
+    pub targets: Vec<Target>,
 }
 
 /// Everything in an Ignition config (specs 2.0 to 2.4, and 3) that does harm on a host with data.
@@ -43,7 +46,13 @@ pub fn lint(config: &Value) -> Vec<Destructive> {
     for (index, array) in items(storage, "raid") {
         let devices: Vec<&str> = items(array, "devices").filter_map(|(_, device)| device.as_str()).collect();
         let hits = (!devices.is_empty()).then(|| devices.join(", "));
-        lint.refuse(format!("storage.raid[{index}]"), "creates the array by force, whatever is on its disks", hits);
+        let targets = devices.iter().map(|device| Target::Device((*device).to_owned())).collect();
+        lint.refuse(
+            format!("storage.raid[{index}]"),
+            "creates the array by force, whatever is on its disks",
+            hits,
+            targets,
+        );
     }
     for (index, volume) in items(storage, "luks") {
         lint.volume(&format!("storage.luks[{index}]"), volume);
@@ -68,12 +77,12 @@ struct Lint<'c> {
 }
 
 impl Lint<'_> {
-    fn refuse(&mut self, path: String, what: &str, hits: Option<String>) {
-        self.found.push(Destructive { path, what: what.into(), grade: Grade::Refuse, hits });
+    fn refuse(&mut self, path: String, what: &str, hits: Option<String>, targets: Vec<Target>) {
+        self.found.push(Destructive { path, what: what.into(), grade: Grade::Refuse, hits, targets });
     }
 
-    fn check(&mut self, path: String, what: &str, hits: Option<String>) {
-        self.found.push(Destructive { path, what: what.into(), grade: Grade::Check, hits });
+    fn check(&mut self, path: String, what: &str, hits: Option<String>, targets: Vec<Target>) {
+        self.found.push(Destructive { path, what: what.into(), grade: Grade::Check, hits, targets });
     }
 
     /// Configs that are fetched, of which nothing is known here.
@@ -83,41 +92,50 @@ impl Lint<'_> {
         for list in ["append", "merge"] {
             for (index, other) in items(config, list) {
                 let source = field(other, "source").as_str().map(str::to_owned);
-                self.refuse(format!("ignition.config.{list}[{index}]"), what, source);
+                self.refuse(format!("ignition.config.{list}[{index}]"), what, source, Vec::new());
             }
         }
         let replace = field(config, "replace");
         if let Some(source) = field(replace, "source").as_str() {
-            self.refuse("ignition.config.replace".into(), what, Some(source.to_owned()));
+            self.refuse("ignition.config.replace".into(), what, Some(source.to_owned()), Vec::new());
         }
     }
 
     fn disk(&mut self, at: &str, disk: &Value) {
         let device = field(disk, "device").as_str().unwrap_or_default();
         if truth(disk, "wipeTable") {
-            self.refuse(format!("{at}.wipeTable"), "wipes the partition table", hits::disk(device));
+            self.refuse(
+                format!("{at}.wipeTable"),
+                "wipes the partition table",
+                hits::disk(device),
+                vec![Target::Disk(device.into())],
+            );
         }
         for (index, partition) in items(disk, "partitions") {
             let at = format!("{at}.partitions[{index}]");
             let hits = hits::partition(device, partition);
+            let number = field(partition, "number").as_u64().filter(|number| *number > 0);
+            let label = field(partition, "label").as_str().filter(|label| !label.is_empty()).map(str::to_owned);
+            let targets = vec![Target::Partition { disk: device.into(), number, label }];
             if truth(partition, "wipePartitionEntry") || *field(partition, "shouldExist") == Value::Bool(false) {
-                self.refuse(at, "deletes a partition", hits);
+                self.refuse(at, "deletes a partition", hits, targets);
             } else if truth(partition, "resize") {
-                self.refuse(at, "changes the size of a partition", hits);
+                self.refuse(at, "changes the size of a partition", hits, targets);
             } else {
-                self.refuse(at, "creates a partition, or stops the boot where one is in its place", hits);
+                self.refuse(at, "creates a partition, or stops the boot where one is in its place", hits, targets);
             }
         }
     }
 
     fn volume(&mut self, at: &str, volume: &Value) {
         let device = field(volume, "device").as_str().unwrap_or_default();
+        let targets = vec![Target::Device(device.into())];
         if truth(volume, "wipeVolume") {
             let hits = hits::device(device, self.config);
-            self.refuse(format!("{at}.wipeVolume"), "encrypts the device anew, whatever is on it", hits);
+            self.refuse(format!("{at}.wipeVolume"), "encrypts the device anew, whatever is on it", hits, targets);
         } else {
             let what = "encrypts the device anew or stops the boot, unless it has just this volume";
-            self.refuse(at.to_owned(), what, hits::device(device, self.config));
+            self.refuse(at.to_owned(), what, hits::device(device, self.config), targets);
         }
     }
 
@@ -130,6 +148,7 @@ impl Lint<'_> {
         };
         let device = field(mount, "device").as_str().unwrap_or_default();
         let hits = hits::filesystem(device, mount, self.config);
+        let targets = vec![Target::Device(device.into())];
         let create = field(mount, "create");
         if !create.is_null() {
             let what = if truth(create, "force") {
@@ -137,38 +156,55 @@ impl Lint<'_> {
             } else {
                 "stops the boot where the device has a file system already"
             };
-            self.refuse(format!("{at}.create"), what, hits.clone());
+            self.refuse(format!("{at}.create"), what, hits.clone(), targets.clone());
         }
         if truth(mount, "wipeFilesystem") {
-            self.refuse(format!("{at}.wipeFilesystem"), "formats the device, whatever is on it", hits);
+            self.refuse(format!("{at}.wipeFilesystem"), "formats the device, whatever is on it", hits, targets);
         } else if create.is_null() {
             let what = "formats the device or stops the boot, unless format, label and UUID are those it has";
-            self.refuse(at, what, hits);
+            self.refuse(at, what, hits, targets);
         }
     }
 
     fn node(&mut self, kind: &str, at: &str, node: &Value) {
         let path = field(node, "path").as_str().unwrap_or_default();
         let hits = hits::path(path);
+        let targets = vec![Target::Path(path.into())];
         if hits::is_etcd_data(path) {
-            self.refuse(format!("{at}.path"), "writes into etcd's data", hits);
+            self.refuse(format!("{at}.path"), "writes into etcd's data", hits, targets);
             return;
         }
         let overwrite = field(node, "overwrite").as_bool();
         match (kind, overwrite) {
             ("directories" | "links", Some(true)) => {
                 let what = "deletes what the host has there, with everything in it";
-                self.refuse(format!("{at}.overwrite"), what, hits);
+                self.refuse(format!("{at}.overwrite"), what, hits, targets);
             }
             ("directories", _) => {}
-            ("links", _) => self.check(at.to_owned(), "stops the boot where the host has something else there", hits),
-            _ if truth(node, "append") || items(node, "append").next().is_some() => {
-                self.check(format!("{at}.append"), "appends to the file, once more whenever Ignition runs again", hits);
+            ("links", _) => {
+                self.check(at.to_owned(), "stops the boot where the host has something else there", hits, targets);
             }
-            (_, Some(true)) => self.check(format!("{at}.overwrite"), "overwrites the file that the host has", hits),
-            (_, None) if !self.of_3 => self.check(at.to_owned(), "overwrites the file, if the host has one", hits),
+            _ if truth(node, "append") || items(node, "append").next().is_some() => {
+                self.check(
+                    format!("{at}.append"),
+                    "appends to the file, once more whenever Ignition runs again",
+                    hits,
+                    targets,
+                );
+            }
+            (_, Some(true)) => {
+                self.check(format!("{at}.overwrite"), "overwrites the file that the host has", hits, targets);
+            }
+            (_, None) if !self.of_3 => {
+                self.check(at.to_owned(), "overwrites the file, if the host has one", hits, targets);
+            }
             _ if self.of_3 && field(field(node, "contents"), "source").is_null() => {}
-            _ => self.check(at.to_owned(), "stops the boot where the host has such a file with other content", hits),
+            _ => self.check(
+                at.to_owned(),
+                "stops the boot where the host has such a file with other content",
+                hits,
+                targets,
+            ),
         }
     }
 
@@ -177,11 +213,21 @@ impl Lint<'_> {
             for (index, unit) in items(field(self.config, kind), "units") {
                 let at = format!("{kind}.units[{index}]");
                 let name = field(unit, "name").as_str().unwrap_or_default();
-                let file = Some(format!("{directory}/{name}"));
+                let file = format!("{directory}/{name}");
                 if truth(unit, "mask") {
-                    self.check(format!("{at}.mask"), "masks the unit: it can no longer be started", Some(name.into()));
+                    self.check(
+                        format!("{at}.mask"),
+                        "masks the unit: it can no longer be started",
+                        Some(name.into()),
+                        Vec::new(),
+                    );
                 } else if field(unit, "contents").as_str().is_some_and(|text| !text.is_empty()) {
-                    self.check(format!("{at}.contents"), "overwrites the unit, if the host has one", file);
+                    self.check(
+                        format!("{at}.contents"),
+                        "overwrites the unit, if the host has one",
+                        Some(file.clone()),
+                        vec![Target::Path(file)],
+                    );
                 }
             }
         }
@@ -193,7 +239,7 @@ impl Lint<'_> {
             if !field(user, "create").is_null() {
                 let name = field(user, "name").as_str().map(str::to_owned);
                 let at = format!("passwd.users[{index}].create");
-                self.check(at, "stops the boot where the user exists (Ignition 0.16 and older)", name);
+                self.check(at, "stops the boot where the user exists (Ignition 0.16 and older)", name, Vec::new());
             }
         }
         for (index, group) in items(passwd, "groups") {
@@ -202,6 +248,7 @@ impl Lint<'_> {
                 format!("passwd.groups[{index}]"),
                 "stops the boot where the group exists (older Ignition)",
                 name,
+                Vec::new(),
             );
         }
     }

@@ -60,10 +60,11 @@ impl Converted {
         let destructive: Vec<Value> = lint(&self.json)
             .into_iter()
             .filter(|found| found.grade == Grade::Refuse)
-            .map(|found| json!({ "path": found.path, "what": found.what }))
+            .map(|found| json!({ "path": found.path, "what": found.what, "targets": found.targets }))
             .collect();
         json!({
             "ignition_version": self.json["ignition"]["version"],
+            "read_from": spec::read_from(self.json["ignition"]["version"].as_str().unwrap_or_default()),
             "destructive": destructive,
             "etcd": self.etcd,
         })

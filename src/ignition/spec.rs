@@ -1,5 +1,6 @@
 //! The versions of the Ignition spec: what each can say, and which host reads it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// A version of the spec that is written here.
@@ -56,6 +57,14 @@ pub(super) fn known(spec: &str) -> Option<(u64, u64)> {
     let (_, newest) = GENERATIONS.into_iter().find(|(major, _)| *major == version.major)?;
     let stable = version.minor <= newest && version.patch == 0 && version.pre.is_empty() && version.build.is_empty();
     stable.then_some((version.major, version.minor))
+}
+
+/// The first release, by the first number of its version, that reads a 2.x spec, by `ID` of /etc/os-release. Flatcar began
+/// with all of them.
+pub(super) fn read_from(spec: &str) -> BTreeMap<&'static str, u64> {
+    let Some((2, minor)) = known(spec) else { return BTreeMap::new() };
+    let first = CONTAINER_LINUX.iter().find(|(of, _)| *of == minor).map(|(_, first)| *first);
+    first.map(|first| [("coreos", first), ("flatcar", first)].into()).unwrap_or_default()
 }
 
 /// Whether the Ignition of a host reads configs of a spec. A newer one than it knows stops the boot in the initramfs.

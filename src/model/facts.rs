@@ -78,6 +78,9 @@ pub struct Facts {
     /// File systems, by mount point.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub disks: BTreeMap<String, Disk>,
+    /// Block devices (`lsblk`), where the runbook asked for them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<BlockDevice>,
     /// Lines of this boot's journal that the runbook asked for, by unit: the last twenty of each.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub journal: BTreeMap<String, Vec<String>>,
@@ -358,6 +361,31 @@ pub struct Updates {
     /// zincati would update this host: it runs, and its configuration does not forbid it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zincati: Option<bool>,
+}
+
+/// A row of `lsblk -P`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct BlockDevice {
+    /// Such as `/dev/sda9`.
+    pub path: String,
+    /// The device it lies on, or empty.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub parent: String,
+    /// Its size.
+    pub bytes: i64,
+    /// The type of its file system, or empty.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub fs: String,
+    /// The label of its file system, or empty.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub label: String,
+    /// Its name in the partition table, or empty.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub part_label: String,
+    /// Where it is mounted, or empty.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub mount: String,
 }
 
 /// Room on a file system.

@@ -6,6 +6,7 @@
 pub mod event;
 pub mod facts;
 mod fold;
+pub mod harm;
 pub mod inventory;
 pub mod logtail;
 pub mod names;

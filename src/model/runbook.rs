@@ -90,6 +90,9 @@ pub struct ProbeSpec {
     /// Certificate files; `*` stands for any name in a directory.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub certs: Vec<String>,
+    /// List block devices.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub devices: bool,
     /// Look at pods, disruption budgets and DaemonSets.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub pods: bool,
@@ -123,6 +126,7 @@ impl ProbeSpec {
             join(self.lines.entry(key.clone()).or_default(), texts);
         }
         self.pods |= other.pods;
+        self.devices |= other.devices;
         self
     }
 }

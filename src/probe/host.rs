@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{Section, tidy};
 use crate::model::Facts;
-use crate::model::facts::{Disk, Os, PathFact};
+use crate::model::facts::{BlockDevice, Disk, Os, PathFact};
 
 /// `date +%s.%N`, against the moment the probe was sent out.
 pub(super) fn clock(section: &Section<'_>, begun: Option<Timestamp>, facts: &mut Facts) -> Result<(), String> {
@@ -160,6 +160,31 @@ pub(super) fn disks(section: &Section<'_>, facts: &mut Facts) -> Result<(), Stri
     Ok(())
 }
 
+/// `lsblk -Pbpno NAME,PKNAME,SIZE,FSTYPE,LABEL,PARTLABEL,MOUNTPOINT`: a device a line, each value in quotes, with `\\x20`
+/// and the like for what would not fit there (util-linux 2.27 and later).
+pub(super) fn devices(section: &Section<'_>, facts: &mut Facts) -> Result<(), String> {
+    if section.status != 0 {
+        return Err(format!("lsblk ended with {}", section.status));
+    }
+    for line in section.text.lines() {
+        let words = shlex::split(line).ok_or("a row of lsblk was not understood")?;
+        let value = |key: &str| {
+            let found = words.iter().find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
+            found.map(tidy).ok_or(format!("a row of lsblk has no {key}"))
+        };
+        facts.devices.push(BlockDevice {
+            path: value("NAME")?,
+            parent: value("PKNAME")?,
+            bytes: value("SIZE")?.parse().map_err(|_| "a size that is no number")?,
+            fs: value("FSTYPE")?,
+            label: value("LABEL")?,
+            part_label: value("PARTLABEL")?,
+            mount: value("MOUNTPOINT")?,
+        });
+    }
+    Ok(())
+}
+
 /// `stat -c '%F|%U|%a|%s'`. Status 1 is "not there".
 pub(super) fn stat(section: &Section<'_>, facts: &mut Facts) -> Result<(), String> {
     let path = section.argument.to_owned();
@@ -230,6 +255,24 @@ pub(super) fn strategy(section: &Section<'_>, facts: &mut Facts) -> Result<(), S
 #[cfg(test)]
 mod tests {
     use crate::probe::facts as parse;
+
+    #[test]
+    fn block_devices_with_what_is_on_them() {
+        // The second one as lsblk 2.38 printed it; the others from its source, with the escapes it makes.
+        let facts = parse(concat!(
+            "@devices 0 \n",
+            " NAME=\"/dev/sda\" PKNAME=\"\" SIZE=\"17179869184\" FSTYPE=\"\" LABEL=\"\" PARTLABEL=\"\" MOUNTPOINT=\"\"\n",
+            " NAME=\"/dev/vda\" PKNAME=\"\" SIZE=\"274877906944\" FSTYPE=\"\" LABEL=\"\" PARTLABEL=\"\" MOUNTPOINT=\"/\"\n",
+            " NAME=\"/dev/sda9\" PKNAME=\"/dev/sda\" SIZE=\"16\" FSTYPE=\"ext4\" LABEL=\"ROOT\" PARTLABEL=\"my\\x20root\" MOUNTPOINT=\"/a b\"\n",
+            "@end 0 \n"
+        ));
+        assert!(facts.problems.is_empty(), "{:?}", facts.problems);
+        let last = facts.devices.last().unwrap();
+        assert_eq!((&*last.path, &*last.parent, last.bytes), ("/dev/sda9", "/dev/sda", 16));
+        assert_eq!((&*last.label, &*last.mount, facts.devices[1].mount.as_str()), ("ROOT", "/a b", "/"));
+        assert_eq!(parse("@devices 127 \n@end 0 \n").problems.len(), 1);
+        assert_eq!(parse("@devices 0 \n NAME=\"/dev/sda\"\n@end 0 \n").problems.len(), 1);
+    }
 
     #[test]
     fn a_release_is_read_with_and_without_quotes() {

@@ -73,6 +73,7 @@ fn read(section: &Section<'_>, begun: Option<Timestamp>, facts: &mut Facts) -> R
         "boot-id" => host::boot_id(section, facts),
         "cmdline" => host::cmdline(section, facts),
         "disks" => host::disks(section, facts),
+        "devices" => host::devices(section, facts),
         "stat" => host::stat(section, facts),
         "fs" => host::file_system(section, facts),
         "ls" => host::entries(section, facts),

@@ -40,6 +40,8 @@ pub struct Request {
     pub certs: Vec<String>,
     /// List system containers.
     pub containers: bool,
+    /// List block devices.
+    pub devices: bool,
     /// List pods, disruption budgets and DaemonSets.
     pub pods: bool,
 }
@@ -88,6 +90,7 @@ impl Request {
             programs: spec.programs.clone(),
             certs: filled(&spec.certs),
             containers: !spec.containers.is_empty(),
+            devices: spec.devices,
             pods: spec.pods && has(Role::ControlPlane),
         }
     }
@@ -110,6 +113,7 @@ impl Request {
             ("lk_certs", self.certs.join(" ")),
             ("lk_containers", yes(self.containers)),
             ("lk_pods", yes(self.pods)),
+            ("lk_devices", yes(self.devices)),
             ("lk_etcd", etcd.endpoint),
             ("lk_cacert", etcd.cacert),
             ("lk_cert", etcd.cert),

@@ -333,3 +333,30 @@ pub(super) async fn diff(call: &Call<'_>) -> Exit {
     }
     Ok(i32::from(!lines.is_empty()))
 }
+
+/// `lsblk -Pbpno NAME,PKNAME,SIZE,FSTYPE,LABEL,PARTLABEL,MOUNTPOINT`: the disk, and the partitions that are mounted.
+pub(super) async fn lsblk(call: &Call<'_>) -> Exit {
+    let row = |name: &str, parent: &str, kib: u64, fs: &str, label: &str, at: &str| {
+        format!(
+            "NAME=\"{name}\" PKNAME=\"{parent}\" SIZE=\"{}\" FSTYPE=\"{fs}\" LABEL=\"{label}\" PARTLABEL=\"{label}\" MOUNTPOINT=\"{at}\"\n",
+            kib * 1024
+        )
+    };
+    let mounts: Vec<_> = call.disk.mounts().iter().filter(|mount| mount.device.starts_with("/dev/")).collect();
+    let on_disk = |device: &str| device.trim_end_matches(|c: char| c.is_ascii_digit()).to_owned();
+    let disk =
+        mounts.iter().map(|mount| on_disk(mount.device)).find(|disk| !disk.contains("mapper")).unwrap_or_default();
+    let whole = mounts.iter().map(|mount| mount.size_kib).sum();
+    let mut text = row(&disk, "", whole, "", "", "");
+    for mount in mounts {
+        let label = match mount.at {
+            "/" => "ROOT",
+            "/boot" => "EFI-SYSTEM",
+            "/usr" => "USR-A",
+            "/usr/share/oem" => "OEM",
+            _ => "",
+        };
+        text += &row(mount.device, &disk, mount.size_kib, mount.fs, label, mount.at);
+    }
+    call.say(text).await
+}

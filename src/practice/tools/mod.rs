@@ -28,7 +28,7 @@ use super::disk::Disk;
 use super::world::{Machine, Sim, World};
 
 /// On every host.
-const EVERYWHERE: [&str; 17] = [
+const EVERYWHERE: [&str; 18] = [
     "chown",
     "cp",
     "curl",
@@ -38,6 +38,7 @@ const EVERYWHERE: [&str; 17] = [
     "id",
     "install",
     "journalctl",
+    "lsblk",
     "openssl",
     "reboot",
     "sleep",
@@ -218,6 +219,7 @@ impl Command for Tool {
             "install" => files::install(&call).await?,
             "journalctl" => journalctl::run(&call).await?,
             "kubectl" => kubectl::run(&call).await?,
+            "lsblk" => files::lsblk(&call).await?,
             "locksmithctl" => misc::locksmithctl(&call).await?,
             "reboot" => misc::reboot(&call),
             "rkt" => rkt::run(&call).await?,

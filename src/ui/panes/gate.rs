@@ -93,6 +93,11 @@ fn describe(
             ]));
         }
     }
+    for (what, here) in &gate.harm {
+        lines.push(Line::styled(format!("! the config's {what}"), style(Meaning::Bad)));
+        let clean = |text: &String| crate::model::logtail::clean(text);
+        lines.extend(here.iter().map(|hit| Line::styled(format!("    hits {}", clean(hit)), style(Meaning::Bad))));
+    }
     if step.reboots {
         lines.push(Line::styled(format!("! reboots {}", task.host), style(Meaning::Bad)));
     }

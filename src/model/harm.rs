@@ -99,8 +99,10 @@ fn number_on(disk: &str, partition: &str) -> Option<u64> {
 
 fn told(facts: &Facts, device: &BlockDevice) -> String {
     let mut words = format!("{}: {}", device.path, size(device.bytes));
-    for (what, value) in [("", &device.fs), ("labelled ", &device.label), ("partition ", &device.part_label)] {
-        if !value.is_empty() && !(what == "partition " && *value == device.label) {
+    let part_label = Some(&device.part_label).filter(|label| **label != device.label);
+    let names = [("", Some(&device.fs)), ("labelled ", Some(&device.label)), ("partition ", part_label)];
+    for (what, value) in names {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
             words += &format!(", {what}{value}");
         }
     }

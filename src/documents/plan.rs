@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use super::runbook::fits;
-use super::source::{Source, asset};
+use super::runbook::{fits, read_runbook};
+use super::source::{Source, asset, builtin_runbooks, find_runbook};
 use super::template::{Piece, pieces};
 use crate::ignition;
 use crate::model::inventory::{Host, Inventory};
@@ -81,14 +81,25 @@ impl Builder<'_> {
         }
         let inventory = self.inventory;
         for (name, value) in &inventory.vars {
-            if let Some(spec) = self.runbook.vars.get(name) {
-                self.fit(spec, value, |tree| tree.get("vars")?.get(name), name);
+            match self.runbook.vars.get(name) {
+                Some(spec) => self.fit(spec, value, |tree| tree.get("vars")?.get(name), name),
+                None => self.stray(name, given, |tree| tree.get("vars")?.key(name)),
             }
         }
         for (index, host) in inventory.hosts.iter().enumerate() {
             for (name, value) in &host.vars {
-                if let Some(spec) = self.runbook.vars.get(name) {
-                    self.fit(spec, value, |tree| tree.get("hosts")?.items().get(index)?.get("vars")?.get(name), name);
+                match self.runbook.vars.get(name) {
+                    Some(spec) => {
+                        self.fit(
+                            spec,
+                            value,
+                            |tree| tree.get("hosts")?.items().get(index)?.get("vars")?.get(name),
+                            name,
+                        );
+                    }
+                    None => {
+                        self.stray(name, given, |tree| tree.get("hosts")?.items().get(index)?.get("vars")?.key(name));
+                    }
                 }
             }
         }
@@ -141,6 +152,33 @@ impl Builder<'_> {
             spec.about
         );
         self.problems.0.push(Problem::of(&*self.inventory_source.document.name, message));
+    }
+
+    /// Notes a value for a variable that the runbook does not have, where it has one of nearly that name and nobody has
+    /// given that a value. Others are for other runbooks: an inventory serves them all.
+    fn stray(&mut self, name: &str, given: &[(String, String)], find: impl Fn(&Node) -> Option<&Node>) {
+        // One that is required and missing is told of with its near ones.
+        let unset = |known: &&String| {
+            !self.runbook.vars[*known].required
+                && !given.iter().any(|(given, _)| given == *known)
+                && !self.inventory.vars.contains_key(*known)
+                && !self.inventory.hosts.iter().any(|host| host.vars.contains_key(*known))
+        };
+        let near = did_you_mean(name, self.runbook.vars.keys().filter(unset).map(String::as_str));
+        let elsewhere = |(other, _): (&str, &str)| {
+            find_runbook(other)
+                .and_then(|source| read_runbook(&source))
+                .is_ok_and(|other| other.vars.contains_key(name))
+        };
+        if near.is_empty() || builtin_runbooks().any(elsewhere) {
+            return;
+        }
+        let message = format!("the runbook `{}` has no variable `{name}`{near}", self.runbook.name);
+        let place = self.inventory_tree.as_ref().and_then(find).map(|node| node.place);
+        self.problems.0.push(match place {
+            Some(place) => Problem::at(&self.inventory_source.document, place, message),
+            None => Problem::of(&*self.inventory_source.document.name, message),
+        });
     }
 
     /// Notes a value that does not fit its variable, where it was given.
@@ -491,6 +529,17 @@ hosts:
             .replace("etcd, control-plane", "etcd");
         let files = Files::new(&[("a.yaml", "etcd:\n  nme: a\n")]);
         insta::assert_snapshot!(files.build(&inventory, RUNBOOK, &[("targte", "1")]).unwrap_err());
+    }
+
+    #[test]
+    fn a_variable_that_is_nearly_one_of_the_runbook_is_told_and_those_of_others_are_not() {
+        let stray = INVENTORY.replace("unrelated: x", "dri: /x\n  etcd_endpoint: http://127.0.0.1:2379");
+        let wrong = members().build(&stray.replace("    vars: {dir: /b}\n", ""), RUNBOOK, &[]).unwrap_err();
+        assert!(
+            wrong.contains("inventory.yaml:4:3: the runbook `r` has no variable `dri`; did you mean `dir`?"),
+            "{wrong}"
+        );
+        assert!(members().build(&stray, RUNBOOK, &[]).is_ok(), "what has a value is not mistaken for what has none");
     }
 
     #[test]

@@ -95,6 +95,15 @@ impl Node {
         }
     }
 
+    /// The key of a map's entry, for its place.
+    #[must_use]
+    pub fn key(&self, key: &str) -> Option<&Node> {
+        match &self.data {
+            Data::Map(entries) => entries.iter().map(|(name, _)| name).find(|name| name.text() == Some(key)),
+            Data::Scalar(_) | Data::Seq(_) => None,
+        }
+    }
+
     /// The items of a list; nothing for anything else.
     #[must_use]
     pub fn items(&self) -> &[Node] {

@@ -211,6 +211,7 @@ screens! {
     paused: Screen::at("stop", "etcd1", &Phase::Gate).keys("p<enter>");
     help: Screen::at("stop", "etcd1", &Phase::Gate).keys("?");
     help_small: Screen::at("stop", "etcd1", &Phase::Gate).size(80, 24).keys("?");
+    help_small_down: Screen::at("stop", "etcd1", &Phase::Gate).size(80, 24).keys("?jjjjjjj");
     quit_says_how_to_resume: Screen::at("backup", "etcd1", &Phase::Running).keys("q");
     log_searched: Screen::at("copy", "etcd1", &Phase::Gate).size(80, 24).keys("/exit<enter>");
     finished: Screen::when(|state| state.outcome.is_some());

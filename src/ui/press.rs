@@ -47,7 +47,7 @@ pub fn press(state: &State, _now: Timestamp, ui: &mut UiState, key: KeyEvent) ->
             return Some(UiAction::Quit);
         }
         Command::Quit => ui.popup = Some(Popup::Quit),
-        Command::Help => ui.popup = Some(Popup::Help),
+        Command::Help => ui.popup = Some(Popup::Help(0)),
         Command::NextPane => ui.focus = ui.focus.step(1),
         Command::PreviousPane => ui.focus = ui.focus.step(Pane::ALL.len() - 1),
         Command::Zoom => ui.zoom = !ui.zoom,
@@ -122,7 +122,19 @@ fn in_popup(state: &State, ui: &mut UiState, key: KeyEvent) -> Option<UiAction> 
         return None;
     }
     match &mut popup {
-        Popup::Help => return None,
+        Popup::Help(down) => {
+            let most = super::panes::help::lines(ui.playhead.is_some()).len() as u16;
+            *down = match key.code {
+                KeyCode::Down | KeyCode::Char('j') => down.saturating_add(1),
+                KeyCode::Up | KeyCode::Char('k') => down.saturating_sub(1),
+                KeyCode::PageDown | KeyCode::Char(' ') => down.saturating_add(10),
+                KeyCode::PageUp => down.saturating_sub(10),
+                _ => return None,
+            }
+            .min(most);
+            ui.popup = Some(popup);
+            return None;
+        }
         Popup::Quit => return matches!(key.code, KeyCode::Char('y' | 'Y')).then_some(UiAction::Quit),
         Popup::Undo(host, _) => {
             let host = host.clone();
@@ -177,7 +189,7 @@ fn in_popup(state: &State, ui: &mut UiState, key: KeyEvent) -> Option<UiAction> 
             }
             return None;
         }
-        Popup::Help | Popup::Quit | Popup::Undo(..) | Popup::Edit(..) => return None,
+        Popup::Help(_) | Popup::Quit | Popup::Undo(..) | Popup::Edit(..) => return None,
     };
     Some(UiAction::Submit(intent))
 }

@@ -46,8 +46,8 @@ impl Pane {
 /// What lies over the screen.
 #[derive(Debug)]
 pub enum Popup {
-    /// The keys.
-    Help,
+    /// The keys, from so many lines down.
+    Help(u16),
     /// Something has to be typed to open a gate.
     Confirm(TaskId, Box<TextArea<'static>>),
     /// A reason to pass a task over.

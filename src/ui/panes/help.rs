@@ -9,8 +9,8 @@ use super::frame as framed;
 use crate::ui::keymap::{BINDINGS, Group, key_name};
 use crate::ui::theme::{Meaning, style};
 
-/// Draws the keys over the screen; the replay's only in a replay.
-pub fn draw(replay: bool, frame: &mut Frame<'_>, area: Rect) {
+/// The keys by their groups; the replay's only in a replay.
+pub fn lines(replay: bool) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     for group in [Group::Gate, Group::Session, Group::Screen, Group::Replay] {
         if (group == Group::Replay) && !replay {
@@ -25,7 +25,30 @@ pub fn draw(replay: bool, frame: &mut Frame<'_>, area: Rect) {
             ]));
         }
     }
-    let area = super::popup::centred(area, 86, lines.len() as u16 + 2);
+    lines
+}
+
+/// Draws the keys over the screen, from so many lines down as there are more than fit.
+pub fn draw(replay: bool, down: u16, frame: &mut Frame<'_>, area: Rect) {
+    let lines = lines(replay);
+    let area = super::popup::centred(area, 80, lines.len() as u16 + 2);
+    let most = (lines.len() as u16).saturating_sub(area.height.saturating_sub(2));
+    let down = down.min(most);
+    let title = if most == 0 { "Keys · any key closes" } else { "Keys · ↓ ↑ for more, any other key closes" };
+    let mut block = framed(title, true);
+    if most > down {
+        block = block.title_bottom(Span::styled(format!(" {} more lines below ", most - down), style(Meaning::Warn)));
+    }
     frame.render_widget(Clear, area);
-    frame.render_widget(Paragraph::new(lines).block(framed("Keys · any key closes", true)), area);
+    frame.render_widget(Paragraph::new(lines).scroll((down, 0)).block(block), area);
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_line_fits_the_smallest_screen() {
+        for line in super::lines(true) {
+            assert!(line.width() <= 78, "{line}");
+        }
+    }
 }

@@ -17,7 +17,7 @@ use crate::ui::view::{Popup, UiState};
 pub fn draw(state: &State, ui: &UiState, frame: &mut Frame<'_>, area: Rect) {
     let Some(popup) = &ui.popup else { return };
     match popup {
-        Popup::Help => super::help::draw(ui.playhead.is_some(), frame, area),
+        Popup::Help(down) => super::help::draw(ui.playhead.is_some(), *down, frame, area),
         Popup::Confirm(task, input) => ask("Open this gate", &confirm_text(state, *task), input, ui, frame, area),
         Popup::Skip(task, input) => {
             let text = format!("Pass {} over. Why? The journal keeps it.", label(state, *task));

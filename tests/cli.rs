@@ -103,11 +103,12 @@ fn man_page_and_completions_are_made() {
 }
 
 /// Keys in a real terminal, each pressed once the screen shows what it waits for; the last screen.
-fn in_a_terminal(state: &Path, size: (u16, u16), play: &[(&str, &str)]) -> String {
+fn in_a_terminal(args: &[&str], state: &Path, size: (u16, u16), play: &[(&str, &str)]) -> String {
     let size = PtySize { rows: size.1, cols: size.0, pixel_width: 0, pixel_height: 0 };
     let pty = native_pty_system().openpty(size).unwrap();
     let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_lockkeeper"));
-    command.arg("practice");
+    command.args(args);
+    command.cwd(state);
     command.env("TERM", "xterm-256color");
     command.env("XDG_STATE_HOME", state);
     let mut child = pty.slave.spawn_command(command).unwrap();
@@ -153,7 +154,7 @@ fn a_real_terminal_is_drawn_on_and_given_back() {
         ("hold on etcd2", "q"),
         ("not finished", "y"),
     ];
-    in_a_terminal(scratch.path(), (120, 40), &play);
+    in_a_terminal(&["practice"], scratch.path(), (120, 40), &play);
     let journals: Vec<_> = std::fs::read_dir(scratch.path().join("lockkeeper/sessions")).unwrap().collect();
     assert_eq!(journals.len(), 1, "the session was recorded");
 }
@@ -161,7 +162,31 @@ fn a_real_terminal_is_drawn_on_and_given_back() {
 #[test]
 fn a_small_terminal_is_enough() {
     let scratch = tempfile::tempdir().unwrap();
-    in_a_terminal(scratch.path(), (80, 24), &[("hold on etcd1", "q"), ("not finished", "y")]);
+    in_a_terminal(&["practice"], scratch.path(), (80, 24), &[("hold on etcd1", "q"), ("not finished", "y")]);
+}
+
+#[test]
+fn an_inventory_is_asked_for_on_the_screen() {
+    let scratch = tempfile::tempdir().unwrap();
+    let play = [
+        ("A new inventory", "prod\tcore\t\t\tetcd1\t10.0.0.1\tetcdd"),
+        // What is wrong is said while it is typed, and keeps it from being written.
+        ("no role; did you mean `etcd`?", "\x13"),
+        ("no role; did you mean `etcd`?", "\x7f\r"),
+        ("10.0.0.1                  etcd ", "node1\t\tworker"),
+        ("node1                                           worker", "\x13"),
+    ];
+    in_a_terminal(&["inventory", "init"], scratch.path(), (80, 24), &play);
+    let yaml = std::fs::read_to_string(scratch.path().join("cluster.yaml")).unwrap();
+    assert!(yaml.contains("cluster: prod") && yaml.contains("user: core") && !yaml.contains("etcdd"), "{yaml}");
+    // What is there is kept, unless that is asked for twice.
+    let play = [
+        ("A new inventory", "other\t\t\t\tx\t\tworker"),
+        ("x                                               worker", "\x13"),
+        ("once more writes over it", "\x1b"),
+    ];
+    in_a_terminal(&["inventory", "init"], scratch.path(), (80, 24), &play);
+    assert_eq!(std::fs::read_to_string(scratch.path().join("cluster.yaml")).unwrap(), yaml);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `inventory import` and `inventory init`.
 
-use std::io::{BufRead as _, Write as _};
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -11,7 +11,8 @@ use crate::cli::{Import, Inventory as Args};
 use crate::documents::{self, Source};
 use crate::import::{Found, FoundHost, ansible, ssh_config};
 use crate::model::inventory::Role;
-use crate::yaml::Problems;
+use crate::ui::form::{Answers, Form};
+use crate::yaml::{Problems, did_you_mean};
 
 pub(super) fn run(args: &Args) -> Result<ExitCode> {
     match args {
@@ -77,10 +78,7 @@ fn sound(name: &str, host: &FoundHost) -> Result<(), String> {
 }
 
 fn answers() -> Result<(String, String), Gone> {
-    let any =
-        |text: &str| -> Result<Option<String>, String> { Ok(Some(text.to_owned()).filter(|text| !text.is_empty())) };
-    let some = |text: &str| if text.is_empty() { Err("it needs a name".to_owned()) } else { Ok(text.to_owned()) };
-    let cluster = ask("What is the cluster called", some)?;
+    let cluster = ask("What is the cluster called", |text| some(text).ok_or("it needs a name".to_owned()))?;
     let worker = || FoundHost { roles: [Role::Worker].into(), ..FoundHost::default() };
     let option = |key: &'static str| {
         move |text: &str| {
@@ -88,7 +86,7 @@ fn answers() -> Result<(String, String), Gone> {
             if !text.is_empty() {
                 host.ssh.insert(key, text.to_owned());
             }
-            sound("host", &host).map(|()| Some(text.to_owned()).filter(|text| !text.is_empty()))
+            sound("host", &host).map(|()| some(text))
         }
     };
     let user = ask("Log in as (empty: whatever ssh does)", option("user"))?;
@@ -104,7 +102,7 @@ fn answers() -> Result<(String, String), Gone> {
         })?;
         let Some(name) = name else { break };
         let address = ask("  Its address (empty: its name)", |text| {
-            let host = FoundHost { address: any(text)?, ..worker() };
+            let host = FoundHost { address: some(text), ..worker() };
             sound(&name, &host).map(|()| host.address)
         })?;
         let words = Role::ALL.map(Role::word).join(", ");
@@ -141,12 +139,89 @@ fn answers() -> Result<(String, String), Gone> {
     Ok((file, yaml))
 }
 
+/// What a filled-in form comes to, and everything that is wrong with it. `roles` are one or more words.
+fn filled(answers: &Answers) -> (String, Vec<String>) {
+    let mut wrong = Vec::new();
+    if answers.cluster.is_empty() {
+        wrong.push("the cluster needs a name".to_owned());
+    }
+    if answers.hosts.is_empty() {
+        wrong.push("an inventory has at least one host".to_owned());
+    }
+    if answers.file.is_empty() {
+        wrong.push("say which file to write".to_owned());
+    }
+    let mut found = Found::default();
+    for [name, address, roles] in &answers.hosts {
+        if name.is_empty() {
+            wrong.push(format!("the host at {} needs a name", if address.is_empty() { roles } else { address }));
+            continue;
+        }
+        let mut host = FoundHost { address: some(address), ..FoundHost::default() };
+        for word in roles.split([',', ' ']).filter(|word| !word.is_empty()) {
+            match Role::from_word(word) {
+                Some(role) => drop(host.roles.insert(role)),
+                None => {
+                    let hint = did_you_mean(word, Role::ALL.map(Role::word));
+                    wrong.push(format!("{name}: `{word}` is no role{hint}"));
+                }
+            }
+        }
+        if host.roles.is_empty() {
+            wrong.push(format!("{name}: its roles are one or more of {}", Role::ALL.map(Role::word).join(", ")));
+            host.roles.insert(Role::Worker);
+        }
+        for (key, value) in [("user", &answers.user), ("jump", &answers.jump)] {
+            host.ssh.extend(some(value).map(|value| (key, value)));
+        }
+        if let Err(why) = sound(name, &host) {
+            wrong.push(format!("{name}: {why}"));
+        }
+        if found.hosts.insert(name.clone(), host).is_some() {
+            wrong.push(format!("there are two hosts `{name}`"));
+        }
+    }
+    wrong.dedup();
+    (found.inventory(&answers.cluster).unwrap_or_default(), wrong)
+}
+
+fn some(text: &str) -> Option<String> {
+    Some(text.to_owned()).filter(|text| !text.is_empty())
+}
+
+/// The form on the screen; the file that was written, if one was.
+fn form() -> Result<Option<String>> {
+    let mut form = Form::new("cluster.yaml");
+    let mut over = None;
+    let write = |answers: &Answers| {
+        // What is there is written over when it is asked for twice.
+        if Path::new(&answers.file).exists() && over.as_ref() != Some(&answers.file) {
+            over = Some(answers.file.clone());
+            return Err(format!("{} is there already: Ctrl-S once more writes over it", answers.file));
+        }
+        std::fs::write(&answers.file, filled(answers).0).map_err(|error| format!("{}: {error}", answers.file))
+    };
+    let written = crate::ui::form::fill(&mut form, |answers| filled(answers).1, write)?;
+    Ok(written.then(|| form.answers().file))
+}
+
 fn init() -> Result<ExitCode> {
-    let Ok((file, yaml)) = answers() else {
+    let on_screen = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    let written = if on_screen {
+        form()?
+    } else {
+        match answers() {
+            Ok((file, yaml)) => {
+                std::fs::write(&file, yaml)?;
+                Some(file)
+            }
+            Err(Gone) => None,
+        }
+    };
+    let Some(file) = written else {
         complain("nothing was written");
         return Ok(ExitCode::from(super::BAD_INPUT));
     };
-    std::fs::write(&file, yaml)?;
     complain(&format!("wrote {file}; look at it with: lockkeeper status --inventory {file}"));
     Ok(ExitCode::SUCCESS)
 }

@@ -205,7 +205,7 @@ fn mismatch(state: &State, task: crate::model::TaskId, typed: &str) -> Option<St
     (typed != asked).then(|| format!("`{typed}` is not `{asked}`"))
 }
 
-fn editor(text: &str) -> Box<TextArea<'static>> {
+pub(super) fn editor(text: &str) -> Box<TextArea<'static>> {
     let mut editor = TextArea::new(vec![text.to_owned()]);
     editor.set_cursor_line_style(ratatui::style::Style::new());
     editor.move_cursor(tui_textarea::CursorMove::End);

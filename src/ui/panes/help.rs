@@ -10,6 +10,7 @@ use crate::ui::keymap::{BINDINGS, Group, key_name};
 use crate::ui::theme::{Meaning, style};
 
 /// The keys by their groups; the replay's only in a replay.
+#[must_use]
 pub fn lines(replay: bool) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     for group in [Group::Gate, Group::Session, Group::Screen, Group::Replay] {

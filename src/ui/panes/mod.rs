@@ -16,7 +16,7 @@ use super::theme::{Meaning, style};
 use crate::model::state::{Phase, TaskState};
 
 /// A frame with a heading; the focused one stands out.
-fn frame(title: &str, focused: bool) -> Block<'static> {
+pub(super) fn frame(title: &str, focused: bool) -> Block<'static> {
     let meaning = if focused { Meaning::Active } else { Meaning::Quiet };
     Block::bordered()
         .border_style(style(meaning))

@@ -159,12 +159,11 @@ fn filled(answers: &Answers) -> (String, Vec<String>) {
         }
         let mut host = FoundHost { address: some(address), ..FoundHost::default() };
         for word in roles.split([',', ' ']).filter(|word| !word.is_empty()) {
-            match Role::from_word(word) {
-                Some(role) => drop(host.roles.insert(role)),
-                None => {
-                    let hint = did_you_mean(word, Role::ALL.map(Role::word));
-                    wrong.push(format!("{name}: `{word}` is no role{hint}"));
-                }
+            if let Some(role) = Role::from_word(word) {
+                host.roles.insert(role);
+            } else {
+                let hint = did_you_mean(word, Role::ALL.map(Role::word));
+                wrong.push(format!("{name}: `{word}` is no role{hint}"));
             }
         }
         if host.roles.is_empty() {

@@ -133,7 +133,7 @@ impl Form {
             (KeyCode::Down | KeyCode::Enter, None) => self.at += 1,
             // The row after this one, made where there is none; an empty row is enough.
             (KeyCode::Enter, Some(row)) => {
-                let empty = self.rows[row].iter().all(|cell| cell.is_empty());
+                let empty = self.rows[row].iter().all(TextArea::is_empty);
                 if row + 1 == self.rows.len() && !empty {
                     self.rows.push(self::row());
                 }

@@ -70,12 +70,13 @@ pub(super) async fn drive(
         for id in runner.state().task_ids() {
             match &runner.state().tasks[id.index()].phase {
                 Phase::Gate => {
-                    if take_back && let Some((host, stage)) = may_take_back(runner.state(), id, &taken_back) {
-                        taken_back.insert(stage);
+                    if take_back && let Some((host, when)) = may_take_back(runner.state(), id, &taken_back) {
                         let chain = undo_chain(runner.state(), &host).unwrap_or_default();
                         let done = |id: &TaskId| runner.state().tasks[id.index()].phase == Phase::Done;
-                        undone.extend(chain.into_iter().filter(done));
+                        let again: Vec<TaskId> = chain.into_iter().filter(done).collect();
                         if runner.submit(&Intent::Undo { host })?.is_ok() {
+                            undone.extend(again);
+                            taken_back.insert(when);
                             break;
                         }
                     }

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use jiff::Timestamp;
 use tui_textarea::TextArea;
 
+use crate::engine::schedule::before;
 use crate::engine::{GateView, gate_view};
 use crate::model::state::Phase;
 use crate::model::{HostName, State, TaskId};
@@ -114,6 +115,8 @@ impl UiState {
         let picked = self.host.and_then(|host| state.hosts.get_index(host)).map(|(name, _)| name);
         let urgency = |id: &TaskId| match &state.tasks[id.index()].phase {
             Phase::Failed { .. } => Some(0),
+            // One that stands open to another host's turn can wait.
+            Phase::Gate if before(state, *id).is_some() => Some(3),
             Phase::Gate => Some(1),
             phase if phase.is_under_way() => Some(2),
             _ => None,

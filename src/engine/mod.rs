@@ -20,7 +20,7 @@ mod tests;
 pub use advance::advance;
 pub use decide::decide;
 pub use gate::{GateView, confirmation, gate_view};
-pub use undo::undo_chain;
+pub use undo::{changed, undo_chain};
 pub use version::FUNCTIONS as VERSION_FUNCTIONS;
 
 use crate::model::event::{CheckResult, JobKind};

@@ -54,3 +54,13 @@ pub fn undo_chain(state: &State, host: &HostName) -> Result<Vec<TaskId>, Refusal
     chain.reverse();
     Ok(chain)
 }
+
+/// Those of an undo's tasks that have changed something, which is what an operator wants to read: the others were only
+/// looked at, or were not needed.
+pub fn changed<'s>(state: &'s State, chain: &'s [TaskId]) -> impl Iterator<Item = TaskId> + 's {
+    chain.iter().copied().filter(|id| {
+        state
+            .task(*id)
+            .is_some_and(|(_, step, task)| step.changes() && matches!(task.phase, Phase::Done | Phase::Failed { .. }))
+    })
+}

@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span, Text};
 use ratatui::widgets::{Paragraph, Wrap};
 
 use super::{ago, frame as framed, phase_words, sign};
-use crate::engine::{GateView, Refusal, undo_chain};
+use crate::engine::{GateView, Refusal, changed, undo_chain};
 use crate::model::event::{CheckResult, FailedAt, Outcome, Verdict};
 use crate::model::runbook::{Confirm, Step};
 use crate::model::state::{Phase, TaskState};
@@ -203,7 +203,9 @@ fn status(
             say(format!("{mark} Stopped: {reason}."), meaning);
             say(format!("  r  {}", retry_words(*at, step)), Meaning::Plain);
             let undo = match undo_chain(state, &task.host) {
-                Ok(chain) => format!("takes back {} steps, down to the last safe point", chain.len()),
+                Ok(chain) => {
+                    format!("takes back {} steps, down to the last safe point", changed(state, &chain).count())
+                }
                 Err(refusal) => format!("not possible: {refusal}"),
             };
             say(format!("  u  {undo}"), Meaning::Plain);

@@ -7,6 +7,7 @@ use ratatui::widgets::{Clear, Paragraph, Wrap};
 use tui_textarea::TextArea;
 
 use super::frame as framed;
+use crate::engine::changed;
 use crate::engine::gate::confirmation;
 use crate::model::runbook::Confirm;
 use crate::model::{State, TaskId};
@@ -32,7 +33,8 @@ pub fn draw(state: &State, ui: &UiState, frame: &mut Frame<'_>, area: Rect) {
         Popup::Search(input) => ask("Search the log", "", input, ui, frame, area),
         Popup::Undo(host, chain) => {
             let mut lines = vec![Line::raw(format!("Take these back on {host}, the last one first:"))];
-            lines.extend(chain.iter().rev().map(|id| Line::raw(format!("  · {}", label(state, *id)))));
+            let tasks: Vec<TaskId> = changed(state, chain).collect();
+            lines.extend(tasks.iter().rev().map(|id| Line::raw(format!("  · {}", label(state, *id)))));
             tell("Undo", lines, "y takes them back    Esc does not", frame, area);
         }
         Popup::Quit => {

@@ -105,25 +105,45 @@ pub(super) async fn drive(
     }
 }
 
-/// A host on which to take back what it did in a stage, once in every stage while the stage goes on elsewhere and once
-/// when it is over. While it goes on: a host that is through with it, at the gate of another. When it is over: the host
-/// whose gate this is; in the last stage, which nothing comes after, where it has done enough already.
-fn may_take_back(state: &State, id: TaskId, taken_back: &BTreeSet<(usize, bool)>) -> Option<(HostName, (usize, bool))> {
+/// At what point of a stage something is taken back, each once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Moment {
+    /// Before a step that nothing leads back from, or the last one.
+    Before,
+    /// While the stage goes on elsewhere: on a host that is through with it, at the gate of another.
+    Amid,
+    /// When it is over; in the last stage, which nothing comes after, where a host has done enough already.
+    After,
+}
+
+/// The host on which to take back what it did in a stage, if this gate is a moment for that.
+fn may_take_back(
+    state: &State,
+    id: TaskId,
+    taken_back: &BTreeSet<(usize, Moment)>,
+) -> Option<(HostName, (usize, Moment))> {
     let plan = state.plan.as_ref()?;
-    let task = plan.tasks.get(id.index())?;
+    let (task, step, _) = state.task(id)?;
     let did = |host: &HostName| {
         let chain = undo_chain(state, host).ok()?;
         Some((plan.tasks.get(chain.first()?.index())?.stage, chain.len()))
     };
-    let over = did(&task.host).and_then(|(stage, steps)| {
+    let last_step = task.step + 1 == plan.stage_of(task).steps.len();
+    let barrier = last_step || (step.changes() && (step.point_of_no_return.is_some() || step.undo.is_none()));
+    let here = did(&task.host).and_then(|(stage, steps)| {
         let last = stage + 1 == plan.runbook.stages.len() && steps >= 3;
-        (stage < task.stage || last).then(|| (task.host.clone(), (stage, true)))
+        let moment = match (stage < task.stage || last, barrier) {
+            (true, _) => Moment::After,
+            (false, true) => Moment::Before,
+            (false, false) => return None,
+        };
+        Some((task.host.clone(), (stage, moment)))
     });
     let elsewhere = plan.hosts_of(task.stage).filter(|host| **host != task.host).find_map(|host| {
         let (stage, _) = did(host)?;
-        (stage == task.stage).then(|| (host.clone(), (stage, false)))
+        (stage == task.stage).then(|| (host.clone(), (stage, Moment::Amid)))
     });
-    over.into_iter().chain(elsewhere).find(|(_, key)| !taken_back.contains(key))
+    here.into_iter().chain(elsewhere).find(|(_, key)| !taken_back.contains(key))
 }
 
 fn open(runner: &mut Runner, id: TaskId) -> Result<(), JournalError> {

@@ -82,6 +82,13 @@ const WAYS: &[(&str, &str, &[&str], &str, &str)] = &[
         "completed",
         "",
     ),
+    (
+        "etcd-2-to-3-container-linux",
+        "container-linux",
+        &["--var", "way=first-boot", "--take-back", "--twice"],
+        "completed",
+        "",
+    ),
     // Something is refused, and nothing was begun.
     ("etcd-2-to-3-container-linux", "container-linux", &["--var", "onward=3.2.32"], "stuck", "none left out"),
     ("etcd-2-to-3-container-linux", "container-linux", &["--var", "target=3.1.20"], "stuck", "do not speak"),

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::gate::{checks, confirmation, counts_since};
-use super::schedule::{before, in_the_way};
+use super::schedule::{before, half_way, in_the_way};
 use super::scope::Scope;
 use super::undo::undo_chain;
 use super::{Intent, Refusal};
@@ -140,10 +140,13 @@ fn retry(state: &State, id: TaskId) -> Result<Vec<Event>, Refusal> {
 /// Takes back what was done on a host, unless another host of the stage is being worked on and there is no room beside it.
 fn take_back(state: &State, host: &HostName) -> Result<Vec<Event>, Refusal> {
     let tasks = undo_chain(state, host)?;
-    match tasks.first().and_then(|id| in_the_way(state, *id, false)) {
-        Some(other) => Err(Refusal::NotItsTurn(label(state, other))),
-        None => Ok(vec![Event::UndoOpened { tasks }]),
+    if let Some(other) = tasks.first().and_then(|id| in_the_way(state, *id, false)) {
+        return Err(Refusal::NotItsTurn(label(state, other)));
     }
+    if let Some(other) = tasks.first().and_then(|id| half_way(state, *id)) {
+        return Err(Refusal::HalfWay(other.clone()));
+    }
+    Ok(vec![Event::UndoOpened { tasks }])
 }
 
 /// A file is changed before its gate is opened, and only one that is written here: never what came from a host.

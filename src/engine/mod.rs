@@ -196,6 +196,9 @@ pub enum Refusal {
     /// Another host of the stage holds the place.
     #[error("{0} has to come to its end first: no more hosts may be worked on at once")]
     NotItsTurn(String),
+    /// Another host of the stage is between two states.
+    #[error("{0} is half-way: finish it, take it back or pass it over first; no more hosts may be worked on at once")]
+    HalfWay(HostName),
     /// Something of an earlier stage was taken back.
     #[error("{0} comes first: it was taken back, or is not done yet")]
     ComesAfter(String),

@@ -76,11 +76,26 @@ pub fn in_the_way(state: &State, id: TaskId, stopped: bool) -> Option<TaskId> {
     busy.first().copied().filter(|_| hosts.len() >= room)
 }
 
+/// A host of a task's stage on which something has been changed and that is not through, where there is no room beside it:
+/// what was begun there is finished, or taken back, before anything else is taken back.
+#[must_use]
+pub fn half_way<'s>(state: &'s State, id: TaskId) -> Option<&'s HostName> {
+    let plan = state.plan.as_ref()?;
+    let task = plan.tasks.get(id.index())?;
+    let lanes = plan.hosts_of(task.stage).map(|host| Lane::of(state, task.stage, host));
+    let half_way: Vec<Lane<'_>> =
+        lanes.filter(|lane| *lane.host != task.host && lane.changed && lane.next.is_some()).collect();
+    let room = limit(plan.stage_of(task).order, plan.hosts_of(task.stage).count());
+    half_way.first().map(|lane| lane.host).filter(|_| half_way.len() >= room)
+}
+
 /// A host's way through a stage.
 struct Lane<'s> {
     host: &'s HostName,
     /// Something was done there: more than to show a gate, or to find a task not needed.
     begun: bool,
+    /// Something on the host has been changed.
+    changed: bool,
     /// Its first task that is not over.
     next: Option<TaskId>,
 }
@@ -89,10 +104,12 @@ impl<'s> Lane<'s> {
     fn of(state: &State, stage: usize, host: &'s HostName) -> Self {
         let tasks =
             state.plan.iter().flat_map(|plan| &plan.tasks).filter(|task| task.stage == stage && task.host == *host);
-        let mut lane = Self { host, begun: false, next: None };
+        let mut lane = Self { host, begun: false, changed: false, next: None };
         for task in tasks {
             let phase = &state.tasks[task.id.index()].phase;
             lane.begun |= !matches!(phase, Phase::Waiting | Phase::Gate | Phase::NotNeeded);
+            let changes = state.plan.as_ref().is_some_and(|plan| plan.step_of(task).changes());
+            lane.changed |= changes && matches!(phase, Phase::Done | Phase::Failed { .. });
             if lane.next.is_none() && !phase.is_over() {
                 lane.next = Some(task.id);
             }

@@ -608,6 +608,26 @@ fn what_was_taken_back_on_one_host_comes_before_the_gate_of_another() {
 }
 
 #[test]
+fn nothing_is_taken_back_beside_a_host_that_is_half_way() {
+    // Seen on real hosts: one member stopped and at its next gate, and another taken back, which stopped that as well.
+    let mut play = Play::new(plan(steps_with_a_way_back(), Order::OneAtATime));
+    for _ in 0..4 {
+        play.probe();
+        play.probe();
+        play.open();
+        play.work(0);
+    }
+    play.probe();
+    let shown = play.gate();
+    assert_eq!(play.label(shown), "members/swap on etcd3");
+    let refusal = play.submit(&Intent::Undo { host: "etcd1".into() }).unwrap_err();
+    assert_eq!(refusal, Refusal::HalfWay("etcd3".into()));
+    play.submit(&Intent::Undo { host: "etcd3".into() }).unwrap();
+    play.work(0);
+    play.submit(&Intent::Undo { host: "etcd1".into() }).unwrap();
+}
+
+#[test]
 fn facts_from_before_something_was_taken_back_open_no_gate() {
     let mut play = Play::new(plan(steps_with_a_way_back(), Order::AllAtOnce));
     play.settle();

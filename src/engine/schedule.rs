@@ -79,7 +79,7 @@ pub fn in_the_way(state: &State, id: TaskId, stopped: bool) -> Option<TaskId> {
 /// A host of a task's stage on which something has been changed and that is not through, where there is no room beside it:
 /// what was begun there is finished, or taken back, before anything else is taken back.
 #[must_use]
-pub fn half_way<'s>(state: &'s State, id: TaskId) -> Option<&'s HostName> {
+pub fn half_way(state: &State, id: TaskId) -> Option<&HostName> {
     let plan = state.plan.as_ref()?;
     let task = plan.tasks.get(id.index())?;
     let lanes = plan.hosts_of(task.stage).map(|host| Lane::of(state, task.stage, host));

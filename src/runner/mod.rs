@@ -202,7 +202,10 @@ impl Runner {
     fn record(&mut self, event: Event) -> Result<(), JournalError> {
         // What was seen before a gate was shown does not count for it: look again at once.
         let look_again = matches!(event, Event::GateShown { .. } | Event::VerifyStarted { .. });
-        if let Event::HostConnected { host } = &event {
+        // A session that has ended and is only looked at keeps nobody out.
+        if let Event::HostConnected { host } = &event
+            && self.state().outcome.is_none()
+        {
             self.lease(host);
         }
         self.recorder.record(event)?;

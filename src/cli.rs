@@ -82,7 +82,7 @@ pub struct Practice {
     /// Open every gate by itself, as fast as virtual time allows, and print one line of summary
     #[arg(long)]
     pub auto: bool,
-    /// With --auto: take back once in every stage what was done on a host, as far as that goes, and do it again
+    /// With --auto: take back in every stage what was done on a host, before its last step, amid and after it, and do it again
     #[arg(long, requires = "auto")]
     pub take_back: bool,
     /// With --auto: run twice in a row what may be repeated, as after a connection that broke at the wrong moment

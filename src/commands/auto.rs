@@ -35,7 +35,7 @@ pub(super) struct Summary {
 
 /// Drives a session to its end, or to where nobody can go on. What has to be done by hand is `followed` up elsewhere.
 ///
-/// With `take_back`, what was done in a stage is taken back once on one host, as far as that goes, and done again.
+/// With `take_back`, what was done in a stage is taken back on one host and done again, once at every [`Moment`].
 pub(super) async fn drive(
     runner: &mut Runner,
     take_back: bool,

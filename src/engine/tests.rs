@@ -584,20 +584,26 @@ fn steps_with_a_way_back() -> Vec<Step> {
     steps
 }
 
-#[test]
-fn what_was_taken_back_on_one_host_comes_before_the_gate_of_another() {
+/// So many gates opened and their work done, one host at a time, and the next gate shown.
+fn after(gates: usize) -> Play {
     let mut play = Play::new(plan(steps_with_a_way_back(), Order::OneAtATime));
-    for _ in 0..3 {
+    for _ in 0..gates {
         play.probe();
         play.probe();
         play.open();
         play.work(0);
     }
     play.probe();
+    play
+}
+
+#[test]
+fn what_was_taken_back_on_one_host_comes_before_the_gate_of_another() {
+    let mut play = after(3);
     let shown = play.gate();
     assert_eq!(play.label(shown), "members/stop on etcd3");
     play.probe();
-    assert!(play.state.task(shown).is_some() && gate_view(&play.state, shown, play.now).unwrap().refusal.is_none());
+    assert_eq!(gate_view(&play.state, shown, play.now).unwrap().refusal, None);
     play.submit(&Intent::Undo { host: "etcd1".into() }).unwrap();
     play.work(0);
     play.probe();
@@ -610,14 +616,7 @@ fn what_was_taken_back_on_one_host_comes_before_the_gate_of_another() {
 #[test]
 fn nothing_is_taken_back_beside_a_host_that_is_half_way() {
     // Seen on real hosts: one member stopped and at its next gate, and another taken back, which stopped that as well.
-    let mut play = Play::new(plan(steps_with_a_way_back(), Order::OneAtATime));
-    for _ in 0..4 {
-        play.probe();
-        play.probe();
-        play.open();
-        play.work(0);
-    }
-    play.probe();
+    let mut play = after(4);
     let shown = play.gate();
     assert_eq!(play.label(shown), "members/swap on etcd3");
     let refusal = play.submit(&Intent::Undo { host: "etcd1".into() }).unwrap_err();

@@ -226,7 +226,7 @@ fn as_table(state: &State, findings: &[Finding], go: bool) -> String {
     for finding in &against {
         let whose = finding.host.as_ref().map_or("cluster", |host| host.as_str());
         let mark = if matches!(finding.result.verdict, Verdict::Unknown(_)) { "unknown" } else { "no-go" };
-        text.push_str(&format!("{mark:<8} {whose}  {}: {}\n", finding.guard, finding.result.because));
+        text.push_str(&format!("{mark:<8} {whose}  {}: {}\n", finding.guard, finding.result.sentence()));
         if let Verdict::Unknown(why) = &finding.result.verdict {
             text.push_str(&format!("           {why}\n"));
         }

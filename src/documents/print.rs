@@ -214,10 +214,13 @@ fn step_body(out: &mut String, step: &Step) -> fmt::Result {
 
 fn checks(out: &mut String, label: &str, checks: &[Check], within: bool) -> fmt::Result {
     for check in checks {
-        item(out, 4, label, &check.that.0)?;
         let span = crate::model::runbook::Span(check.within());
         let within = if within { format!(" (within {span})") } else { String::new() };
-        item(out, 4, "", &format!("{}{within}", check.because))?;
+        item(out, 4, label, &format!("{}{within}", check.sentence()))?;
+        item(out, 4, "", &check.that.0)?;
+        if !check.says.is_empty() {
+            item(out, 4, "", &format!("else: {}", check.because))?;
+        }
     }
     Ok(())
 }

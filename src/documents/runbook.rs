@@ -483,10 +483,11 @@ fn checks(
 ) -> Vec<Check> {
     let mut checks = Vec::new();
     for node in reader.list(node, key) {
-        let Some(fields) = reader.fields(node, "a check", &["that", "because", "within"]) else { continue };
+        let Some(fields) = reader.fields(node, "a check", &["check", "that", "because", "within"]) else { continue };
         let that = reader
             .required(fields, "this check", "that")
             .and_then(|node| condition(reader, node, "that", whole, without));
+        let says = fields.get("check").and_then(|node| line(reader, node, "check")).unwrap_or_default();
         let because = reader.required(fields, "this check", "because").and_then(|node| reader.text(node, "because"));
         let within = fields.get("within").and_then(|node| span(reader, node, "within"));
         if key == "require"
@@ -495,7 +496,7 @@ fn checks(
             reader.complain(node, "what is required must hold at once; `within` is for `verify`");
         }
         if let (Some(that), Some(because)) = (that, because) {
-            checks.push(Check { that, because, within });
+            checks.push(Check { says, that, because, within });
         }
     }
     checks

@@ -41,7 +41,7 @@ fn next_of(state: &State, id: TaskId, now: Timestamp) -> Option<Event> {
     let job = current.job.as_ref();
     let fail = |at, reason: String| Some(Event::TaskFailed { task: id, at, reason });
     match &current.phase {
-        Phase::Gate if confirmation(step) == Confirm::None => open(state, now, id, None).ok()?.into_iter().next(),
+        Phase::Gate if confirmation(step) == Confirm::None => open(state, now, id, None, None).ok()?.into_iter().next(),
         Phase::Opened => {
             if task.pushes.iter().any(|push| !current.pushed.contains_key(&push.path)) {
                 return None;
@@ -135,8 +135,9 @@ fn rebooted(state: &State, id: TaskId, scope: &Scope) -> CheckResult {
         (None, _, None) | (_, None, None) => Verdict::Unknown("the boot id is not known".into()),
     };
     CheckResult {
+        says: "the host has booted anew".into(),
         that: "host.boot_id has changed".into(),
-        because: "the host must have gone through a reboot".into(),
+        because: "what this step brings about begins with the next boot".into(),
         verdict,
         read: vec![Reading {
             path: "host.boot_id".into(),
@@ -186,7 +187,7 @@ fn within(check: &Check) -> SignedDuration {
 
 fn describe(check: &CheckResult) -> String {
     let read: Vec<_> = check.read.iter().map(|reading| format!("{} is {}", reading.path, reading.value)).collect();
-    if read.is_empty() { check.because.clone() } else { format!("{} ({})", check.because, read.join(", ")) }
+    if read.is_empty() { check.sentence().to_owned() } else { format!("{} ({})", check.sentence(), read.join(", ")) }
 }
 
 /// The last task of an undo that is not taken back yet.

@@ -20,7 +20,12 @@ use crate::model::{HostName, State, TaskId};
 pub fn decide(state: &State, now: Timestamp, intent: &Intent) -> Result<Vec<Event>, Refusal> {
     may_act(state)?;
     match intent {
-        Intent::OpenGate { task, typed } => open(state, now, *task, typed.as_deref()),
+        Intent::OpenGate { task, typed, shown_ms } => open(state, now, *task, typed.as_deref(), *shown_ms),
+        Intent::AcceptReboot { host } => match state.host(host).and_then(|host| host.rebooted) {
+            Some(_) => Ok(vec![Event::RebootAccepted { host: host.clone() }]),
+            None => Err(Refusal::NotRebooted(host.clone())),
+        },
+        Intent::SetWindow { until } => Ok(vec![Event::WindowSet { until: *until }]),
         Intent::Retry { task } => retry(state, *task),
         Intent::Skip { task, reason } => skip(state, *task, reason),
         Intent::EditPush { task, file } => edit(state, *task, file),
@@ -81,6 +86,9 @@ pub(super) fn may_open(state: &State, now: Timestamp, id: TaskId) -> Result<Vec<
         if let Some(reason) = state.host(host).and_then(|host| host.barred.as_ref()) {
             return Err(Refusal::Barred { host: host.clone(), reason: reason.clone() });
         }
+        if state.host(host).is_some_and(|host| host.rebooted.is_some()) {
+            return Err(Refusal::Rebooted(host.clone()));
+        }
         if let Some((_, why)) = scope.absent.iter().find(|(absent, _)| absent == host) {
             return Err(Refusal::NoFacts { host: host.clone(), why: why.clone() });
         }
@@ -90,7 +98,13 @@ pub(super) fn may_open(state: &State, now: Timestamp, id: TaskId) -> Result<Vec<
 }
 
 /// The events that open a gate.
-pub(super) fn open(state: &State, now: Timestamp, id: TaskId, typed: Option<&str>) -> Result<Vec<Event>, Refusal> {
+pub(super) fn open(
+    state: &State,
+    now: Timestamp,
+    id: TaskId,
+    typed: Option<&str>,
+    shown_ms: Option<u64>,
+) -> Result<Vec<Event>, Refusal> {
     let checks = may_open(state, now, id)?;
     let (task, step, _) = state.task(id).ok_or(Refusal::NoSuchTask)?;
     let confirm = confirmation(step);
@@ -103,7 +117,7 @@ pub(super) fn open(state: &State, now: Timestamp, id: TaskId, typed: Option<&str
         return Err(Refusal::NotConfirmed(confirm));
     }
     let boot_id = if step.reboots { boot_id(state, &task.host) } else { None };
-    Ok(vec![Event::GateOpened { task: id, typed: typed.map(str::to_owned), checks, boot_id }])
+    Ok(vec![Event::GateOpened { task: id, typed: typed.map(str::to_owned), checks, boot_id, shown_ms }])
 }
 
 /// The boot id that a host was last seen with.

@@ -23,7 +23,7 @@ pub use gate::{GateView, confirmation, gate_view};
 pub use undo::{changed, undo_chain};
 pub use version::FUNCTIONS as VERSION_FUNCTIONS;
 
-use crate::model::event::{CheckResult, JobKind};
+use crate::model::event::{CheckResult, Event, JobKind};
 use crate::model::plan::PushFile;
 use crate::model::runbook::Confirm;
 use crate::model::state::Phase;
@@ -38,6 +38,18 @@ pub enum Intent {
         task: TaskId,
         /// What was typed, where more than Enter is asked.
         typed: Option<String>,
+        /// How long the gate had been on the operator's screen, in milliseconds; nothing where nobody looked on.
+        shown_ms: Option<u64>,
+    },
+    /// Say that a host that had rebooted without being asked to was looked into.
+    AcceptReboot {
+        /// Which.
+        host: HostName,
+    },
+    /// Say when the maintenance window ends.
+    SetWindow {
+        /// The moment.
+        until: jiff::Timestamp,
     },
     /// Go on with a task that came to a stop: look again whether it has come true, or show its gate again.
     Retry {
@@ -136,6 +148,24 @@ pub fn wanted(state: &State) -> Vec<Effect> {
     state.task_ids().filter_map(|id| Some(Effect { task: id, act: act(id)? })).collect()
 }
 
+/// What new facts tell of a reboot: the host has another boot id than it was last seen with. It is an ordered one where a
+/// step that reboots the host is under way there, or is being taken back.
+#[must_use]
+pub fn rebooted(state: &State, event: &Event) -> Option<Event> {
+    let Event::FactsSeen { host, facts, .. } = event else { return None };
+    let before = state.host(host)?.facts.as_ref()?.facts.boot_id.as_ref()?;
+    if facts.boot_id.as_ref()? == before {
+        return None;
+    }
+    let reboots = |id: TaskId| {
+        state.task(id).is_some_and(|(task, step, now)| {
+            let ours = now.phase.is_under_way() || matches!(now.phase, Phase::Failed { .. }) || state.undo.contains(&id);
+            step.reboots && task.host == *host && ours
+        })
+    };
+    Some(Event::HostRebooted { host: host.clone(), ordered: state.task_ids().any(reboots) })
+}
+
 /// Whether a task's file was brought back.
 fn is_here(state: &State, task: TaskId, path: &str) -> bool {
     state.artifacts.iter().any(|artifact| artifact.task == task && artifact.path == path)
@@ -173,6 +203,12 @@ pub enum Refusal {
         /// Who holds it, or what is missing.
         reason: String,
     },
+    /// The host has rebooted, and nobody here asked it to.
+    #[error("{0} has rebooted and nobody here ordered it: look into it, then say so (k)")]
+    Rebooted(HostName),
+    /// The host has not rebooted without being asked to.
+    #[error("{0} has not rebooted on its own")]
+    NotRebooted(HostName),
     /// What the wizard knows of the host does not count.
     #[error("no fresh facts of {host}: {why}")]
     NoFacts {
@@ -224,7 +260,7 @@ pub enum Refusal {
 }
 
 fn checks_text(checks: &[CheckResult]) -> String {
-    let failed: Vec<_> = checks.iter().filter(|check| !check.passed()).map(|check| check.because.as_str()).collect();
+    let failed: Vec<_> = checks.iter().filter(|check| !check.passed()).map(CheckResult::sentence).collect();
     format!("not yet: {}", failed.join("; "))
 }
 

@@ -87,6 +87,24 @@ pub enum Event {
         /// Number of the last event when the probe was sent out.
         asked: u64,
     },
+    /// A host came up with another boot id than it was last seen with.
+    HostRebooted {
+        /// Which.
+        host: HostName,
+        /// A step of this session asked for it; nobody here did where this is false, and the host's gates stay shut until
+        /// somebody has looked at it.
+        ordered: bool,
+    },
+    /// The operator has looked at a host that had rebooted without being asked to.
+    RebootAccepted {
+        /// Which.
+        host: HostName,
+    },
+    /// When the maintenance window ends.
+    WindowSet {
+        /// The moment.
+        until: Timestamp,
+    },
     /// A host is connected and its probe did not come back.
     ProbeFailed {
         /// Which.
@@ -124,6 +142,9 @@ pub enum Event {
         /// The host's boot id at that moment, where the step reboots it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         boot_id: Option<String>,
+        /// How long the gate had been on the operator's screen, in milliseconds; nothing where nobody looked on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        shown_ms: Option<u64>,
     },
     /// The operator changed a file that this task will write, before its gate was opened.
     PushEdited {
@@ -334,9 +355,12 @@ pub enum FailedAt {
 /// A check as it was evaluated.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CheckResult {
+    /// A sentence that is true when it holds; empty in journals of the first version.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub says: String,
     /// The condition.
     pub that: String,
-    /// Why it matters.
+    /// What goes wrong where it does not hold.
     pub because: String,
     /// What came of it.
     pub verdict: Verdict,
@@ -350,6 +374,12 @@ impl CheckResult {
     #[must_use]
     pub fn passed(&self) -> bool {
         self.verdict == Verdict::Pass
+    }
+
+    /// The sentence that is true when it holds; where a runbook has none, why it matters.
+    #[must_use]
+    pub fn sentence(&self) -> &str {
+        if self.says.is_empty() { &self.because } else { &self.says }
     }
 }
 

@@ -78,6 +78,19 @@ impl State {
                     host.stale = None;
                 }
             }),
+            Event::HostRebooted { host, ordered } => {
+                if *ordered {
+                    self.say(host, LineKind::Wizard, "rebooted, as ordered");
+                } else {
+                    self.say(host, LineKind::Trouble, "rebooted, and nobody here ordered it");
+                    self.on_host(host, |host| host.rebooted = Some(record.at));
+                }
+            }
+            Event::RebootAccepted { host } => {
+                self.say(host, LineKind::Wizard, "the reboot was looked into");
+                self.on_host(host, |host| host.rebooted = None);
+            }
+            Event::WindowSet { until } => self.window_until = Some(*until),
             Event::ProbeFailed { host, reason } => {
                 self.say(host, LineKind::Trouble, reason);
                 self.on_host(host, |host| host.stale = Some(reason.clone()));
@@ -93,9 +106,10 @@ impl State {
                 task.job = None;
                 task.pushed.clear();
             }),
-            Event::GateOpened { task, typed: _, checks, boot_id } => {
+            Event::GateOpened { task, typed: _, checks, boot_id, shown_ms: _ } => {
                 self.say_task(*task, LineKind::Wizard, "gate opened");
                 self.enter(*task, Phase::Opened, |task| {
+                    task.began = Some(record.at);
                     task.checks.clone_from(checks);
                     task.boot_id.clone_from(boot_id);
                 });
@@ -130,7 +144,10 @@ impl State {
                 self.enter(*task, Phase::Starting, |task| {
                     match kind {
                         JobKind::Run => task.attempts += 1,
-                        JobKind::Undo => task.undo_attempts += 1,
+                        JobKind::Undo => {
+                            task.undo_attempts += 1;
+                            task.began = Some(record.at);
+                        }
                     }
                     task.job = Some(JobState { name: job.clone(), kind: *kind, offset: 0 });
                 });

@@ -255,9 +255,12 @@ pub enum Confirm {
 /// A condition over facts, in CEL.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Check {
+    /// A sentence that is true when it holds, such as `every member is healthy`; empty in journals of the first version.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub says: String,
     /// The condition.
     pub that: Expression,
-    /// Why it matters, in the operator's words.
+    /// What goes wrong where it does not hold, in the operator's words.
     pub because: String,
     /// For `verify`: how long it may take to come true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -265,6 +268,12 @@ pub struct Check {
 }
 
 impl Check {
+    /// The sentence that is true when it holds; where a runbook has none, why it matters.
+    #[must_use]
+    pub fn sentence(&self) -> &str {
+        if self.says.is_empty() { &self.because } else { &self.says }
+    }
+
     /// How long a verification may take unless it says otherwise.
     pub const DEFAULT_WITHIN: Duration = Duration::from_secs(60);
 

@@ -25,6 +25,8 @@ pub struct State {
     pub tasks: Vec<TaskState>,
     /// The operator holds all gates shut.
     pub paused: bool,
+    /// When the maintenance window ends, if that was said.
+    pub window_until: Option<Timestamp>,
     /// How it ended, if it has.
     pub outcome: Option<Outcome>,
     /// What the operator wrote down.
@@ -95,6 +97,8 @@ pub struct HostState {
     pub stale: Option<String>,
     /// Why the wizard may not act on it, if it may not.
     pub barred: Option<String>,
+    /// When it was seen to have rebooted without being asked to, until somebody has looked at it.
+    pub rebooted: Option<Timestamp>,
     /// The end of its log.
     pub log: LogTail,
 }
@@ -148,6 +152,8 @@ pub struct TaskState {
     pub since_seq: u64,
     /// Time of that event.
     pub since: Timestamp,
+    /// When its present attempt began: the gate was opened, or its undo began.
+    pub began: Option<Timestamp>,
     /// What held at the gate, or at the end.
     pub checks: Vec<CheckResult>,
     /// The host's boot id when the gate opened, for a step that reboots.
@@ -166,6 +172,7 @@ impl Default for TaskState {
             undo_attempts: 0,
             since_seq: 0,
             since: Timestamp::UNIX_EPOCH,
+            began: None,
             checks: Vec::new(),
             boot_id: None,
             job: None,

@@ -196,7 +196,9 @@ impl Runner {
             self.working.remove(effect);
         }
         let event = report.event(self.state());
-        self.record(event)
+        let rebooted = engine::rebooted(self.state(), &event);
+        self.record(event)?;
+        rebooted.map_or(Ok(()), |event| self.record(event))
     }
 
     fn record(&mut self, event: Event) -> Result<(), JournalError> {

@@ -71,6 +71,8 @@ impl Monitor {
 
     fn take(&mut self, report: Report) -> Result<(), JournalError> {
         let event = report.event(self.recorder.state());
-        self.recorder.record(event)
+        let rebooted = crate::engine::rebooted(self.recorder.state(), &event);
+        self.recorder.record(event)?;
+        rebooted.map_or(Ok(()), |event| self.recorder.record(event))
     }
 }

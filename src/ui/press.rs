@@ -113,7 +113,7 @@ fn open(state: &State, ui: &mut UiState) -> Option<UiAction> {
         ui.popup = Some(Popup::Confirm(task, editor("")));
         return None;
     }
-    Some(UiAction::Submit(Intent::OpenGate { task, typed: None }))
+    Some(UiAction::Submit(Intent::OpenGate { task, typed: None, shown_ms: None }))
 }
 
 fn in_popup(state: &State, ui: &mut UiState, key: KeyEvent) -> Option<UiAction> {
@@ -174,7 +174,7 @@ fn in_popup(state: &State, ui: &mut UiState, key: KeyEvent) -> Option<UiAction> 
                 ui.popup = Some(popup);
                 return None;
             }
-            Intent::OpenGate { task: *task, typed: Some(typed) }
+            Intent::OpenGate { task: *task, typed: Some(typed), shown_ms: None }
         }
         Popup::Skip(task, input) => Intent::Skip { task: *task, reason: typed(input) },
         Popup::Note(input) => Intent::Note { text: typed(input) },

@@ -138,7 +138,7 @@ fn describe(
         heading(&mut lines, "Verified afterwards");
         lines.extend(step.verify.iter().map(|check| {
             Line::from(vec![
-                Span::raw(format!("  · {}", check.because)),
+                Span::raw(format!("  · {}", check.sentence())),
                 Span::styled(format!("  within {} s", check.within().as_secs()), style(Meaning::Quiet)),
             ])
         }));
@@ -249,7 +249,7 @@ fn check_lines(check: &CheckResult, now: Timestamp, lines: &mut Vec<Line<'static
         Verdict::Fail => ("✗", Meaning::Bad),
         Verdict::Unknown(_) => ("?", Meaning::Warn),
     };
-    lines.push(Line::from(vec![Span::styled(format!("  {mark} "), style(meaning)), Span::raw(check.because.clone())]));
+    lines.push(Line::from(vec![Span::styled(format!("  {mark} "), style(meaning)), Span::raw(check.sentence().to_owned())]));
     if let Verdict::Unknown(why) = &check.verdict {
         lines.push(Line::styled(format!("      unknown: {why}"), style(Meaning::Warn)));
     }

@@ -7,9 +7,10 @@
 )]
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use lockkeeper::engine::{decide, gate_view};
+use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyModifiers};
+use lockkeeper::engine::{Intent, decide, gate_view};
 use lockkeeper::model::event::{Event, FailedAt, Mode};
 use lockkeeper::model::state::Phase;
 use lockkeeper::model::{Record, State, TaskId};
@@ -26,6 +27,7 @@ struct Screen {
     state: State,
     ui: UiState,
     size: (u16, u16),
+    left: bool,
 }
 
 impl Screen {
@@ -35,7 +37,7 @@ impl Screen {
         for record in SESSION.iter() {
             state.apply(record);
             if condition(&state) {
-                return Self { state, ui: UiState::default(), size: (120, 40) };
+                return Self { state, ui: UiState::default(), size: (120, 40), left: false };
             }
         }
         panic!("that never comes about in the recorded session");
@@ -75,6 +77,10 @@ impl Screen {
                 ("<tab>", KeyCode::Tab),
                 ("<esc>", KeyCode::Esc),
                 ("<pgdn>", KeyCode::PageDown),
+                ("<down>", KeyCode::Down),
+                ("<up>", KeyCode::Up),
+                ("<right>", KeyCode::Right),
+                ("<home>", KeyCode::Home),
                 ("<ctrl-s>", KeyCode::F(13)),
             ];
             let (code, length) = named
@@ -86,25 +92,51 @@ impl Screen {
                 KeyCode::F(13) => KeyEvent::new(KeyCode::Char('s'), KeyModifiers::CONTROL),
                 code => KeyEvent::from(code),
             };
-            match ui::press(&self.state, self.state.now, &mut self.ui, event) {
-                Some(UiAction::Submit(intent)) => match decide(&self.state, self.state.now, &intent) {
-                    Ok(events) => events.into_iter().for_each(|event| self.record(event)),
-                    Err(refusal) => self.ui.message = Some(refusal.to_string()),
-                },
-                Some(UiAction::Edit { task, path, text }) => {
-                    let file = self.state.task(task).unwrap().0.pushes.iter().find(|push| push.path == path).unwrap();
-                    match lockkeeper::documents::plan::edited(file, &text) {
-                        Ok(file) => {
-                            self.ui.popup = None;
-                            self.record(Event::PushEdited { task, file: Box::new(file) });
-                        }
-                        Err(problems) => self.ui.message = Some(problems.to_string()),
-                    }
-                }
-                Some(UiAction::Quit | UiAction::Playback(_)) | None => {}
-            }
+            self.press(&Input::Key(event));
         }
         self
+    }
+
+    /// Whoever sits there looks at a frame for a while, and then does something.
+    fn press(&mut self, input: &Input) {
+        self.look();
+        self.ui.at += Duration::from_millis(600);
+        self.at_once(input);
+    }
+
+    /// A frame is drawn.
+    fn look(&mut self) -> Buffer {
+        ui::frame(&self.state, self.state.now, &mut self.ui, self.size)
+    }
+
+    /// The hand was faster than the eye: what was drawn last is all there is to act on.
+    fn at_once(&mut self, input: &Input) {
+        match ui::press(&self.state, self.state.now, &mut self.ui, input) {
+            Some(UiAction::Submit(intent)) => self.submit(&intent),
+            Some(UiAction::SubmitAll(intents)) => intents.iter().for_each(|intent| self.submit(intent)),
+            Some(UiAction::Edit { task, path, text }) => {
+                let file = self.state.task(task).unwrap().0.pushes.iter().find(|push| push.path == path).unwrap();
+                match lockkeeper::documents::plan::edited(file, &text) {
+                    Ok(file) => {
+                        self.ui.answered(Ok(()));
+                        self.record(Event::PushEdited { task, file: Box::new(file) });
+                    }
+                    Err(problems) => self.ui.answered(Err(problems.to_string())),
+                }
+            }
+            Some(UiAction::Quit) => self.left = true,
+            Some(UiAction::Playback(_) | UiAction::Suspend) | None => {}
+        }
+    }
+
+    fn submit(&mut self, intent: &Intent) {
+        match decide(&self.state, self.state.now, intent) {
+            Ok(events) => {
+                events.into_iter().for_each(|event| self.record(event));
+                self.ui.answered(Ok(()));
+            }
+            Err(refusal) => self.ui.answered(Err(refusal.to_string())),
+        }
     }
 
     fn shows(mut self) -> String {

@@ -159,7 +159,7 @@ fn open(runner: &mut Runner, id: TaskId) -> Result<(), JournalError> {
         Confirm::Phrase(phrase) => Some(phrase),
     };
     // Between the look and the hand the facts cannot have changed: nothing else runs meanwhile.
-    runner.submit(&Intent::OpenGate { task: id, typed, shown_ms: None })?.ok();
+    runner.submit(&Intent::OpenGate { task: id, typed, shown_ms: None, together: None })?.ok();
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::check::{evaluate, evaluate_expression};
-use super::decide::{boot_id, open};
+use super::decide::{Opening, boot_id, open};
 use super::gate::confirmation;
 use super::scope::Scope;
 use super::{is_here, schedule};
@@ -13,10 +13,10 @@ use crate::model::state::{Link, Phase};
 use crate::model::{JobName, State, TaskId};
 
 /// How long a host may take to come back from a reboot unless a check of the step allows more.
-const REBOOT_WITHIN: SignedDuration = SignedDuration::from_mins(15);
+pub const REBOOT_WITHIN: SignedDuration = SignedDuration::from_mins(15);
 
 /// How long the promise of a runbook may take to come true after its last task.
-const PROMISE_WITHIN: SignedDuration = SignedDuration::from_mins(2);
+pub const PROMISE_WITHIN: SignedDuration = SignedDuration::from_mins(2);
 
 /// The next events that follow by themselves; nothing when all waits for a host, an operator or the clock. To be asked
 /// again after they were folded in.
@@ -41,7 +41,9 @@ fn next_of(state: &State, id: TaskId, now: Timestamp) -> Option<Event> {
     let job = current.job.as_ref();
     let fail = |at, reason: String| Some(Event::TaskFailed { task: id, at, reason });
     match &current.phase {
-        Phase::Gate if confirmation(step) == Confirm::None => open(state, now, id, None, None).ok()?.into_iter().next(),
+        Phase::Gate if confirmation(step) == Confirm::None => {
+            open(state, now, id, &Opening::default()).ok()?.into_iter().next()
+        }
         Phase::Opened => {
             if task.pushes.iter().any(|push| !current.pushed.contains_key(&push.path)) {
                 return None;
@@ -233,16 +235,22 @@ fn show(state: &State, id: TaskId, now: Timestamp) -> Option<Event> {
     }
 }
 
+/// What the runbook promises, on facts from after the last task.
+#[must_use]
+pub fn promise(state: &State, now: Timestamp) -> Vec<CheckResult> {
+    let since_seq = state.tasks.iter().map(|task| task.since_seq).max().unwrap_or_default();
+    let scope = Scope::new(state, None, since_seq, now);
+    let checks = state.plan.iter().flat_map(|plan| &plan.runbook.promise);
+    checks.map(|check| evaluate(check, &scope)).collect()
+}
+
 /// The end: every task over, and the promise kept, or not in time.
 fn close(state: &State, now: Timestamp) -> Option<Event> {
-    let plan = state.plan.as_ref()?;
     if !state.undo.is_empty() || state.tasks.iter().any(|task| !task.phase.is_over()) {
         return None;
     }
-    let since_seq = state.tasks.iter().map(|task| task.since_seq).max().unwrap_or_default();
     let since = state.tasks.iter().map(|task| task.since).max().unwrap_or_default();
-    let scope = Scope::new(state, None, since_seq, now);
-    let kept: Vec<CheckResult> = plan.runbook.promise.iter().map(|check| evaluate(check, &scope)).collect();
+    let kept = promise(state, now);
     if kept.iter().all(CheckResult::passed) {
         return Some(Event::SessionEnded { outcome: Outcome::Completed });
     }

@@ -20,7 +20,12 @@ use crate::model::{HostName, State, TaskId};
 pub fn decide(state: &State, now: Timestamp, intent: &Intent) -> Result<Vec<Event>, Refusal> {
     may_act(state)?;
     match intent {
-        Intent::OpenGate { task, typed, shown_ms } => open(state, now, *task, typed.as_deref(), *shown_ms),
+        Intent::OpenGate { task, typed, shown_ms, together } => {
+            if together.is_some() {
+                may_open_together(state, *task)?;
+            }
+            open(state, now, *task, &Opening { typed: typed.as_deref(), shown_ms: *shown_ms, together: *together })
+        }
         Intent::AcceptReboot { host } => match state.host(host).and_then(|host| host.rebooted) {
             Some(_) => Ok(vec![Event::RebootAccepted { host: host.clone() }]),
             None => Err(Refusal::NotRebooted(host.clone())),
@@ -97,20 +102,48 @@ pub(super) fn may_open(state: &State, now: Timestamp, id: TaskId) -> Result<Vec<
     if checks.iter().all(CheckResult::passed) { Ok(checks) } else { Err(Refusal::Checks(checks)) }
 }
 
-/// The events that open a gate.
-pub(super) fn open(
-    state: &State,
-    now: Timestamp,
-    id: TaskId,
-    typed: Option<&str>,
+/// Whether the gates at a task's step may be opened many at once: one host has gone first, and nothing is lost for good.
+///
+/// # Errors
+/// Why not.
+pub fn may_open_together(state: &State, id: TaskId) -> Result<(), Refusal> {
+    let (task, step, _) = state.task(id).ok_or(Refusal::NoSuchTask)?;
+    if step.destroys.is_some() || step.point_of_no_return.is_some() {
+        return Err(Refusal::NotTogether(step.name.clone(), "it destroys something, or nothing leads back from it"));
+    }
+    if matches!(confirmation(step), Confirm::Phrase(_)) {
+        return Err(Refusal::NotTogether(step.name.clone(), "its words are typed for each host"));
+    }
+    let plan = state.plan.as_ref().ok_or(Refusal::NoSuchTask)?;
+    let canary = plan.tasks.iter().any(|other| {
+        (other.stage, other.step) == (task.stage, task.step) && state.tasks[other.id.index()].phase == Phase::Done
+    });
+    if canary || !step.changes() { Ok(()) } else { Err(Refusal::NoCanary(step.name.clone())) }
+}
+
+/// How a gate is opened.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Opening<'t> {
+    /// What was typed.
+    typed: Option<&'t str>,
+    /// How long the gate had been shown, in milliseconds.
     shown_ms: Option<u64>,
-) -> Result<Vec<Event>, Refusal> {
+    /// As one of so many.
+    together: Option<usize>,
+}
+
+/// The events that open a gate.
+pub(super) fn open(state: &State, now: Timestamp, id: TaskId, opening: &Opening<'_>) -> Result<Vec<Event>, Refusal> {
+    let Opening { typed, shown_ms, together } = *opening;
     let checks = may_open(state, now, id)?;
     let (task, step, _) = state.task(id).ok_or(Refusal::NoSuchTask)?;
     let confirm = confirmation(step);
     let confirmed = match &confirm {
         Confirm::None | Confirm::Enter => true,
-        Confirm::Host => typed == Some(task.host.as_str()),
+        Confirm::Host => {
+            let number = together.map(|number| number.to_string());
+            typed == Some(task.host.as_str()) || (number.is_some() && typed == number.as_deref())
+        }
         Confirm::Phrase(phrase) => typed == Some(phrase.as_str()),
     };
     if !confirmed {

@@ -55,6 +55,34 @@ pub fn gate_view(state: &State, task: TaskId, now: Timestamp) -> Option<GateView
     })
 }
 
+/// How a gate stands, in short.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Standing {
+    /// It opens.
+    Ready,
+    /// Checks do not hold.
+    Shut {
+        /// So many.
+        failing: usize,
+        /// Of so many.
+        total: usize,
+    },
+    /// Something else keeps it shut.
+    Barred(Refusal),
+}
+
+/// How the gate of a task stands on the facts of now: `gate_view` in short.
+#[must_use]
+pub fn standing(state: &State, task: TaskId, now: Timestamp) -> Standing {
+    match decide::may_open(state, now, task) {
+        Ok(_) => Standing::Ready,
+        Err(Refusal::Checks(checks)) => {
+            Standing::Shut { failing: checks.iter().filter(|check| !check.passed()).count(), total: checks.len() }
+        }
+        Err(refusal) => Standing::Barred(refusal),
+    }
+}
+
 fn harm(state: &State, task: &Task) -> Vec<(String, Vec<String>)> {
     let facts = state.host(&task.host).and_then(|host| host.facts.as_ref()).map(|seen| &*seen.facts);
     let config = task.pushes.iter().find_map(|push| push.config.as_ref());

@@ -18,8 +18,9 @@ mod version;
 mod tests;
 
 pub use advance::advance;
-pub use decide::decide;
-pub use gate::{GateView, confirmation, gate_view};
+pub use advance::{PROMISE_WITHIN, REBOOT_WITHIN, promise, verification};
+pub use decide::{decide, may_open_together};
+pub use gate::{GateView, Standing, confirmation, gate_view, standing};
 pub use undo::{changed, undo_chain};
 pub use version::FUNCTIONS as VERSION_FUNCTIONS;
 
@@ -40,6 +41,8 @@ pub enum Intent {
         typed: Option<String>,
         /// How long the gate had been on the operator's screen, in milliseconds; nothing where nobody looked on.
         shown_ms: Option<u64>,
+        /// As one of so many gates at the same step, their number typed in place of each host's name.
+        together: Option<usize>,
     },
     /// Say that a host that had rebooted without being asked to was looked into.
     AcceptReboot {
@@ -159,7 +162,8 @@ pub fn rebooted(state: &State, event: &Event) -> Option<Event> {
     }
     let reboots = |id: TaskId| {
         state.task(id).is_some_and(|(task, step, now)| {
-            let ours = now.phase.is_under_way() || matches!(now.phase, Phase::Failed { .. }) || state.undo.contains(&id);
+            let ours =
+                now.phase.is_under_way() || matches!(now.phase, Phase::Failed { .. }) || state.undo.contains(&id);
             step.reboots && task.host == *host && ours
         })
     };
@@ -203,8 +207,14 @@ pub enum Refusal {
         /// Who holds it, or what is missing.
         reason: String,
     },
+    /// A step that many hosts stand at has not been done on one of them yet.
+    #[error("open {0} on one host alone first, and see it done: then the others can be opened together")]
+    NoCanary(String),
+    /// A step that is opened host by host.
+    #[error("{0} is opened host by host: {1}")]
+    NotTogether(String, &'static str),
     /// The host has rebooted, and nobody here asked it to.
-    #[error("{0} has rebooted and nobody here ordered it: look into it, then say so (k)")]
+    #[error("{0} has rebooted and nobody here ordered it: look into it, then say so (v)")]
     Rebooted(HostName),
     /// The host has not rebooted without being asked to.
     #[error("{0} has not rebooted on its own")]

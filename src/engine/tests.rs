@@ -178,7 +178,7 @@ impl Play {
     fn open(&mut self) -> TaskId {
         let id = self.gate();
         let host = self.state.task(id).unwrap().0.host.to_string();
-        self.submit(&Intent::OpenGate { task: id, typed: Some(host), shown_ms: None }).unwrap();
+        self.submit(&Intent::OpenGate { task: id, typed: Some(host), shown_ms: None, together: None }).unwrap();
         id
     }
 
@@ -248,10 +248,10 @@ fn a_gate_stays_shut_on_facts_from_before_it_was_shown() {
     // These facts end the first task, and with that show the next gate: they were asked for before it.
     play.probe();
     let task = play.gate();
-    let refusal = play.submit(&Intent::OpenGate { task, typed: None, shown_ms: None }).unwrap_err();
+    let refusal = play.submit(&Intent::OpenGate { task, typed: None, shown_ms: None, together: None }).unwrap_err();
     assert!(matches!(refusal, Refusal::NoFacts { .. }), "{refusal}");
     play.probe();
-    play.submit(&Intent::OpenGate { task, typed: None, shown_ms: None }).unwrap();
+    play.submit(&Intent::OpenGate { task, typed: None, shown_ms: None, together: None }).unwrap();
 }
 
 #[test]
@@ -261,7 +261,7 @@ fn a_gate_stays_shut_on_old_facts() {
     play.probe();
     play.pass(21);
     let task = play.gate();
-    let refusal = play.submit(&Intent::OpenGate { task, typed: None, shown_ms: None }).unwrap_err();
+    let refusal = play.submit(&Intent::OpenGate { task, typed: None, shown_ms: None, together: None }).unwrap_err();
     assert!(refusal.to_string().contains("21 s ago"), "{refusal}");
 }
 
@@ -272,7 +272,7 @@ fn a_gate_stays_shut_while_a_member_is_down() {
     play.up.insert("etcd3", false);
     play.probe();
     let task = play.gate();
-    let refusal = play.submit(&Intent::OpenGate { task, typed: None, shown_ms: None }).unwrap_err();
+    let refusal = play.submit(&Intent::OpenGate { task, typed: None, shown_ms: None, together: None }).unwrap_err();
     assert!(
         matches!(&refusal, Refusal::Checks(checks) if checks.iter().filter(|check| !check.passed()).count() == 2),
         "{refusal}"
@@ -292,10 +292,10 @@ fn no_way_back_wants_the_hosts_name() {
     play.probe();
     let task = play.gate();
     for typed in [None, Some("etcd2".to_owned()), Some(String::new())] {
-        let refusal = play.submit(&Intent::OpenGate { task, typed, shown_ms: None }).unwrap_err();
+        let refusal = play.submit(&Intent::OpenGate { task, typed, shown_ms: None, together: None }).unwrap_err();
         assert_eq!(refusal, Refusal::NotConfirmed(Confirm::Host));
     }
-    play.submit(&Intent::OpenGate { task, typed: Some("etcd1".into()), shown_ms: None }).unwrap();
+    play.submit(&Intent::OpenGate { task, typed: Some("etcd1".into()), shown_ms: None, together: None }).unwrap();
 }
 
 #[test]
@@ -488,7 +488,7 @@ proptest! {
                         let host = play.state.task(task).unwrap().0.host.to_string();
                         let guarded = !play.state.task(task).unwrap().1.require.is_empty();
                         let healthy = play.up.values().filter(|up| **up).count();
-                        if play.submit(&Intent::OpenGate { task, typed: Some(host), shown_ms: None }).is_ok() && guarded {
+                        if play.submit(&Intent::OpenGate { task, typed: Some(host), shown_ms: None, together: None }).is_ok() && guarded {
                             prop_assert!(asked.is_some_and(|asked| asked >= shown), "opened on facts from before it was shown");
                             let known = play.state.hosts.values().filter(|host| {
                                 host.facts.as_ref().is_some_and(|seen| seen.facts.etcd.as_ref().unwrap().healthy == Some(true))
@@ -574,7 +574,8 @@ fn a_host_that_came_to_a_stop_holds_its_place() {
     let gate = play.gate();
     let host = play.state.task(gate).unwrap().0.host.to_string();
     assert_eq!(host, "etcd3");
-    let refusal = play.submit(&Intent::OpenGate { task: gate, typed: Some(host), shown_ms: None }).unwrap_err();
+    let refusal =
+        play.submit(&Intent::OpenGate { task: gate, typed: Some(host), shown_ms: None, together: None }).unwrap_err();
     assert_eq!(refusal, Refusal::NotItsTurn("members/swap on etcd1".into()));
 }
 
@@ -607,7 +608,9 @@ fn what_was_taken_back_on_one_host_comes_before_the_gate_of_another() {
     play.submit(&Intent::Undo { host: "etcd1".into() }).unwrap();
     play.work(0);
     play.probe();
-    let refusal = play.submit(&Intent::OpenGate { task: shown, typed: Some("etcd3".into()), shown_ms: None }).unwrap_err();
+    let refusal = play
+        .submit(&Intent::OpenGate { task: shown, typed: Some("etcd3".into()), shown_ms: None, together: None })
+        .unwrap_err();
     assert_eq!(refusal, Refusal::ComesAfter("members/stop on etcd1".into()));
     let gates: Vec<String> = play.state.gates().map(|id| play.label(id)).collect();
     assert!(gates.contains(&"members/stop on etcd1".to_owned()), "{gates:?}");
@@ -643,5 +646,5 @@ fn facts_from_before_something_was_taken_back_open_no_gate() {
     let refusal = gate_view(&play.state, other, play.now).unwrap().refusal;
     assert!(matches!(refusal, Some(Refusal::NoFacts { .. })), "{refusal:?}");
     play.probe();
-    play.submit(&Intent::OpenGate { task: other, typed: Some(host), shown_ms: None }).unwrap();
+    play.submit(&Intent::OpenGate { task: other, typed: Some(host), shown_ms: None, together: None }).unwrap();
 }

@@ -89,6 +89,22 @@ pub struct Facts {
     pub problems: Vec<String>,
 }
 
+impl Facts {
+    /// The sections in which two probes saw something else, by the names that checks use.
+    #[must_use]
+    pub fn differing(&self, other: &Self) -> Vec<&'static str> {
+        macro_rules! differing {
+            ($($section:ident)*) => {
+                [$((stringify!($section), self.$section != other.$section)),*]
+            };
+        }
+        let sections = differing!(
+            os boot_id clock_ms arch hostname swap network_mounts cmdline etcd units paths kubelet programs packages runtime containers certs lines ostree kube updates disks devices journal problems
+        );
+        sections.into_iter().filter(|(_, differs)| *differs).map(|(section, _)| section).collect()
+    }
+}
+
 /// `/etc/os-release`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Os {
@@ -309,6 +325,11 @@ pub struct NodePods {
     pub blocked: Vec<String>,
     /// Pods of DaemonSets that are not ready.
     pub daemons_unready: Vec<String>,
+}
+
+impl NodePods {
+    /// How many a list names at most.
+    pub const LISTED: usize = 20;
 }
 
 /// A DaemonSet's status.

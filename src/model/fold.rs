@@ -54,6 +54,7 @@ impl State {
             Event::HostLost { host, reason } => {
                 let since = record.at;
                 self.say(host, LineKind::Trouble, reason);
+                self.on_reboot(host, |task| task.away = Some(task.away.unwrap_or(since)));
                 self.on_host(host, |host| {
                     host.link = Link::Lost { since, reason: reason.clone() };
                     host.stale = Some("the host does not answer".into());
@@ -67,6 +68,11 @@ impl State {
                 }
                 let seen = Seen { facts: Arc::new((**facts).clone()), at: record.at, asked: *asked };
                 self.on_host(host, |host| {
+                    host.first.get_or_insert_with(|| seen.facts.clone());
+                    if let Some(before) = &host.facts {
+                        let sections = seen.facts.differing(&before.facts);
+                        host.changed.extend(sections.into_iter().map(|section| (section, record.at)));
+                    }
                     host.facts = Some(seen);
                     host.stale = None;
                 });
@@ -79,6 +85,7 @@ impl State {
                 }
             }),
             Event::HostRebooted { host, ordered } => {
+                self.on_reboot(host, |task| task.back = Some(record.at));
                 if *ordered {
                     self.say(host, LineKind::Wizard, "rebooted, as ordered");
                 } else {
@@ -110,6 +117,7 @@ impl State {
                 self.say_task(*task, LineKind::Wizard, "gate opened");
                 self.enter(*task, Phase::Opened, |task| {
                     task.began = Some(record.at);
+                    (task.away, task.back) = (None, None);
                     task.checks.clone_from(checks);
                     task.boot_id.clone_from(boot_id);
                 });
@@ -154,7 +162,7 @@ impl State {
             }
             Event::JobStarted { task } => self.enter(*task, Phase::Running, |_| {}),
             Event::JobOutput { task, offset, bytes, text } => {
-                if let Some(host) = self.runs_on(*task) {
+                for host in self.concerns(*task) {
                     self.on_host(&host, |host| host.log.output(record.at, text));
                 }
                 self.on_task(*task, |task| {
@@ -201,7 +209,10 @@ impl State {
             Event::VerifyStarted { task } => self.enter(*task, Phase::Verifying, |_| {}),
             Event::TaskDone { task, checks } => {
                 self.say_task(*task, LineKind::Wizard, "done");
-                self.enter(*task, Phase::Done, |task| task.checks.clone_from(checks));
+                self.enter(*task, Phase::Done, |task| {
+                    task.checks.clone_from(checks);
+                    task.took = task.began.map(|began| record.at.duration_since(began));
+                });
             }
             Event::TaskFailed { task, at, reason } => {
                 self.say_task(*task, LineKind::Trouble, reason);
@@ -277,10 +288,28 @@ impl State {
         }
     }
 
+    /// The task under way that reboots a host.
+    fn on_reboot(&mut self, host: &HostName, change: impl FnOnce(&mut TaskState)) {
+        let Some(plan) = self.plan.clone() else { return };
+        let reboots = |id: &TaskId| {
+            plan.tasks.get(id.index()).is_some_and(|task| task.host == *host && plan.step_of(task).reboots)
+        };
+        let found = self.under_way().find(reboots);
+        if let Some(id) = found {
+            self.on_task(id, change);
+        }
+    }
+
     fn on_host(&mut self, name: &HostName, change: impl FnOnce(&mut HostState)) {
         if let Some(host) = self.hosts.get_mut(name) {
             change(host);
         }
+    }
+
+    /// The host that a task's script runs on, and the one that it is about where that is another: both logs tell of it.
+    fn concerns(&self, id: TaskId) -> Vec<HostName> {
+        let Some(task) = self.plan.as_ref().and_then(|plan| plan.tasks.get(id.index())) else { return Vec::new() };
+        if task.on == task.host { vec![task.on.clone()] } else { vec![task.on.clone(), task.host.clone()] }
     }
 
     fn runs_on(&self, id: TaskId) -> Option<HostName> {
@@ -296,6 +325,12 @@ impl State {
     fn say_task(&mut self, id: TaskId, kind: LineKind, text: &str) {
         let Some(plan) = self.plan.clone() else { return };
         let Some(task) = plan.tasks.get(id.index()) else { return };
-        self.say(&task.on, kind, &format!("{}: {text}", plan.step_of(task).name));
+        let step = &plan.step_of(task).name;
+        if task.on == task.host {
+            self.say(&task.on, kind, &format!("{step}: {text}"));
+        } else {
+            self.say(&task.on, kind, &format!("{step} for {}: {text}", task.host));
+            self.say(&task.host, kind, &format!("{step} on {}: {text}", task.on));
+        }
     }
 }

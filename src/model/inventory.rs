@@ -139,6 +139,15 @@ impl Role {
         }
     }
 
+    /// The word for it in a narrow column.
+    #[must_use]
+    pub fn short(self) -> &'static str {
+        match self {
+            Self::ControlPlane => "cp",
+            other => other.word(),
+        }
+    }
+
     /// The role of that word.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {

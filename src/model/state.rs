@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::event::{CheckResult, FailedAt, JobKind, Mode, Outcome};
 use super::logtail::LogTail;
@@ -93,10 +93,14 @@ pub struct HostState {
     pub link: Link,
     /// What the last probe saw.
     pub facts: Option<Seen>,
+    /// What the first probe of the session saw.
+    pub first: Option<Arc<Facts>>,
     /// Why the facts do not count any more, if they do not.
     pub stale: Option<String>,
     /// Why the wizard may not act on it, if it may not.
     pub barred: Option<String>,
+    /// When a section of the facts was last seen to change, such as `etcd`; those that never did are not in it.
+    pub changed: BTreeMap<&'static str, Timestamp>,
     /// When it was seen to have rebooted without being asked to, until somebody has looked at it.
     pub rebooted: Option<Timestamp>,
     /// The end of its log.
@@ -154,6 +158,12 @@ pub struct TaskState {
     pub since: Timestamp,
     /// When its present attempt began: the gate was opened, or its undo began.
     pub began: Option<Timestamp>,
+    /// When its host went down under it, for a step that reboots.
+    pub away: Option<Timestamp>,
+    /// When its host was seen again with another boot id.
+    pub back: Option<Timestamp>,
+    /// How long its last attempt that came to a good end took, from its gate to its verification.
+    pub took: Option<SignedDuration>,
     /// What held at the gate, or at the end.
     pub checks: Vec<CheckResult>,
     /// The host's boot id when the gate opened, for a step that reboots.
@@ -173,6 +183,9 @@ impl Default for TaskState {
             since_seq: 0,
             since: Timestamp::UNIX_EPOCH,
             began: None,
+            away: None,
+            back: None,
+            took: None,
             checks: Vec::new(),
             boot_id: None,
             job: None,

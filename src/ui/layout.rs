@@ -1,5 +1,7 @@
 //! The whole screen, put together from its panes.
 
+use std::rc::Rc;
+
 use jiff::Timestamp;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -7,11 +9,13 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 
 use super::hints;
-use super::panes::{gate, grid, log, popup, stages, timeline};
+use super::look::Look;
+use super::mouse::Spot;
+use super::page::cut;
+use super::panes::{gate, grid, header, log, notes, popup, steps, timeline};
 use super::theme::{Meaning, style};
-use super::view::{Pane, UiState};
+use super::view::{Pane, Tiles, UiState};
 use crate::model::State;
-use crate::model::state::Phase;
 
 /// Smaller than this nothing can be read, so nothing is drawn.
 const LEAST: (u16, u16) = (60, 16);
@@ -19,11 +23,17 @@ const LEAST: (u16, u16) = (60, 16);
 /// From this size on the panes stand beside each other.
 const WIDE: (u16, u16) = (110, 30);
 
+/// From this size on they stand in three columns.
+const WIDEST: (u16, u16) = (180, 40);
+
 /// Draws a state, as the operator looks at it.
 pub fn draw(state: &State, now: Timestamp, ui: &mut UiState, frame: &mut Frame<'_>) {
-    ui.settle(state);
+    let look = Rc::new(Look::of(state, ui, now));
+    ui.settle(look.clone());
+    ui.spots.clear();
     let area = frame.area();
     if area.width < LEAST.0 || area.height < LEAST.1 {
+        ui.hand.hidden();
         let text = format!(
             "This window is {}x{}. Lockkeeper needs {}x{} at least. Nothing is lost: make it larger.",
             area.width, area.height, LEAST.0, LEAST.1
@@ -31,88 +41,132 @@ pub fn draw(state: &State, now: Timestamp, ui: &mut UiState, frame: &mut Frame<'
         frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: true }), area);
         return;
     }
-    let hosts = (state.hosts.len() as u16).min(area.height / 3);
-    let playhead = u16::from(ui.playhead.is_some());
-    let [top, cluster, body, line, foot] = Layout::vertical([
+    let [top, body, play, notice, keys] = Layout::vertical([
         Constraint::Length(1),
-        Constraint::Length(hosts + 1),
-        Constraint::Min(6),
-        Constraint::Length(playhead),
+        Constraint::Min(8),
+        Constraint::Length(u16::from(ui.playhead.is_some())),
+        Constraint::Length(1),
         Constraint::Length(1),
     ])
     .areas(area);
-    header(state, now, ui, frame, top);
-    grid::draw(state, now, ui, frame, cluster);
-    if state.plan.is_none() {
-        // Nothing to walk through: the grid and a log are all there is to see.
-        pane(Pane::Log, state, now, ui, frame, body);
-    } else if area.width >= WIDE.0 && area.height >= WIDE.1 && !ui.zoom {
-        let [upper, lower] = Layout::vertical([Constraint::Fill(5), Constraint::Fill(2)]).areas(body);
-        let [left, right] = Layout::horizontal([Constraint::Percentage(36), Constraint::Fill(1)]).areas(upper);
-        pane(Pane::Stages, state, now, ui, frame, left);
-        pane(Pane::Gate, state, now, ui, frame, right);
-        pane(Pane::Log, state, now, ui, frame, lower);
-    } else {
-        let [tabs, rest] = Layout::vertical([Constraint::Length(1), Constraint::Min(5)]).areas(body);
-        tab_line(ui, frame, tabs);
-        pane(ui.focus, state, now, ui, frame, rest);
-    }
+    header::draw(state, now, ui, &look, frame, top);
+    Body { state, now, look: &look }.draw(ui, frame, body);
     if let Some(playhead) = &ui.playhead {
-        timeline::draw(state, playhead, frame, line);
+        timeline::draw(state, playhead, frame, play);
     }
-    match (&ui.message, &ui.popup) {
-        (Some(message), None) => frame.render_widget(Line::styled(format!(" {message}"), style(Meaning::Bad)), foot),
-        _ => frame.render_widget(hints::line(state, now, ui, foot.width), foot),
+    said(ui, frame, notice);
+    let (line, places) = hints::line(state, ui, keys.width);
+    frame.render_widget(line, keys);
+    for (x, width, command) in places {
+        ui.spots.add(Rect { x: keys.x + x, width, ..keys }, Spot::Button(command));
     }
-    popup::draw(state, ui, frame, area);
-}
-
-fn pane(pane: Pane, state: &State, now: Timestamp, ui: &UiState, frame: &mut Frame<'_>, area: Rect) {
-    match pane {
-        Pane::Stages => stages::draw(state, ui, frame, area),
-        Pane::Gate => gate::draw(state, now, ui, frame, area),
-        Pane::Log => log::draw(state, ui, frame, area),
+    popup::draw(state, now, ui, frame, area);
+    if let Some((from, to)) = ui.spots.drag.filter(|(from, to)| from != to) {
+        super::copy::mark(frame.buffer_mut(), from, to);
     }
 }
 
-fn tab_line(ui: &UiState, frame: &mut Frame<'_>, area: Rect) {
-    let spans: Vec<Span<'_>> = Pane::ALL
-        .into_iter()
-        .flat_map(|pane| {
+/// What was said to the operator, on a line of its own.
+fn said(ui: &UiState, frame: &mut Frame<'_>, area: Rect) {
+    if let Some(notice) = ui.notice.as_ref().filter(|_| ui.popups.is_empty()) {
+        let meaning = if notice.is_refusal() { Meaning::Bad } else { Meaning::Active };
+        let text = cut(&notice.text.replace('\n', " "), usize::from(area.width).saturating_sub(2));
+        frame.render_widget(Line::styled(format!(" {text}"), style(meaning)), area);
+    }
+}
+
+/// What the panes are drawn from.
+struct Body<'s> {
+    state: &'s State,
+    now: Timestamp,
+    look: &'s Look,
+}
+
+impl Body<'_> {
+    fn draw(&self, ui: &mut UiState, frame: &mut Frame<'_>, area: Rect) {
+        let hosts = self.state.hosts.len() as u16;
+        let fits = |least: (u16, u16)| frame.area().width >= least.0 && frame.area().height >= least.1;
+        if self.state.plan.is_none() {
+            // Nothing to walk through: the grid and a log are all there is to see.
+            ui.hand.hidden();
+            ui.focus = Pane::Log;
+            let [above, below] =
+                Layout::vertical([Constraint::Length((hosts + 1).min(area.height * 2 / 3)), Constraint::Min(5)])
+                    .areas(area);
+            self.grid(ui, frame, above);
+            self.pane(Pane::Log, ui, frame, below);
+        } else if ui.zoom {
+            let [above, below] =
+                Layout::vertical([Constraint::Length(hosts.min(3) + 1), Constraint::Min(5)]).areas(area);
+            self.grid(ui, frame, above);
+            self.tabs(ui, frame, below);
+        } else if fits(WIDEST) {
+            self.three_columns(ui, frame, area, hosts);
+        } else if fits(WIDE) {
+            self.beside(ui, frame, area, hosts);
+        } else {
+            let [above, below] =
+                Layout::vertical([Constraint::Length(hosts.min(3) + 1), Constraint::Min(5)]).areas(area);
+            self.grid(ui, frame, above);
+            self.tabs(ui, frame, below);
+        }
+    }
+
+    fn three_columns(&self, ui: &mut UiState, frame: &mut Frame<'_>, area: Rect, hosts: u16) {
+        let [left, middle, right] =
+            Layout::horizontal([Constraint::Percentage(37), Constraint::Percentage(32), Constraint::Fill(1)])
+                .areas(area);
+        let [grid, steps] =
+            Layout::vertical([Constraint::Length((hosts + 1).min(area.height / 2)), Constraint::Min(8)]).areas(left);
+        let [log, notes] = Layout::vertical([Constraint::Fill(4), Constraint::Length(8)]).areas(right);
+        self.grid(ui, frame, grid);
+        self.pane(Pane::Steps, ui, frame, steps);
+        self.pane(Pane::Gate, ui, frame, middle);
+        self.pane(Pane::Log, ui, frame, log);
+        notes::draw(self.state, frame, notes);
+    }
+
+    fn beside(&self, ui: &mut UiState, frame: &mut Frame<'_>, area: Rect, hosts: u16) {
+        let [grid, rest] =
+            Layout::vertical([Constraint::Length((hosts + 1).min(area.height / 4).max(4)), Constraint::Min(12)])
+                .areas(area);
+        // The gate has what it needs; the log takes what is left, and more where many are shown.
+        let log = if ui.tiles == Tiles::Lit { rest.height * 2 / 7 } else { rest.height / 2 };
+        let [upper, lower] = Layout::vertical([Constraint::Fill(1), Constraint::Length(log.max(6))]).areas(rest);
+        let [left, right] = Layout::horizontal([Constraint::Percentage(35), Constraint::Fill(1)]).areas(upper);
+        self.grid(ui, frame, grid);
+        self.pane(Pane::Steps, ui, frame, left);
+        self.pane(Pane::Gate, ui, frame, right);
+        self.pane(Pane::Log, ui, frame, lower);
+    }
+
+    /// One pane, and the names of the others.
+    fn tabs(&self, ui: &mut UiState, frame: &mut Frame<'_>, area: Rect) {
+        let [line, rest] = Layout::vertical([Constraint::Length(1), Constraint::Min(4)]).areas(area);
+        let mut x = line.x + 1;
+        for pane in Pane::ALL {
+            let text = format!(" {} ", pane.title());
+            let place = Rect { x, width: (text.len() as u16).min(line.right().saturating_sub(x)), ..line };
             let meaning = if pane == ui.focus { Meaning::Selected } else { Meaning::Quiet };
-            [Span::raw(" "), Span::styled(format!(" {} ", pane.title()), style(meaning))]
-        })
-        .collect();
-    frame.render_widget(Line::from(spans), area);
-}
+            frame.render_widget(Span::styled(text, style(meaning)), place);
+            ui.spots.add(place, Spot::Pane(pane));
+            x += place.width + 1;
+        }
+        if ui.focus != Pane::Gate {
+            ui.hand.hidden();
+        }
+        self.pane(ui.focus, ui, frame, rest);
+    }
 
-fn header(state: &State, now: Timestamp, ui: &UiState, frame: &mut Frame<'_>, area: Rect) {
-    let Some(session) = &state.session else { return };
-    let mode = if ui.playhead.is_some() { "REPLAY".to_owned() } else { session.mode.to_string().to_uppercase() };
-    let mut left = vec![
-        Span::styled(" Lockkeeper ", style(Meaning::Title)),
-        Span::styled(format!(" {mode} "), style(Meaning::Selected)),
-        Span::raw(format!("  {}", session.inventory.cluster)),
-    ];
-    if state.paused {
-        left.push(Span::styled("  PAUSED", style(Meaning::Warn)));
+    fn grid(&self, ui: &mut UiState, frame: &mut Frame<'_>, area: Rect) {
+        grid::draw(self.state, self.now, ui, self.look, frame, area);
     }
-    if state.tasks.iter().any(|task| matches!(task.phase, Phase::Failed { .. })) {
-        left.push(Span::styled("  ✗ STOPPED", style(Meaning::Bad)));
+
+    fn pane(&self, pane: Pane, ui: &mut UiState, frame: &mut Frame<'_>, area: Rect) {
+        match pane {
+            Pane::Steps => steps::draw(self.state, self.now, ui, self.look, frame, area),
+            Pane::Gate => gate::draw(self.state, self.now, ui, self.look, frame, area),
+            Pane::Log => log::draw(self.state, ui, self.look, frame, area),
+        }
     }
-    if !state.undo.is_empty() {
-        left.push(Span::styled("  UNDOING", style(Meaning::Warn)));
-    }
-    if state.unknown_events > 0 {
-        left.push(Span::styled(
-            format!("  {} events of a later version not shown", state.unknown_events),
-            style(Meaning::Warn),
-        ));
-    }
-    let tally = state.tally();
-    let over = tally.done + tally.skipped + tally.not_needed;
-    let progress = if tally.total > 0 { format!("{over} of {} tasks  ", tally.total) } else { String::new() };
-    let right = format!("{progress}{} UTC ", now.strftime("%H:%M:%S"));
-    frame.render_widget(Line::from(left), area);
-    frame.render_widget(Line::styled(right, style(Meaning::Quiet)).right_aligned(), area);
 }

@@ -1,24 +1,35 @@
 //! The screen: draws a state, turns keys into intents. It sees no host and no journal; whoever shows a session gives it a
 //! `Source`.
 
+mod answer;
+mod clock;
+mod copy;
 pub mod form;
+pub mod hand;
 mod hints;
 pub mod keymap;
 mod layout;
+pub mod look;
+mod mouse;
+mod notice;
+mod page;
 pub mod panes;
+mod possible;
 mod press;
+mod since;
 pub mod theme;
+pub mod usual;
 mod view;
 
 pub use layout::draw;
 pub use panes::grid::rows as grid_rows;
 pub use press::{UiAction, press};
-pub use view::{Pane, Playhead, Popup, UiState};
+pub use view::{Pane, Playhead, Popup, Sort, Tiles, UiState};
 
 use std::time::Duration;
 
 use color_eyre::eyre::Result;
-use crossterm::event::{Event as Input, EventStream, KeyEventKind};
+use crossterm::event::{Event as Input, EventStream};
 use futures::{Stream, StreamExt as _};
 use jiff::Timestamp;
 use ratatui::Terminal;
@@ -56,6 +67,17 @@ pub trait Source {
     /// # Errors
     /// When the session cannot go on.
     fn changed(&mut self) -> impl Future<Output = Result<()>>;
+
+    /// How long steps usually take, as far as that is known.
+    fn usual(&self) -> usual::Usual {
+        usual::Usual::default()
+    }
+
+    /// Hands a text to the operator's clipboard, where there is one.
+    fn copy(&mut self, _text: &str) {}
+
+    /// Leaves to the shell until the operator comes back.
+    fn suspend(&mut self) {}
 
     /// The playhead, in a replay.
     fn playback(&mut self) -> Option<&mut dyn Playback>;
@@ -109,7 +131,10 @@ where
     B: Backend,
     B::Error: std::error::Error + Send + Sync + 'static,
 {
-    let mut ui = UiState::default();
+    let mut ui = UiState { usual: source.usual(), ..UiState::default() };
+    let opened = Instant::now();
+    // What another program left on the screen would show through every blank.
+    terminal.clear()?;
     let mut input = std::pin::pin!(input);
     let mut due = Instant::now();
     let mut dirty = true;
@@ -118,7 +143,16 @@ where
         if dirty && Instant::now() >= due {
             ui.playhead = source.playback().map(|playback| playhead(playback));
             let now = source.now();
-            terminal.draw(|frame| draw(source.state(), now, &mut ui, frame))?;
+            ui.at = opened.elapsed();
+            let mut copied = None;
+            terminal.draw(|frame| {
+                draw(source.state(), now, &mut ui, frame);
+                copied = ui.copied(frame.buffer_mut());
+            })?;
+            if let Some(text) = copied {
+                source.copy(&text);
+                ui.say("copied");
+            }
             due = Instant::now() + FRAME;
             dirty = false;
         }
@@ -126,7 +160,13 @@ where
             biased;
             event = input.next() => match event {
                 Some(event) => {
-                    if take(source, &mut ui, &event?)? {
+                    let event = event?;
+                    ui.at = opened.elapsed();
+                    if matches!(event, Input::Resize(..)) {
+                        // Nobody knows what stands there now.
+                        terminal.clear()?;
+                    }
+                    if take(source, &mut ui, &event)? {
                         return Ok(());
                     }
                     // What was pressed is answered at once.
@@ -146,24 +186,31 @@ where
 
 /// Takes an input in; whether to leave.
 fn take(source: &mut impl Source, ui: &mut UiState, event: &Input) -> Result<bool> {
-    let Input::Key(key) = event else { return Ok(false) };
-    if key.kind == KeyEventKind::Release {
-        return Ok(false);
-    }
     let now = source.now();
-    match press(source.state(), now, ui, *key) {
+    match press(source.state(), now, ui, event) {
         Some(UiAction::Quit) => return Ok(true),
+        Some(UiAction::Suspend) => source.suspend(),
         Some(UiAction::Submit(intent)) => {
-            if let Err(refusal) = source.submit(intent)? {
-                ui.message = Some(refusal.to_string());
+            let answer = source.submit(intent)?;
+            ui.answered(answer.map_err(|refusal| refusal.to_string()));
+        }
+        Some(UiAction::SubmitAll(intents)) => {
+            let mut refusals = Vec::new();
+            let asked = intents.len();
+            for intent in intents {
+                refusals.extend(source.submit(intent)?.err());
+            }
+            ui.popups.pop();
+            let opened = asked - refusals.len();
+            match refusals.first() {
+                None => ui.say(format!("{opened} gates opened")),
+                Some(first) => ui.refused(format!("{opened} of {asked} gates opened; the first that was not: {first}")),
             }
         }
         Some(UiAction::Edit { task, path, text }) => {
-            match source.edit(task, &path, &text)? {
-                Ok(()) => ui.popup = None,
-                // The text stays under the operator's hands until it is right.
-                Err(wrong) => ui.message = Some(wrong),
-            }
+            // The text stays under the operator's hands until it is right.
+            let answer = source.edit(task, &path, &text)?;
+            ui.answered(answer);
         }
         Some(UiAction::Playback(command)) => {
             if let Some(playback) = source.playback() {

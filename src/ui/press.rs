@@ -1,22 +1,27 @@
-//! Keys to actions.
+//! Keys, pastes and the mouse to actions. What changes something acts on what was drawn last, and on nothing else.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{Event as Input, KeyCode, KeyEventKind, KeyModifiers};
 use jiff::Timestamp;
 use tui_textarea::TextArea;
 
+use super::answer::in_popup;
+use super::hand::Readiness;
 use super::keymap::{Command, command};
-use super::panes::log::find;
-use super::view::{Pane, Popup, UiState};
-use crate::engine::gate::confirmation;
-use crate::engine::{Intent, undo_chain};
+use super::mouse::{Asked, Spot};
+use super::panes::gate::{unread_row, writes};
+use super::panes::grid::visible;
+use super::view::{Field, Pane, Popup, Tiles, UiState};
+use crate::engine::{Intent, Standing, confirmation, undo_chain};
 use crate::model::runbook::Confirm;
-use crate::model::{State, TaskId};
+use crate::model::{HostName, State, TaskId};
 
-/// What comes of a key, beyond the screen itself.
+/// What comes of an input, beyond the screen itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UiAction {
     /// The operator asks for something.
     Submit(Intent),
+    /// The operator asks for each of these; what is refused stays as it is.
+    SubmitAll(Vec<Intent>),
     /// The operator has written another text for a file that will be pushed.
     Edit {
         /// Whose gate.
@@ -28,60 +33,162 @@ pub enum UiAction {
     },
     /// Leave.
     Quit,
+    /// Leave to the shell for a while.
+    Suspend,
     /// Move the playhead.
     Playback(Command),
 }
 
-/// Takes a key in. What stays on the screen changes `ui` only.
-pub fn press(state: &State, _now: Timestamp, ui: &mut UiState, key: KeyEvent) -> Option<UiAction> {
-    ui.message = None;
-    if ui.popup.is_some() {
-        return in_popup(state, ui, key);
+/// Takes an input in. What stays on the screen changes `ui` only.
+pub fn press(state: &State, now: Timestamp, ui: &mut UiState, input: &Input) -> Option<UiAction> {
+    match input {
+        Input::Key(key) if key.kind != KeyEventKind::Release => {
+            // Words that were typed after something was refused are no commands.
+            let writes = matches!(key.code, KeyCode::Char(_) | KeyCode::Enter | KeyCode::Backspace | KeyCode::Delete);
+            if ui.popups.is_empty() && writes && key.modifiers != KeyModifiers::CONTROL && ui.hand.is_deaf(ui.at) {
+                return None;
+            }
+            if ui.popups.is_empty() {
+                let command = command(*key, ui);
+                return if key.code == KeyCode::Esc { back(ui) } else { execute(state, now, ui, command?) };
+            }
+            in_popup(state, now, ui, *key)
+        }
+        Input::Paste(text) => {
+            paste(state, ui, text);
+            None
+        }
+        Input::Mouse(event) => match ui.spots.take(event)? {
+            Asked::Click(spot) if ui.popups.is_empty() => click(state, now, ui, spot),
+            Asked::Scroll(pane, by) => {
+                scroll(state, ui, pane, by);
+                None
+            }
+            Asked::Click(_) => None,
+        },
+        _ => None,
     }
-    if state.plan.is_none() {
-        ui.focus = Pane::Log;
+}
+
+/// A paste goes into a field, and nowhere else.
+fn paste(state: &State, ui: &mut UiState, text: &str) {
+    let many = matches!(ui.popups.last(), Some(Popup::Edit { .. }));
+    match ui.popups.last_mut().and_then(Popup::field) {
+        Some(field) => {
+            let text = if many { text.replace('\r', "\n") } else { text.replace(['\n', '\r', '\t'], " ") };
+            field.insert_str(text.chars().filter(|c| !c.is_control() || *c == '\n').collect::<String>());
+            super::answer::typed(state, ui);
+        }
+        None => ui.refused("what was pasted went nowhere: there is no field to paste it into".into()),
     }
-    let command = command(key, ui.playhead.is_some())?;
+}
+
+/// Esc goes one step back, and never destroys anything.
+fn back(ui: &mut UiState) -> Option<UiAction> {
+    if ui.peek.take().is_some() {
+        ui.gate_scroll = 0;
+    } else if ui.host.take().is_some() {
+        ui.gate_scroll = 0;
+    } else if ui.zoom {
+        ui.zoom = false;
+    } else if !ui.filter.is_empty() {
+        ui.filter.clear();
+    }
+    ui.notice = None;
+    None
+}
+
+fn click(state: &State, now: Timestamp, ui: &mut UiState, spot: Spot) -> Option<UiAction> {
+    match spot {
+        Spot::Pane(pane) => ui.focus = pane,
+        Spot::Host(host) => light(ui, host),
+        Spot::Step(id) => {
+            ui.peek = Some(id);
+            (ui.gate_scroll, ui.focus) = (0, Pane::Gate);
+        }
+        Spot::Button(command) => return execute(state, now, ui, command),
+    }
+    None
+}
+
+/// Does what a key of the table asks.
+pub(super) fn execute(state: &State, now: Timestamp, ui: &mut UiState, command: Command) -> Option<UiAction> {
+    if !matches!(command, Command::Open) {
+        ui.notice = None;
+    }
     match command {
         Command::Quit if state.outcome.is_some() || state.plan.is_none() || ui.playhead.is_some() => {
             return Some(UiAction::Quit);
         }
-        Command::Quit => ui.popup = Some(Popup::Quit),
-        Command::Help => ui.popup = Some(Popup::Help(0)),
+        Command::Quit => ui.popup(Popup::Quit),
+        Command::Suspend => return Some(UiAction::Suspend),
+        Command::Help => ui.popup(Popup::Help(0)),
+        Command::Palette => ui.popup(Popup::Palette(editor(""), 0)),
         Command::NextPane => ui.focus = ui.focus.step(1),
         Command::PreviousPane => ui.focus = ui.focus.step(Pane::ALL.len() - 1),
         Command::Zoom => ui.zoom = !ui.zoom,
-        Command::NextHost => pick_host(state, ui, 1),
-        Command::PreviousHost => pick_host(state, ui, state.hosts.len().saturating_sub(1)),
-        Command::Down => scroll(ui, 1),
-        Command::Up => scroll(ui, -1),
-        Command::PageDown => scroll(ui, 10),
-        Command::PageUp => scroll(ui, -10),
-        Command::Top if ui.playhead.is_some() => return Some(UiAction::Playback(Command::Top)),
-        Command::Bottom if ui.playhead.is_some() => return Some(UiAction::Playback(Command::Bottom)),
-        Command::Top => scroll(ui, i32::MIN / 2),
-        Command::Bottom => {
-            scroll(ui, i32::MAX / 2);
-            // Back to wherever things go on.
-            ui.host = None;
+        Command::NextHost => move_light(state, now, ui, 1),
+        Command::PreviousHost => move_light(state, now, ui, -1),
+        Command::GoThere => go_there(state, ui),
+        Command::Follow => {
+            (ui.host, ui.peek, ui.gate_scroll) = (None, None, 0);
         }
-        Command::Search => ui.popup = Some(Popup::Search(editor(&ui.search))),
-        Command::SearchNext => search(state, ui, false),
-        Command::SearchPrevious => search(state, ui, true),
-        Command::Open => return open(state, ui),
-        Command::Retry => return Some(UiAction::Submit(Intent::Retry { task: ui.task(state)? })),
-        Command::Skip => ui.popup = Some(Popup::Skip(ui.task(state)?, editor(""))),
-        Command::Edit => edit(state, ui),
-        Command::Undo => {
-            let (host, _) = state.hosts.get_index(ui.host_index(state))?;
-            match undo_chain(state, host) {
-                Ok(chain) => ui.popup = Some(Popup::Undo(host.clone(), chain)),
-                Err(refusal) => ui.message = Some(refusal.to_string()),
+        Command::Card => {
+            if let Some(host) = ui.look.host.clone() {
+                ui.popup(Popup::Card(host, 0));
             }
         }
+        Command::Filter => ui.popup(Popup::Filter(editor(&ui.filter.clone()))),
+        Command::Sort => {
+            ui.sort = ui.sort.next();
+            ui.say(format!("hosts {}", ui.sort.word()));
+        }
+        Command::Tiles => {
+            ui.tiles = match ui.tiles {
+                Tiles::Lit => Tiles::AtWork,
+                Tiles::AtWork => Tiles::All,
+                Tiles::All => Tiles::Lit,
+            };
+            let shown = match ui.tiles {
+                Tiles::Lit => "the log of the lit host",
+                Tiles::AtWork => "a log for each host at work",
+                Tiles::All => "a log for each host",
+            };
+            ui.focus = Pane::Log;
+            ui.say(shown);
+        }
+        Command::AllChecks => ui.all_checks = !ui.all_checks,
+        Command::StepAhead => peek(state, ui, 1),
+        Command::StepBehind => peek(state, ui, -1),
+        Command::Down => scroll(state, ui, ui.focus, 1),
+        Command::Up => scroll(state, ui, ui.focus, -1),
+        Command::PageDown => scroll(state, ui, ui.focus, 10),
+        Command::PageUp => scroll(state, ui, ui.focus, -10),
+        Command::Top | Command::Bottom if ui.playhead.is_some() => return Some(UiAction::Playback(command)),
+        Command::Top => leap(state, ui, false),
+        Command::Bottom => leap(state, ui, true),
+        Command::Search => ui.popup(Popup::Search(editor(""))),
+        Command::SearchNext => hit(state, ui, true),
+        Command::SearchPrevious => hit(state, ui, false),
+        Command::Open => return open(state, now, ui),
+        Command::OpenAll => open_all(state, ui),
+        Command::Retry => return Some(UiAction::Submit(Intent::Retry { task: addressed(ui)? })),
+        Command::Skip => {
+            let task = addressed(ui)?;
+            ui.popup(Popup::Skip(task, editor("")));
+        }
+        Command::Edit => {
+            let task = addressed(ui)?;
+            edit(state, ui, task);
+        }
+        Command::Undo => undo(state, ui),
+        Command::AcceptReboot => {
+            addressed(ui)?;
+            return ui.look.host.clone().map(|host| UiAction::Submit(Intent::AcceptReboot { host }));
+        }
         Command::Pause => return Some(UiAction::Submit(if state.paused { Intent::Continue } else { Intent::Pause })),
-        Command::Note => ui.popup = Some(Popup::Note(editor(""))),
-        Command::Abort => ui.popup = Some(Popup::Abort(editor(""))),
+        Command::Note => ui.popup(Popup::Note(editor(""))),
+        Command::Abort => ui.popup(Popup::Abort(editor(""))),
         Command::Play | Command::StepForward | Command::StepBack | Command::Faster | Command::Slower => {
             return Some(UiAction::Playback(command));
         }
@@ -89,150 +196,218 @@ pub fn press(state: &State, _now: Timestamp, ui: &mut UiState, key: KeyEvent) ->
     None
 }
 
+/// The task that a key which changes something acts on: the one that is shown, in its turn, and has been for a moment.
+fn addressed(ui: &mut UiState) -> Option<TaskId> {
+    let Some(task) = ui.look.task else {
+        ui.refused("no step is shown that this could be done to".into());
+        return None;
+    };
+    if ui.look.peeked {
+        ui.refused("this step is only being read: Esc goes back to the one whose turn it is".into());
+        return None;
+    }
+    if ui.hand.readiness(ui.at, task) == Readiness::Unseen {
+        bring_forward(ui);
+        return None;
+    }
+    if !ui.hand.settled(ui.at, task) {
+        ui.refused(JUST_NOW.into());
+        return None;
+    }
+    Some(task)
+}
+
+const JUST_NOW: &str = "this came up just now: look at it, then press the key again";
+
+fn bring_forward(ui: &mut UiState) {
+    ui.focus = Pane::Gate;
+    ui.refused("here is the gate: read it, then press the key again".into());
+}
+
+/// Opens the gate that is shown, once it has been shown and read; asks for what has to be typed first.
+fn open(state: &State, now: Timestamp, ui: &mut UiState) -> Option<UiAction> {
+    let look = ui.look.clone();
+    if look.peeked {
+        ui.refused("this step is only being read: Esc goes back to the one whose turn it is".into());
+        return None;
+    }
+    let Some(task) = look.at_gate(state) else {
+        let here = look.host.as_ref().map_or("this host", HostName::as_str);
+        let text = match look.elsewhere.and_then(|id| state.task(id)) {
+            Some((task, step, _)) => {
+                format!("{here} has no gate to open; {} waits at {}: t goes there", task.host, step.name)
+            }
+            None => format!("{here} has no gate to open"),
+        };
+        ui.refused(text);
+        return None;
+    };
+    let gate = look.gate.as_ref()?;
+    match ui.hand.readiness(ui.at, task) {
+        Readiness::Unseen => bring_forward(ui),
+        _ if gate.refusal.is_some() => {
+            let why = gate.refusal.as_ref().map(ToString::to_string).unwrap_or_default();
+            ui.gate_scroll = 0;
+            ui.refused(why);
+        }
+        Readiness::Unread(rows) => {
+            let width = ui.hand.width();
+            ui.gate_scroll = unread_row(state, now, ui, width);
+            ui.say(format!("{rows} more {} of what it runs: Enter reads on", if rows == 1 { "row" } else { "rows" }));
+        }
+        Readiness::TooSoon => ui.refused(JUST_NOW.into()),
+        Readiness::Ready(shown) => {
+            let (_, step, _) = state.task(task)?;
+            ui.notice = None;
+            if matches!(confirmation(step), Confirm::Host | Confirm::Phrase(_)) {
+                ui.popup(Popup::Confirm(task, editor("")));
+            } else {
+                let shown_ms = Some(shown.as_millis() as u64);
+                return Some(UiAction::Submit(Intent::OpenGate { task, typed: None, shown_ms, together: None }));
+            }
+        }
+    }
+    None
+}
+
+/// Asks for the number of the gates at this step that are ready. One host goes first and alone.
+fn open_all(state: &State, ui: &mut UiState) {
+    let Some(task) = addressed(ui) else { return };
+    let ready: Vec<TaskId> =
+        ui.look.group.iter().filter(|(_, standing)| *standing == Standing::Ready).map(|(id, _)| *id).collect();
+    match ui.hand.readiness(ui.at, task) {
+        Readiness::Ready(_) if ready.len() > 1 => match crate::engine::may_open_together(state, task) {
+            Ok(()) => ui.popup(Popup::OpenAll(ready, editor(""))),
+            Err(refusal) => ui.refused(refusal.to_string()),
+        },
+        Readiness::Ready(_) => ui.refused("fewer than two gates at this step are ready: Enter opens the one".into()),
+        _ => ui.refused("read what it runs to its end first: Enter reads on".into()),
+    }
+}
+
 /// Lays the text of the first file that will be pushed under the operator's hands.
-fn edit(state: &State, ui: &mut UiState) {
-    let pushes = ui.task(state).and_then(|id| Some((id, &state.task(id)?.0.pushes)));
-    let Some((id, push)) = pushes.and_then(|(id, pushes)| Some((id, pushes.iter().find(|p| p.artifact.is_none())?)))
+fn edit(state: &State, ui: &mut UiState, id: TaskId) {
+    if ui.look.at_gate(state) != Some(id) || !writes(state, id) {
+        ui.refused("this step writes no file that could be edited".into());
+        return;
+    }
+    let Some(push) = state.task(id).and_then(|(task, _, _)| task.pushes.iter().find(|push| push.artifact.is_none()))
     else {
-        ui.message = Some("this task writes no file that could be edited".into());
         return;
     };
     let text = push.source.as_ref().unwrap_or(&push.content);
-    let mut editor = TextArea::from(text.lines());
-    editor.set_line_number_style(super::theme::style(super::theme::Meaning::Quiet));
-    ui.popup = Some(Popup::Edit(id, push.path.clone(), Box::new(editor)));
+    let mut input = TextArea::from(text.lines());
+    let before = input.lines().to_vec();
+    input.set_line_number_style(super::theme::style(super::theme::Meaning::Quiet));
+    ui.popup(Popup::Edit { task: id, path: push.path.clone(), input: Box::new(input), before });
 }
 
-/// Opens the gate, or asks for what has to be typed first. A gate that is shut says why without asking for words.
-fn open(state: &State, ui: &mut UiState) -> Option<UiAction> {
-    let task = ui.task(state)?;
-    let (_, step, _) = state.task(task)?;
-    let gate = crate::engine::gate_view(state, task, state.now)?;
-    let wants_words = matches!(confirmation(step), Confirm::Host | Confirm::Phrase(_));
-    if wants_words && gate.refusal.is_none() {
-        ui.popup = Some(Popup::Confirm(task, editor("")));
-        return None;
+/// Lists what would be taken back on the lit host. What reboots, reinstalls or touches another host wants its name typed.
+fn undo(state: &State, ui: &mut UiState) {
+    let Some(host) = ui.look.host.clone() else { return };
+    if !ui.lit_for_a_moment() {
+        ui.refused(JUST_NOW.into());
+        return;
     }
-    Some(UiAction::Submit(Intent::OpenGate { task, typed: None, shown_ms: None }))
-}
-
-fn in_popup(state: &State, ui: &mut UiState, key: KeyEvent) -> Option<UiAction> {
-    let mut popup = ui.popup.take()?;
-    if key.code == KeyCode::Esc {
-        return None;
+    match undo_chain(state, &host) {
+        Ok(tasks) => {
+            let input = tasks.iter().any(|id| grave(state, *id)).then(|| editor(""));
+            ui.popup(Popup::Undo { host, tasks, input, down: 0 });
+        }
+        Err(refusal) => ui.refused(refusal.to_string()),
     }
-    match &mut popup {
-        Popup::Help(down) => {
-            let most = super::panes::help::lines(ui.playhead.is_some()).len() as u16;
-            *down = match key.code {
-                KeyCode::Down | KeyCode::Char('j') => down.saturating_add(1),
-                KeyCode::Up | KeyCode::Char('k') => down.saturating_sub(1),
-                KeyCode::PageDown | KeyCode::Char(' ') => down.saturating_add(10),
-                KeyCode::PageUp => down.saturating_sub(10),
-                _ => return None,
-            }
-            .min(most);
-            ui.popup = Some(popup);
-            return None;
-        }
-        Popup::Quit => return matches!(key.code, KeyCode::Char('y' | 'Y')).then_some(UiAction::Quit),
-        Popup::Undo(host, _) => {
-            let host = host.clone();
-            return matches!(key.code, KeyCode::Char('y' | 'Y')).then_some(UiAction::Submit(Intent::Undo { host }));
-        }
-        Popup::Edit(task, path, input) => {
-            let takes = key.code == KeyCode::Char('s') && key.modifiers.contains(KeyModifiers::CONTROL);
-            let done = takes.then(|| UiAction::Edit {
-                task: *task,
-                path: path.clone(),
-                text: input.lines().join("\n") + "\n",
-            });
-            if done.is_none() {
-                input.input(key);
-            }
-            ui.popup = Some(popup);
-            return done;
-        }
-        Popup::Confirm(_, input)
-        | Popup::Skip(_, input)
-        | Popup::Note(input)
-        | Popup::Abort(input)
-        | Popup::Search(input) => {
-            if key.code != KeyCode::Enter {
-                input.input(key);
-                ui.popup = Some(popup);
-                return None;
-            }
-        }
-    }
-    let typed = |input: &TextArea<'_>| input.lines().join(" ").trim().to_owned();
-    let intent = match &popup {
-        Popup::Confirm(task, input) => {
-            let typed = typed(input);
-            if let Some(message) = mismatch(state, *task, &typed) {
-                ui.message = Some(message);
-                ui.popup = Some(popup);
-                return None;
-            }
-            Intent::OpenGate { task: *task, typed: Some(typed), shown_ms: None }
-        }
-        Popup::Skip(task, input) => Intent::Skip { task: *task, reason: typed(input) },
-        Popup::Note(input) => Intent::Note { text: typed(input) },
-        Popup::Abort(input) => Intent::Abort { reason: typed(input) },
-        Popup::Search(input) => {
-            ui.search = typed(input);
-            ui.focus = Pane::Log;
-            ui.log_scroll = 0;
-            if let Some((_, host)) = state.hosts.get_index(ui.host_index(state)) {
-                let last = host.log.lines().back().is_some_and(|line| line.text.contains(&ui.search));
-                ui.log_scroll = if last { 0 } else { find(&host.log, &ui.search, 0, true).unwrap_or_default() };
-            }
-            return None;
-        }
-        Popup::Help(_) | Popup::Quit | Popup::Undo(..) | Popup::Edit(..) => return None,
-    };
-    Some(UiAction::Submit(intent))
 }
 
-/// What is wrong with the typed words. The engine decides in the end; this keeps the popup open for another try.
-fn mismatch(state: &State, task: crate::model::TaskId, typed: &str) -> Option<String> {
-    let (task, step, _) = state.task(task)?;
-    let asked = match confirmation(step) {
-        Confirm::None | Confirm::Enter => return None,
-        Confirm::Host => task.host.to_string(),
-        Confirm::Phrase(phrase) => phrase,
-    };
-    (typed != asked).then(|| format!("`{typed}` is not `{asked}`"))
+/// Whether taking a task back reboots its host, installs anything or touches another host.
+fn grave(state: &State, id: TaskId) -> bool {
+    const INSTALLS: [&str; 10] =
+        ["install", "rebase", "rollback", "deploy", "downgrade", "reboot", "dpkg", "rpm ", "pacman", "dnf "];
+    state.task(id).is_some_and(|(task, step, current)| {
+        let script = step.undo.as_deref().unwrap_or_default();
+        let done = !matches!(current.phase, crate::model::state::Phase::NotNeeded);
+        done && (step.reboots
+            || step.destroys.is_some()
+            || task.on != task.host
+            || INSTALLS.iter().any(|word| script.contains(word)))
+    })
 }
 
-pub(super) fn editor(text: &str) -> Box<TextArea<'static>> {
+pub(super) fn editor(text: &str) -> Field {
     let mut editor = TextArea::new(vec![text.to_owned()]);
     editor.set_cursor_line_style(ratatui::style::Style::new());
     editor.move_cursor(tui_textarea::CursorMove::End);
     Box::new(editor)
 }
 
-fn pick_host(state: &State, ui: &mut UiState, by: usize) {
-    if !state.hosts.is_empty() {
-        ui.host = Some((ui.host_index(state) + by) % state.hosts.len());
-        ui.log_scroll = 0;
+pub(super) fn light(ui: &mut UiState, host: HostName) {
+    (ui.host, ui.peek, ui.gate_scroll, ui.steps_scroll) = (Some(host), None, 0, 0);
+}
+
+fn move_light(state: &State, now: Timestamp, ui: &mut UiState, by: isize) {
+    let look = ui.look.clone();
+    let hosts = visible(state, ui, &look, now);
+    if hosts.is_empty() {
+        return;
+    }
+    let next = match hosts.iter().position(|index| *index == look.lit) {
+        Some(at) => (at as isize + by).rem_euclid(hosts.len() as isize) as usize,
+        None => 0,
+    };
+    if let Some((name, _)) = state.hosts.get_index(hosts[next]) {
+        light(ui, name.clone());
     }
 }
 
-fn scroll(ui: &mut UiState, by: i32) {
+fn go_there(state: &State, ui: &mut UiState) {
+    match ui.look.elsewhere.and_then(|id| state.task(id)) {
+        Some((task, _, _)) => light(ui, task.host.clone()),
+        None => ui.say("nothing waits for you on another host"),
+    }
+}
+
+/// Shows another step of the lit host, to be read.
+fn peek(state: &State, ui: &mut UiState, by: isize) {
+    let Some(host) = ui.look.host.clone() else { return };
+    let tasks: Vec<TaskId> = state.tasks_of(&host).iter().copied().collect();
+    let Some(at) = ui.look.task.and_then(|id| tasks.iter().position(|other| *other == id)) else { return };
+    match at.checked_add_signed(by).and_then(|at| tasks.get(at)) {
+        Some(next) => {
+            ui.host = Some(host);
+            (ui.peek, ui.gate_scroll) = (Some(*next), 0);
+        }
+        None => {
+            ui.say(if by > 0 { "this is the last step on this host" } else { "this is the first step on this host" })
+        }
+    }
+}
+
+fn scroll(state: &State, ui: &mut UiState, pane: Pane, by: i64) {
+    match pane {
+        Pane::Steps => ui.steps_scroll = ui.steps_scroll.saturating_add_signed(by as isize),
+        Pane::Gate => ui.gate_scroll = ui.gate_scroll.saturating_add_signed(by as isize),
+        Pane::Log => {
+            if let Some((name, host)) = state.hosts.get_index(ui.look.lit) {
+                ui.logs.scroll(name, &host.log, by);
+            }
+        }
+    }
+}
+
+fn leap(state: &State, ui: &mut UiState, to_end: bool) {
     match ui.focus {
-        Pane::Stages => {}
-        Pane::Gate => ui.gate_scroll = (i32::from(ui.gate_scroll) + by).clamp(0, 10_000) as u16,
-        Pane::Log => ui.log_scroll = (ui.log_scroll as i64 - i64::from(by)).clamp(0, 1_000_000) as usize,
+        Pane::Steps => ui.steps_scroll = 0,
+        Pane::Gate => ui.gate_scroll = if to_end { usize::MAX / 2 } else { 0 },
+        Pane::Log => {
+            if let Some((name, host)) = state.hosts.get_index(ui.look.lit) {
+                ui.logs.leap(name, &host.log, to_end);
+            }
+        }
     }
 }
 
-fn search(state: &State, ui: &mut UiState, forward: bool) {
-    let Some((_, host)) = state.hosts.get_index(ui.host_index(state)) else { return };
-    // In a log the newest stands last: the next place is further up.
-    match find(&host.log, &ui.search, ui.log_scroll, !forward) {
-        Some(scroll) => ui.log_scroll = scroll,
-        None if ui.search.is_empty() => ui.message = Some("search for something first (/)".into()),
-        None => ui.message = Some(format!("no more `{}`", ui.search)),
+fn hit(state: &State, ui: &mut UiState, forward: bool) {
+    let Some((name, host)) = state.hosts.get_index(ui.look.lit) else { return };
+    if let Err(why) = ui.logs.next_hit(name, &host.log, forward) {
+        ui.say(why);
     }
 }

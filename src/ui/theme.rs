@@ -22,6 +22,90 @@ pub enum Meaning {
     Active,
     /// What is selected.
     Selected,
+    /// Real hosts, through gates.
+    ModeUpgrade,
+    /// Simulated hosts.
+    ModePractice,
+    /// Looking only.
+    ModeMonitor,
+    /// A recording.
+    ModeReplay,
+    /// There is no way back from here.
+    Danger,
+    /// What was searched for.
+    Match,
+    /// A line that will be there.
+    Added,
+    /// A line that will be gone.
+    Removed,
+    /// The row of the host that keys act on.
+    Lit,
+}
+
+/// A sign, in Unicode or, where there is none, in letters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sign {
+    /// Done, healthy, holds.
+    Done,
+    /// Waits for the operator.
+    Waits,
+    /// Shut.
+    Shut,
+    /// Runs.
+    Runs,
+    /// Is being verified.
+    Verifying,
+    /// Failed, does not hold.
+    Failed,
+    /// Not needed.
+    NotNeeded,
+    /// Skipped by the operator.
+    Skipped,
+    /// Taken back.
+    TakenBack,
+    /// Not known.
+    Unknown,
+    /// Others come first.
+    Ahead,
+    /// Leads the etcd cluster.
+    Leader,
+    /// There is more than is shown.
+    More,
+    /// Goes on from the line above.
+    Wrap,
+    /// A part of a bar that is done.
+    Full,
+    /// A part of a bar that is not.
+    Empty,
+    /// Open, in a list of stages.
+    Open,
+    /// Where one is.
+    Here,
+}
+
+/// How a sign is written.
+#[must_use]
+pub fn sign(sign: Sign) -> &'static str {
+    match sign {
+        Sign::Done => "✓",
+        Sign::Waits => "●",
+        Sign::Shut => "■",
+        Sign::Runs => "▶",
+        Sign::Verifying => "◐",
+        Sign::Failed => "✗",
+        Sign::NotNeeded => "–",
+        Sign::Skipped => "↷",
+        Sign::TakenBack => "↩",
+        Sign::Unknown => "?",
+        Sign::Ahead => "·",
+        Sign::Leader => "★",
+        Sign::More => "…",
+        Sign::Wrap => "↪",
+        Sign::Full => "━",
+        Sign::Empty => "─",
+        Sign::Open => "▾",
+        Sign::Here => "▸",
+    }
 }
 
 /// How a meaning looks: the terminal's own sixteen colours, so that it follows the operator's theme; attributes alone
@@ -38,8 +122,43 @@ pub fn style(meaning: Meaning) -> Style {
         Meaning::Bad => colour(Color::Red).add_modifier(Modifier::BOLD),
         Meaning::Warn => colour(Color::Yellow),
         Meaning::Active => colour(Color::Cyan).add_modifier(Modifier::BOLD),
-        Meaning::Selected => plain.add_modifier(Modifier::REVERSED),
+        Meaning::Selected | Meaning::Match => plain.add_modifier(Modifier::REVERSED),
+        Meaning::ModeUpgrade => {
+            let plain = plain.add_modifier(Modifier::BOLD);
+            if no_color() { plain.add_modifier(Modifier::REVERSED) } else { plain.fg(Color::White).bg(Color::Red) }
+        }
+        Meaning::ModePractice => {
+            if no_color() {
+                plain.add_modifier(Modifier::UNDERLINED)
+            } else {
+                plain.fg(Color::Black).bg(Color::Green)
+            }
+        }
+        Meaning::ModeMonitor => {
+            if no_color() {
+                plain.add_modifier(Modifier::UNDERLINED)
+            } else {
+                plain.fg(Color::White).bg(Color::Blue)
+            }
+        }
+        Meaning::ModeReplay => {
+            if no_color() {
+                plain.add_modifier(Modifier::UNDERLINED)
+            } else {
+                plain.fg(Color::White).bg(Color::Magenta)
+            }
+        }
+        Meaning::Danger => colour(Color::Red).add_modifier(Modifier::BOLD),
+        Meaning::Added => colour(Color::Green),
+        Meaning::Removed => colour(Color::Red),
+        Meaning::Lit => plain.add_modifier(Modifier::BOLD | Modifier::REVERSED),
     }
+}
+
+/// The lines of a frame.
+#[must_use]
+pub fn border() -> ratatui::symbols::border::Set<'static> {
+    ratatui::symbols::border::PLAIN
 }
 
 fn no_color() -> bool {

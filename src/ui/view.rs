@@ -1,20 +1,25 @@
-//! Where the operator looks: cursor, scroll, popup. Never folded, never recorded.
+//! Where the operator looks: the lit host, scroll, popups. Never folded, never recorded.
 
-use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
 
-use jiff::Timestamp;
 use tui_textarea::TextArea;
 
-use crate::engine::schedule::before;
-use crate::engine::{GateView, gate_view};
-use crate::model::state::Phase;
-use crate::model::{HostName, State, TaskId};
+use super::hand::Hand;
+use super::look::Look;
+use super::mouse::Spots;
+use super::notice::Notice;
+use super::panes::log::Logs;
+use super::since::Since;
+use super::usual::Usual;
+use crate::model::{HostName, TaskId};
 
 /// A pane that can have the focus.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Pane {
     /// The runbook.
-    Stages,
+    Steps,
     /// The task before the operator.
     #[default]
     Gate,
@@ -24,13 +29,13 @@ pub enum Pane {
 
 impl Pane {
     /// All, in the order that Tab goes.
-    pub const ALL: [Self; 3] = [Self::Stages, Self::Gate, Self::Log];
+    pub const ALL: [Self; 3] = [Self::Gate, Self::Log, Self::Steps];
 
-    /// As its frame is headed.
+    /// As its tab is headed.
     #[must_use]
     pub fn title(self) -> &'static str {
         match self {
-            Self::Stages => "Runbook",
+            Self::Steps => "Steps",
             Self::Gate => "Gate",
             Self::Log => "Log",
         }
@@ -44,53 +49,194 @@ impl Pane {
     }
 }
 
-/// What lies over the screen.
+/// A field that is typed into.
+pub(super) type Field = Box<TextArea<'static>>;
+
+/// What lies over the screen and wants an answer.
 #[derive(Debug)]
 pub enum Popup {
-    /// The keys, from so many lines down.
+    /// The keys and signs, from so many lines down.
     Help(u16),
-    /// Something has to be typed to open a gate.
-    Confirm(TaskId, Box<TextArea<'static>>),
-    /// A reason to pass a task over.
-    Skip(TaskId, Box<TextArea<'static>>),
-    /// The text of a file that will be pushed.
-    Edit(TaskId, String, Box<TextArea<'static>>),
-    /// A note.
-    Note(Box<TextArea<'static>>),
+    /// All that is known of the lit host, from so many lines down.
+    Card(HostName, u16),
+    /// Words that open a gate.
+    Confirm(TaskId, Field),
+    /// The number of gates, typed to open all of them.
+    OpenAll(Vec<TaskId>, Field),
+    /// A reason to skip a task.
+    Skip(TaskId, Field),
+    /// The text of a file that will be pushed, and what it was.
+    Edit {
+        /// Whose gate.
+        task: TaskId,
+        /// Which file.
+        path: String,
+        /// The text under the operator's hands.
+        input: Field,
+        /// The text as it was.
+        before: Vec<String>,
+    },
+    /// A note for the journal.
+    Note(Field),
     /// A reason to end the session.
-    Abort(Box<TextArea<'static>>),
+    Abort(Field),
     /// A text to look for in the log.
-    Search(Box<TextArea<'static>>),
-    /// Take these back?
-    Undo(HostName, Vec<TaskId>),
+    Search(Field),
+    /// A text that hosts are chosen by.
+    Filter(Field),
+    /// Everything that can be done now, found by typing; which of the found ones is lit.
+    Palette(Field, usize),
+    /// Take these back? The host's name is typed where that is grave; shown from so many lines down.
+    Undo {
+        /// On which host.
+        host: HostName,
+        /// In the order they were done.
+        tasks: Vec<TaskId>,
+        /// The host's name, where it has to be typed.
+        input: Option<Field>,
+        /// Lines scrolled down.
+        down: u16,
+    },
     /// Leave?
     Quit,
+    /// Throw away what was typed in the popup below?
+    Discard,
+}
+
+impl Popup {
+    /// The field that is typed into.
+    pub fn field(&mut self) -> Option<&mut TextArea<'static>> {
+        match self {
+            Self::Confirm(_, input)
+            | Self::OpenAll(_, input)
+            | Self::Skip(_, input)
+            | Self::Edit { input, .. }
+            | Self::Note(input)
+            | Self::Abort(input)
+            | Self::Search(input)
+            | Self::Filter(input)
+            | Self::Palette(input, _)
+            | Self::Undo { input: Some(input), .. } => Some(input),
+            Self::Help(_) | Self::Card(..) | Self::Undo { input: None, .. } | Self::Quit | Self::Discard => None,
+        }
+    }
+
+    /// Whether something was typed that closing would throw away.
+    #[must_use]
+    pub fn holds_words(&self) -> bool {
+        match self {
+            Self::Skip(_, input) | Self::Note(input) | Self::Abort(input) => !input.is_empty(),
+            Self::Edit { input, before, .. } => input.lines() != before.as_slice(),
+            // A name is typed again in a second; a search and a filter hold as they are typed.
+            Self::Confirm(..)
+            | Self::OpenAll(..)
+            | Self::Undo { .. }
+            | Self::Search(_)
+            | Self::Filter(_)
+            | Self::Palette(..)
+            | Self::Help(_)
+            | Self::Card(..)
+            | Self::Quit
+            | Self::Discard => false,
+        }
+    }
+}
+
+/// Which logs are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tiles {
+    /// The lit host's.
+    #[default]
+    Lit,
+    /// One for each host at work.
+    AtWork,
+    /// One for each host.
+    All,
+}
+
+/// How the grid is ordered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sort {
+    /// As the inventory has it.
+    #[default]
+    Inventory,
+    /// What wants the operator first.
+    Urgency,
+    /// By name.
+    Name,
+}
+
+impl Sort {
+    /// The next one.
+    #[must_use]
+    pub fn next(self) -> Self {
+        match self {
+            Self::Inventory => Self::Urgency,
+            Self::Urgency => Self::Name,
+            Self::Name => Self::Inventory,
+        }
+    }
+
+    /// What it is called.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Inventory => "as in the inventory",
+            Self::Urgency => "what wants you first",
+            Self::Name => "by name",
+        }
+    }
 }
 
 /// Where the operator looks.
 #[derive(Debug, Default)]
 pub struct UiState {
+    /// The screen's own clock, counted from when it was opened.
+    pub at: Duration,
     /// The pane that keys go to.
     pub focus: Pane,
     /// The focused pane alone.
     pub zoom: bool,
     /// The host that was picked; the one where things go on, if none.
-    pub host: Option<usize>,
-    /// Lines scrolled down in the gate pane.
-    pub gate_scroll: u16,
-    /// Lines scrolled up from the end of the log; 0 follows.
-    pub log_scroll: usize,
-    /// The text looked for in the log.
-    pub search: String,
-    /// What lies over the screen.
-    pub popup: Option<Popup>,
-    /// What was last refused or done.
-    pub message: Option<String>,
+    pub host: Option<HostName>,
+    /// A step of the lit host that is read before or after its turn.
+    pub peek: Option<TaskId>,
+    /// Rows scrolled down in the gate pane.
+    pub gate_scroll: usize,
+    /// Rows scrolled up in the steps pane.
+    pub steps_scroll: usize,
+    /// Checks that hold are listed one by one.
+    pub all_checks: bool,
+    /// Which logs are shown.
+    pub tiles: Tiles,
+    /// Where each log stands, and what is looked for.
+    pub logs: Logs,
+    /// Only hosts with this in their name, role or doing.
+    pub filter: String,
+    /// How the grid is ordered.
+    pub sort: Sort,
+    /// What lies over the screen, the topmost last.
+    pub popups: Vec<Popup>,
+    /// What was last said to the operator.
+    pub notice: Option<Notice>,
     /// Where a replay is.
     pub playhead: Option<Playhead>,
-    /// The task the gate pane showed last, to begin a new one at its top.
-    shown: Option<TaskId>,
-    gate: RefCell<Option<(u64, i64, GateView)>>,
+    /// How long steps usually take.
+    pub usual: Usual,
+    /// Keys that the operator has bound otherwise.
+    pub keys: BTreeMap<super::keymap::Command, crossterm::event::KeyCode>,
+    /// When the topmost popup was opened.
+    pub(super) popup_since: Duration,
+    /// Since when the lit host is.
+    pub(super) lit: (Option<HostName>, Duration),
+    /// What has been on the screen, and for how long.
+    pub(super) hand: Hand,
+    /// Since when values are what they are.
+    pub(super) since: Since,
+    /// What was drawn last: keys act on it and on nothing else.
+    pub(super) look: Rc<Look>,
+    /// What stands where, for the mouse.
+    pub(super) spots: Spots,
 }
 
 /// Where a replay is.
@@ -107,63 +253,65 @@ pub struct Playhead {
 }
 
 impl UiState {
-    /// The task before the operator: one that came to a stop, then one at its gate, then one at work. The picked host's
-    /// come first, if it has any.
-    #[must_use]
-    pub fn task(&self, state: &State) -> Option<TaskId> {
-        let plan = state.plan.as_ref()?;
-        let picked = self.host.and_then(|host| state.hosts.get_index(host)).map(|(name, _)| name);
-        let urgency = |id: &TaskId| match &state.tasks[id.index()].phase {
-            Phase::Failed { .. } => Some(0),
-            // One that stands open to another host's turn can wait.
-            Phase::Gate if before(state, *id).is_some() => Some(3),
-            Phase::Gate => Some(1),
-            phase if phase.is_under_way() => Some(2),
-            _ => None,
-        };
-        state
-            .task_ids()
-            .filter_map(|id| {
-                let task = plan.task(id);
-                let elsewhere = picked.is_some_and(|picked| *picked != task.host && *picked != task.on);
-                Some((elsewhere, urgency(&id)?, id))
-            })
-            .min()
-            .map(|(_, _, id)| id)
+    /// What a drag of the mouse covered when it ended.
+    pub(super) fn copied(&mut self, buffer: &ratatui::buffer::Buffer) -> Option<String> {
+        let (from, to) = self.spots.copy.take()?;
+        Some(super::copy::text(buffer, from, to)).filter(|text| !text.trim().is_empty())
     }
 
-    /// The host whose log is shown: the picked one, or where the shown task runs.
-    #[must_use]
-    pub fn host_index(&self, state: &State) -> usize {
-        let active = || {
-            let id = self.task(state)?;
-            let (task, _, _) = state.task(id)?;
-            state.hosts.get_index_of(&task.on)
-        };
-        self.host.or_else(active).unwrap_or_default().min(state.hosts.len().saturating_sub(1))
+    /// Says something to the operator on the line for that.
+    pub fn say(&mut self, text: impl Into<String>) {
+        self.notice = Some(Notice::new(self.at, text.into()));
     }
 
-    /// The gate of the shown task, evaluated at most once an event and a second.
-    #[must_use]
-    pub fn gate(&self, state: &State, now: Timestamp) -> Option<GateView> {
-        let task = self.task(state)?;
-        let mut cache = self.gate.borrow_mut();
-        if let Some((seq, second, view)) = &*cache
-            && (*seq, *second, view.task) == (state.seq, now.as_second(), task)
-        {
-            return Some(view.clone());
-        }
-        let view = gate_view(state, task, now)?;
-        *cache = Some((state.seq, now.as_second(), view.clone()));
-        Some(view)
+    /// Lays something over the screen.
+    pub(super) fn popup(&mut self, popup: Popup) {
+        self.popups.push(popup);
+        self.popup_since = self.at;
+        self.notice = None;
     }
 
-    /// Another task begins at its top.
-    pub(super) fn settle(&mut self, state: &State) {
-        let task = self.task(state);
-        if task != self.shown {
-            self.shown = task;
+    /// Whether the lit host has been for long enough that a key means it.
+    pub(super) fn lit_for_a_moment(&self) -> bool {
+        self.lit.0 == self.look.host && self.at.saturating_sub(self.lit.1) >= super::hand::SHOWN_FOR
+    }
+
+    /// Takes in what is looked at now, before it is drawn.
+    pub(super) fn settle(&mut self, look: Rc<Look>) {
+        if look.task != self.look.task {
             self.gate_scroll = 0;
+            self.steps_scroll = 0;
+            self.since.sweep();
+        }
+        if look.host != self.lit.0 {
+            self.lit = (look.host.clone(), self.at);
+        }
+        if self.peek.is_some() && !look.peeked {
+            // Its turn has come, or its host is another now.
+            self.peek = None;
+        }
+        if self.notice.as_ref().is_some_and(|notice| !notice.stands(self.at, &look)) {
+            self.notice = None;
+        }
+        self.look = look;
+    }
+
+    /// What came of what was asked for: the popup it was asked in closes, or stays with what is wrong.
+    pub fn answered(&mut self, answer: Result<(), String>) {
+        match answer {
+            Ok(()) => {
+                self.popups.pop();
+                self.notice = None;
+            }
+            Err(refusal) => self.refused(refusal),
+        }
+    }
+
+    /// Says why not. What is typed on after that, in the belief that it was taken, goes nowhere.
+    pub fn refused(&mut self, why: String) {
+        self.notice = Some(Notice::refusal(self.at, why, self.look.task));
+        if self.popups.is_empty() {
+            self.hand.deafen(self.at);
         }
     }
 }

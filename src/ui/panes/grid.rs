@@ -1,86 +1,209 @@
-//! The cluster: a row a host.
+//! The cluster: a row a host, as many as there is room for.
 
 use jiff::Timestamp;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Rect};
-use ratatui::text::Span;
+use ratatui::text::{Line, Span};
 use ratatui::widgets::{Cell, Row, Table};
 use unicode_width::UnicodeWidthStr as _;
 
-use super::{ago, phase_words};
+use super::word;
+use crate::engine::schedule::before;
 use crate::engine::scope::FRESH_FOR;
 use crate::model::inventory::Role;
-use crate::model::state::{HostState, Link};
-use crate::model::{HostName, State};
-use crate::ui::theme::{Meaning, style};
-use crate::ui::view::UiState;
+use crate::model::logtail::clean;
+use crate::model::state::{HostState, Link, Phase};
+use crate::model::{HostName, State, TaskId};
+use crate::ui::clock::{age, span};
+use crate::ui::look::Look;
+use crate::ui::mouse::Spot;
+use crate::ui::page::cut;
+use crate::ui::theme::{Meaning, Sign, sign, style};
+use crate::ui::view::{Sort, UiState};
 
 /// Headings, and how readily a column is given up where there is no room: the highest goes first.
 const COLUMNS: [(&str, u8); 10] = [
     ("HOST", 0),
-    ("ROLES", 7),
-    ("LINK", 4),
-    ("ETCD", 0),
-    ("SERVER", 1),
-    ("CLUSTER", 2),
+    ("ROLE", 7),
+    ("LINK", 9),
+    ("ETCD", 2),
+    ("SERVER", 3),
+    ("CLUSTER", 4),
     ("KUBELET", 5),
-    ("OS", 8),
+    ("DEPLOYMENT", 8),
     ("NODE", 6),
-    ("DOING", 3),
+    ("NOW", 0),
 ];
+const LINK: usize = 2;
+const NOW: usize = 9;
 
-/// The widest a column gets.
-const WIDEST: usize = 30;
+/// The least that the last column wants.
+const NOW_LEAST: usize = 22;
 
-type Word = (String, Meaning);
+/// The widest any other column gets.
+const WIDEST: usize = 28;
 
-/// Draws the grid into an area.
-pub fn draw(state: &State, now: Timestamp, ui: &UiState, frame: &mut Frame<'_>, area: Rect) {
-    let rows: Vec<[Word; 10]> = state.hosts.iter().map(|(name, host)| row(state, now, name, host)).collect();
-    let width = |column: usize| {
-        let widest = rows.iter().map(|row| row[column].0.width()).max().unwrap_or_default();
-        widest.max(COLUMNS[column].0.width()).min(WIDEST)
+type Cells = [(String, Meaning); 10];
+
+/// The hosts that are shown, in their order.
+#[must_use]
+pub fn visible(state: &State, ui: &UiState, look: &Look, now: Timestamp) -> Vec<usize> {
+    let wanted = ui.filter.to_lowercase();
+    let mut hosts: Vec<usize> = (0..state.hosts.len()).collect();
+    if !wanted.is_empty() {
+        hosts.retain(|index| {
+            state.hosts.get_index(*index).is_some_and(|(name, host)| {
+                let cells = row(state, look, now, name, host);
+                cells.iter().any(|(text, _)| text.to_lowercase().contains(&wanted))
+            })
+        });
+    }
+    match ui.sort {
+        Sort::Inventory => {}
+        Sort::Name => hosts.sort_by_key(|index| state.hosts.get_index(*index).map(|(name, _)| name.clone())),
+        Sort::Urgency => {
+            hosts.sort_by_key(|index| state.hosts.get_index(*index).map(|(name, host)| rank(state, look, name, host)))
+        }
+    }
+    hosts
+}
+
+/// How much a host wants the operator.
+fn rank(state: &State, look: &Look, name: &HostName, host: &HostState) -> u8 {
+    let phase = now_task(state, name).and_then(|id| Some((id, &state.task(id)?.2.phase)));
+    match phase {
+        Some((_, Phase::Failed { .. })) => 0,
+        _ if host.rebooted.is_some() => 1,
+        Some((id, Phase::Gate)) if look.standing(id) == Some(&crate::engine::Standing::Ready) => 2,
+        Some((_, Phase::Gate)) => 3,
+        _ if host.link != Link::Up || host.barred.is_some() => 4,
+        Some((_, phase)) if phase.is_under_way() => 5,
+        Some(_) => 6,
+        None => 7,
+    }
+}
+
+/// Draws the grid into an area: the lit host is always in it.
+pub fn draw(state: &State, now: Timestamp, ui: &mut UiState, look: &Look, frame: &mut Frame<'_>, area: Rect) {
+    let hosts = visible(state, ui, look, now);
+    let room = usize::from(area.height.saturating_sub(1)).max(1);
+    let at = hosts.iter().position(|index| *index == look.lit).unwrap_or_default();
+    let first = (at + 1).saturating_sub(room).max(at.saturating_sub(room / 2).min(hosts.len().saturating_sub(room)));
+    let shown = &hosts[first.min(hosts.len())..(first + room).min(hosts.len())];
+    let rows: Vec<Cells> = shown
+        .iter()
+        .filter_map(|index| state.hosts.get_index(*index))
+        .map(|(name, host)| row(state, look, now, name, host))
+        .collect();
+    let keep = kept(&rows, changes(state), usize::from(area.width));
+    let used: usize = keep.iter().filter(|column| **column != NOW).map(|column| width(&rows, *column) + 2).sum();
+    let rest = usize::from(area.width).saturating_sub(used + 1);
+    let header = Row::new(keep.iter().map(|column| Cell::from(COLUMNS[*column].0))).style(style(Meaning::Quiet));
+    let lines = rows.iter().zip(shown).map(|(row, index)| {
+        let lit = *index == look.lit;
+        let cells = keep.iter().map(|column| {
+            let (text, meaning) = &row[*column];
+            let most = if *column == NOW { rest } else { WIDEST };
+            let lead = if *column == 0 { " " } else { "" };
+            let meaning = if lit && *column == 0 { Meaning::Lit } else { *meaning };
+            Cell::from(Span::styled(format!("{lead}{}", cut(text, most)), style(meaning)))
+        });
+        let line = Row::new(cells.collect::<Vec<_>>());
+        if lit { line.style(style(Meaning::Title)) } else { line }
+    });
+    let widths = keep.iter().map(|column| match *column {
+        NOW => Constraint::Fill(1),
+        0 => Constraint::Length(width(&rows, 0) as u16 + 1),
+        column => Constraint::Length(width(&rows, column) as u16),
+    });
+    frame.render_widget(Table::new(lines, widths).header(header).column_spacing(2), area);
+    for (n, index) in shown.iter().enumerate() {
+        if let Some((name, _)) = state.hosts.get_index(*index) {
+            let line = Rect { y: area.y + 1 + n as u16, height: 1, ..area };
+            ui.spots.add(line, Spot::Host(name.clone()));
+        }
+    }
+    counted(state, ui, hosts.len(), first, shown.len(), frame, area);
+}
+
+/// `13–25 of 40`, and what the hosts were chosen by, at the right of the headings.
+fn counted(state: &State, ui: &UiState, all: usize, first: usize, shown: usize, frame: &mut Frame<'_>, area: Rect) {
+    let mut parts = Vec::new();
+    if ui.sort != Sort::Inventory {
+        parts.push(ui.sort.word().to_owned());
+    }
+    if !ui.filter.is_empty() {
+        parts.push(format!("`{}` in {all} of {}", clean(&ui.filter), state.hosts.len()));
+    }
+    if shown < all {
+        parts.push(format!("{}–{} of {all}", first + 1, first + shown));
+    }
+    if parts.is_empty() {
+        return;
+    }
+    let text = format!(" {} ", parts.join(" · "));
+    let width = (text.width() as u16).min(area.width);
+    let place = Rect { x: area.right() - width, width, height: 1, ..area };
+    frame.render_widget(Line::styled(text, style(Meaning::Active)), place);
+}
+
+fn width(rows: &[Cells], column: usize) -> usize {
+    let widest = rows.iter().map(|row| row[column].0.width()).max().unwrap_or_default();
+    widest.max(COLUMNS[column].0.width()).min(WIDEST)
+}
+
+/// The columns that say something and fit; what the runbook changes is given up last.
+fn kept(rows: &[Cells], changes: [bool; 10], room: usize) -> Vec<usize> {
+    let said = |column: &usize| *column == NOW || rows.iter().any(|row| !row[*column].0.is_empty());
+    let mut kept: Vec<usize> = (0..COLUMNS.len()).filter(|column| *column != LINK).filter(said).collect();
+    let taken = |kept: &[usize]| -> usize {
+        kept.iter().map(|column| if *column == NOW { NOW_LEAST } else { width(rows, *column) + 2 }).sum::<usize>() + 1
     };
-    // A column that says nothing anywhere is left out; then the least important go, until the rest fits.
-    let mut kept: Vec<usize> =
-        (0..COLUMNS.len()).filter(|column| rows.iter().any(|row| !row[*column].0.is_empty())).collect();
-    while kept.iter().map(|column| width(*column) + 2).sum::<usize>() > usize::from(area.width) {
+    let given_up = |column: usize| if changes[column] { COLUMNS[column].1.min(1) } else { COLUMNS[column].1 };
+    while taken(&kept) > room {
         let Some(least) =
-            kept.iter().copied().max_by_key(|column| COLUMNS[*column].1).filter(|column| COLUMNS[*column].1 > 0)
+            kept.iter().copied().filter(|column| given_up(*column) > 0).max_by_key(|column| given_up(*column))
         else {
             break;
         };
         kept.retain(|column| *column != least);
     }
-    let selected = ui.host_index(state);
-    let header = Row::new(kept.iter().map(|column| Cell::from(COLUMNS[*column].0)).collect::<Vec<_>>())
-        .style(style(Meaning::Quiet));
-    let lines = rows.iter().enumerate().map(|(n, row)| {
-        let cells = kept.iter().map(|column| {
-            let (text, meaning) = &row[*column];
-            let meaning = if n == selected && *column == 0 { Meaning::Selected } else { *meaning };
-            Cell::from(Span::styled(text.clone(), style(meaning)))
-        });
-        Row::new(cells.collect::<Vec<_>>())
-    });
-    let widths = kept.iter().map(|column| Constraint::Length(width(*column) as u16));
-    // The picked host stays in sight however many there are.
-    let room = usize::from(area.height.saturating_sub(1)).max(1);
-    let skipped = (selected + 1).saturating_sub(room);
-    frame.render_widget(Table::new(lines.skip(skipped), widths).header(header).column_spacing(2), area);
+    kept
 }
 
-/// The same rows as words, headings first, for `status`.
+/// The columns that the runbook changes, as its promise tells.
+fn changes(state: &State) -> [bool; 10] {
+    let mut changes = [false; 10];
+    let Some(plan) = &state.plan else { return changes };
+    let stages = plan.runbook.stages.iter().flat_map(|stage| &stage.steps).flat_map(|step| &step.verify);
+    for check in plan.runbook.promise.iter().chain(stages) {
+        let text = check.that.0.as_str();
+        for (column, words) in [
+            (4, &["etcd.server", "etcd.versions", ".server"][..]),
+            (5, &["cluster_version"][..]),
+            (6, &["kubelet"][..]),
+            (7, &[".ostree", ".os."][..]),
+            (8, &["cordoned", ".ready"][..]),
+        ] {
+            changes[column] |= words.iter().any(|word| text.contains(word));
+        }
+    }
+    changes
+}
+
+/// The rows as words, headings first, for `status`.
 #[must_use]
 pub fn rows(state: &State) -> Vec<Vec<String>> {
     let head = COLUMNS.iter().map(|(name, _)| (*name).to_owned()).collect();
-    let rows = state.hosts.iter().map(|(name, host)| row(state, state.now, name, host).map(|(text, _)| text).to_vec());
+    let look = Look::default();
+    let rows =
+        state.hosts.iter().map(|(name, host)| row(state, &look, state.now, name, host).map(|(text, _)| text).to_vec());
     std::iter::once(head).chain(rows).collect()
 }
 
-fn row(state: &State, now: Timestamp, name: &HostName, host: &HostState) -> [Word; 10] {
+fn row(state: &State, look: &Look, now: Timestamp, name: &HostName, host: &HostState) -> Cells {
     let described = state.session.as_ref().and_then(|session| session.inventory.host(name));
-    let roles = described.map(|host| host.roles.clone()).unwrap_or_default();
+    let roles: &[Role] = described.map_or(&[], |host| &host.roles);
     let facts = host.facts.as_ref().map(|seen| &seen.facts);
     let old = host.stale.is_some() || host.facts.as_ref().is_some_and(|seen| now.duration_since(seen.at) > FRESH_FOR);
     let told = |text: Option<String>| match text {
@@ -91,75 +214,136 @@ fn row(state: &State, now: Timestamp, name: &HostName, host: &HostState) -> [Wor
     let etcd = facts.and_then(|facts| facts.etcd.as_ref());
     let health = match (roles.contains(&Role::Etcd), old, etcd.and_then(|etcd| etcd.healthy)) {
         (false, _, _) => (String::new(), Meaning::Plain),
-        (true, true, _) | (true, _, None) => ("? unknown".into(), Meaning::Warn),
+        (true, true, _) | (true, _, None) => (format!("{} unknown", sign(Sign::Unknown)), Meaning::Warn),
         (true, false, Some(true)) if etcd.and_then(|etcd| etcd.leader) == Some(true) => {
-            ("✓ leader".into(), Meaning::Good)
+            (format!("{} leader", sign(Sign::Leader)), Meaning::Good)
         }
-        (true, false, Some(true)) => ("✓ healthy".into(), Meaning::Good),
-        (true, false, Some(false)) => ("✗ down".into(), Meaning::Bad),
-    };
-    let link = match &host.link {
-        Link::Connecting => ("… connecting".into(), Meaning::Warn),
-        Link::Lost { since, .. } => (format!("✗ lost {}", ago(now, *since)), Meaning::Bad),
-        Link::Up if host.barred.is_some() => ("✗ barred".into(), Meaning::Bad),
-        Link::Up => match &host.facts {
-            Some(seen) if old => (format!("? old {}", ago(now, seen.at)), Meaning::Warn),
-            Some(_) => ("✓ up".into(), Meaning::Good),
-            None => ("… probing".into(), Meaning::Warn),
-        },
+        (true, false, Some(true)) => (format!("{} member", sign(Sign::Done)), Meaning::Good),
+        (true, false, Some(false)) => (format!("{} down", sign(Sign::Failed)), Meaning::Bad),
     };
     let os = facts.and_then(|facts| {
         let booted = facts.ostree.as_ref().and_then(|ostree| ostree.booted());
         let deployment = booted.map(|booted| {
-            if booted.version.is_empty() { short_checksum(&booted.checksum) } else { booted.version.clone() }
+            if booted.version.is_empty() { booted.checksum.chars().take(10).collect() } else { booted.version.clone() }
         });
         let os = facts.os.as_ref()?;
         Some(format!("{} {}", os.id, deployment.unwrap_or_else(|| os.version.clone())).trim().to_owned())
     });
+    let node = described.map_or(name.as_str(), |host| host.node());
+    let (node_word, kubelet) = self::node(state, node, facts.and_then(|facts| facts.kubelet.as_deref()));
     [
         (name.to_string(), Meaning::Title),
-        (roles.iter().map(|role| role.word()).collect::<Vec<_>>().join(","), Meaning::Quiet),
-        link,
+        (roles.iter().map(|role| role.short()).collect::<Vec<_>>().join(","), Meaning::Quiet),
+        link(host, now, old),
         health,
         told(etcd.and_then(|etcd| etcd.server.clone())),
         told(etcd.and_then(|etcd| etcd.cluster.clone())),
-        told(facts.and_then(|facts| facts.kubelet.clone())),
+        told(kubelet),
         told(os),
-        node(state, described.map_or(name.as_str(), |host| host.node())),
-        doing(state, name, host),
+        node_word,
+        now_word(state, look, now, name, host),
     ]
 }
 
-fn short_checksum(checksum: &str) -> String {
-    checksum.chars().take(10).collect()
-}
-
-/// The API server's word on a node.
-fn node(state: &State, name: &str) -> Word {
-    let kube = state.hosts.values().filter_map(HostState::current).find_map(|seen| seen.facts.kube.as_ref());
-    match kube {
-        None => (String::new(), Meaning::Plain),
-        Some(kube) => match kube.nodes.get(name) {
-            Some(node) if node.cordoned => ("cordoned".into(), Meaning::Warn),
-            Some(node) if node.ready => ("Ready".into(), Meaning::Good),
-            Some(_) => ("NotReady".into(), Meaning::Bad),
-            None => (String::new(), Meaning::Plain),
+fn link(host: &HostState, now: Timestamp, old: bool) -> (String, Meaning) {
+    match &host.link {
+        Link::Connecting => (format!("{} connecting", sign(Sign::More)), Meaning::Warn),
+        Link::Lost { since, .. } => (format!("{} lost {}", sign(Sign::Failed), age(now, *since)), Meaning::Bad),
+        Link::Up if host.barred.is_some() => (format!("{} barred", sign(Sign::Failed)), Meaning::Bad),
+        Link::Up => match &host.facts {
+            Some(seen) if old => (format!("{} old {}", sign(Sign::Unknown), age(now, seen.at)), Meaning::Warn),
+            Some(_) => (format!("{} up", sign(Sign::Done)), Meaning::Good),
+            None => (format!("{} probing", sign(Sign::More)), Meaning::Warn),
         },
     }
 }
 
-/// What the wizard is doing there, or why it can do nothing.
-fn doing(state: &State, name: &HostName, host: &HostState) -> Word {
-    let at_gate = || {
-        let plan = state.plan.as_ref()?;
-        state.gates().find(|id| plan.task(*id).host == *name)
+/// The API server's word on a node, and the kubelet's version: the one that runs, and the one on disk where that is
+/// another.
+fn node(state: &State, name: &str, on_disk: Option<&str>) -> ((String, Meaning), Option<String>) {
+    let kube = state.hosts.values().filter_map(HostState::current).find_map(|seen| seen.facts.kube.as_ref());
+    let node = kube.and_then(|kube| kube.nodes.get(name));
+    let word = match node {
+        None => (String::new(), Meaning::Plain),
+        Some(node) if node.cordoned && !node.ready => ("cordoned, NotReady".into(), Meaning::Bad),
+        Some(node) if node.cordoned => ("cordoned".into(), Meaning::Warn),
+        Some(node) if node.ready => ("Ready".into(), Meaning::Good),
+        Some(_) => ("NotReady".into(), Meaning::Bad),
     };
-    match state.active_on(name).or_else(at_gate).and_then(|id| state.task(id)) {
-        Some((_, step, task)) => (format!("{}: {}", step.name, phase_words(&task.phase)), super::sign(task).1),
-        None => match (&host.link, &host.stale) {
-            (Link::Lost { reason, .. }, _) => (reason.clone(), Meaning::Quiet),
-            (_, Some(why)) => (why.clone(), Meaning::Quiet),
-            _ => (host.barred.clone().unwrap_or_default(), Meaning::Quiet),
-        },
+    let kubelet = match (node.map(|node| node.kubelet.as_str()).filter(|version| !version.is_empty()), on_disk) {
+        (Some(runs), Some(disk)) if runs != disk => Some(format!("{runs} ({disk} on disk)")),
+        (Some(runs), _) => Some(runs.to_owned()),
+        (None, Some(disk)) => Some(format!("{disk} on disk")),
+        (None, None) => None,
+    };
+    (word, kubelet)
+}
+
+/// The task that a host's row tells of.
+fn now_task(state: &State, name: &HostName) -> Option<TaskId> {
+    let plan = state.plan.as_ref()?;
+    let ours = |id: &TaskId| plan.task(*id).host == *name;
+    state
+        .failed()
+        .find(ours)
+        .or_else(|| state.under_way().find(ours))
+        .or_else(|| state.gates().find(ours))
+        .or_else(|| state.next_of(name))
+}
+
+/// What goes on there, or why nothing can.
+fn now_word(state: &State, look: &Look, now: Timestamp, name: &HostName, host: &HostState) -> (String, Meaning) {
+    let trouble = match (&host.link, &host.stale, &host.barred) {
+        (Link::Connecting, _, _) => Some((format!("{} connecting", sign(Sign::More)), Meaning::Warn)),
+        (Link::Lost { since, reason }, _, _) => {
+            let text = format!("{} away {}: {reason}", sign(Sign::Failed), span(now.duration_since(*since)));
+            Some((text, Meaning::Bad))
+        }
+        (Link::Up, _, Some(why)) => Some((format!("{} barred: {why}", sign(Sign::Failed)), Meaning::Bad)),
+        (Link::Up, Some(why), _) => Some((format!("{} {why}", sign(Sign::Unknown)), Meaning::Warn)),
+        (Link::Up, None, None) => None,
+    };
+    let task = now_task(state, name).and_then(|id| Some((id, state.task(id)?)));
+    let rebooted = host.rebooted.map(|at| (format!("! rebooted {} ago, not by us", age(now, at)), Meaning::Bad));
+    match task {
+        Some((id, (_, step, task))) if task.phase != Phase::Waiting => {
+            let (mark, text, meaning) = word(state, id, look.standing(id), now);
+            let text = format!("{} {text}  {}", sign(mark), step.name);
+            match (&trouble, rebooted) {
+                (_, Some((rebooted, meaning))) => (format!("{rebooted} · {text}"), meaning),
+                (Some((trouble, _)), _) if !matches!(task.phase, Phase::Failed { .. }) => {
+                    (format!("{text} · {trouble}"), meaning)
+                }
+                _ => (text, meaning),
+            }
+        }
+        waiting => trouble.or(rebooted).unwrap_or_else(|| match waiting {
+            Some((id, _)) => (waits(state, id), Meaning::Quiet),
+            None if state.plan.is_some() => done(state, now, name),
+            None => {
+                let seen =
+                    host.facts.as_ref().map(|seen| format!("{} seen {} ago", sign(Sign::Done), age(now, seen.at)));
+                (seen.unwrap_or_else(|| format!("{} probing", sign(Sign::More))), Meaning::Quiet)
+            }
+        }),
+    }
+}
+
+/// What a host waits for.
+fn waits(state: &State, id: TaskId) -> String {
+    let first = before(state, id).and_then(|first| state.task(first));
+    let here = state.task(id).map(|(task, _, _)| &task.host);
+    match first {
+        Some((task, _, _)) if Some(&task.host) != here => format!("waits for {}", task.host),
+        _ => "waits".into(),
+    }
+}
+
+/// When a host was through.
+fn done(state: &State, now: Timestamp, name: &HostName) -> (String, Meaning) {
+    let last = state.tasks_of(name).iter().filter_map(|id| Some(state.task(*id)?.2.since)).max();
+    match last {
+        Some(last) => (format!("{} done {} ago", sign(Sign::Done), age(now, last)), Meaning::Good),
+        None => (String::new(), Meaning::Quiet),
     }
 }

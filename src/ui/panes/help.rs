@@ -1,22 +1,23 @@
-//! The help screen, made from the table of keys.
+//! The help: keys of this mode and pane, made from the table of keys, and what the signs mean.
 
-use ratatui::Frame;
-use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Clear, Paragraph};
 
-use super::frame as framed;
 use crate::ui::keymap::{BINDINGS, Group, key_name};
-use crate::ui::theme::{Meaning, style};
+use crate::ui::theme::{Meaning, Sign, sign, style};
+use crate::ui::view::Pane;
 
-/// The keys by their groups; the replay's only in a replay.
+/// What is of use where the operator is: the mode's keys, the focused pane's first.
 #[must_use]
-pub fn lines(replay: bool) -> Vec<Line<'static>> {
+pub fn lines(groups: &[Group], pane: Pane) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
-    for group in [Group::Gate, Group::Session, Group::Screen, Group::Replay] {
-        if (group == Group::Replay) && !replay {
-            continue;
-        }
+    let first = match pane {
+        Pane::Gate => Group::Gate,
+        Pane::Log => Group::Log,
+        Pane::Steps => Group::Hosts,
+    };
+    let mut order: Vec<Group> = groups.to_vec();
+    order.sort_by_key(|group| *group != first);
+    for group in order {
         lines.push(Line::styled(group.title(), style(Meaning::Title)));
         for row in BINDINGS.iter().filter(|row| row.group == group) {
             let keys: Vec<_> = row.keys.iter().map(|key| key_name(*key)).collect();
@@ -26,29 +27,41 @@ pub fn lines(replay: bool) -> Vec<Line<'static>> {
             ]));
         }
     }
+    lines.push(Line::styled("Signs", style(Meaning::Title)));
+    for pair in SIGNS.chunks(2) {
+        let mut spans = Vec::new();
+        for (mark, meaning) in pair {
+            spans.push(Span::styled(format!("  {} ", sign(*mark)), style(Meaning::Active)));
+            spans.push(Span::raw(format!("{meaning:<34}")));
+        }
+        lines.push(Line::from(spans));
+    }
     lines
 }
 
-/// Draws the keys over the screen, from so many lines down as there are more than fit.
-pub fn draw(replay: bool, down: u16, frame: &mut Frame<'_>, area: Rect) {
-    let lines = lines(replay);
-    let area = super::popup::centred(area, 80, lines.len() as u16 + 2);
-    let most = (lines.len() as u16).saturating_sub(area.height.saturating_sub(2));
-    let down = down.min(most);
-    let title = if most == 0 { "Keys · any key closes" } else { "Keys · ↓ ↑ for more, any other key closes" };
-    let mut block = framed(title, true);
-    if most > down {
-        block = block.title_bottom(Span::styled(format!(" {} more lines below ", most - down), style(Meaning::Warn)));
-    }
-    frame.render_widget(Clear, area);
-    frame.render_widget(Paragraph::new(lines).scroll((down, 0)).block(block), area);
-}
+/// What the signs mean.
+const SIGNS: &[(Sign, &str)] = &[
+    (Sign::Waits, "READY: a gate that waits for you"),
+    (Sign::Shut, "SHUT n/m: n of m checks fail"),
+    (Sign::Runs, "runs"),
+    (Sign::Verifying, "its effect is looked for"),
+    (Sign::Done, "done, healthy, holds"),
+    (Sign::Failed, "failed, down, does not hold"),
+    (Sign::NotNeeded, "not needed on this host"),
+    (Sign::Skipped, "skipped by you"),
+    (Sign::TakenBack, "taken back"),
+    (Sign::Unknown, "not known"),
+    (Sign::Leader, "leads the etcd cluster"),
+    (Sign::Wrap, "the same line goes on"),
+];
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     #[test]
     fn every_line_fits_the_smallest_screen() {
-        for line in super::lines(true) {
+        for line in lines(&Group::ALL, Pane::Gate) {
             assert!(line.width() <= 78, "{line}");
         }
     }

@@ -1,85 +1,74 @@
 //! One file a pane; each draws a state and nothing else.
 
+pub mod card;
 pub mod gate;
 pub mod grid;
+pub mod header;
 pub mod help;
 pub mod log;
+pub mod notes;
+pub mod palette;
 pub mod popup;
-pub mod stages;
+pub mod steps;
 pub mod timeline;
 
-use jiff::{SignedDuration, Timestamp};
-use ratatui::text::Span;
+use jiff::Timestamp;
+use ratatui::text::{Line, Span};
 use ratatui::widgets::Block;
 
-use super::theme::{Meaning, style};
-use crate::model::state::{Phase, TaskState};
+use super::clock::span;
+use super::theme::{Meaning, Sign, sign, style};
+use crate::engine::Standing;
+use crate::model::event::JobKind;
+use crate::model::state::Phase;
+use crate::model::{State, TaskId};
 
 /// A frame with a heading; the focused one stands out.
 pub(super) fn frame(title: &str, focused: bool) -> Block<'static> {
     let meaning = if focused { Meaning::Active } else { Meaning::Quiet };
     Block::bordered()
+        .border_set(super::theme::border())
         .border_style(style(meaning))
         .title(Span::styled(format!(" {title} "), style(if focused { Meaning::Active } else { Meaning::Title })))
 }
 
-/// The sign and the meaning of a phase.
-fn sign(task: &TaskState) -> (&'static str, Meaning) {
-    match task.phase {
-        Phase::Waiting => ("·", Meaning::Quiet),
-        Phase::Gate => ("▶", Meaning::Warn),
-        Phase::Opened | Phase::Starting | Phase::Running | Phase::Exited { .. } | Phase::Interrupted { .. } => {
-            ("»", Meaning::Active)
+/// How a task stands: its sign, a word or two, what they mean.
+pub(super) type Word = (Sign, String, Meaning);
+
+/// How a task stands, in the words of the grid and the steps.
+pub(super) fn word(state: &State, id: TaskId, standing: Option<&Standing>, now: Timestamp) -> Word {
+    let Some((_, _, task)) = state.task(id) else { return (Sign::Unknown, String::new(), Meaning::Quiet) };
+    let waited = || span(now.duration_since(task.since));
+    match &task.phase {
+        Phase::Waiting if task.undo_attempts > 0 => (Sign::TakenBack, "taken back".into(), Meaning::Quiet),
+        Phase::Waiting => (Sign::Ahead, String::new(), Meaning::Quiet),
+        Phase::Gate => match standing {
+            Some(Standing::Ready) => (Sign::Waits, "READY".into(), Meaning::Good),
+            Some(Standing::Shut { failing, total }) => (Sign::Shut, format!("SHUT {failing}/{total}"), Meaning::Warn),
+            Some(Standing::Barred(_)) | None => (Sign::Shut, "SHUT".into(), Meaning::Warn),
+        },
+        Phase::Opened | Phase::Starting => (Sign::Runs, "STARTING".into(), Meaning::Active),
+        Phase::Running => {
+            let undo = task.job.as_ref().is_some_and(|job| job.kind == JobKind::Undo);
+            let verb = if undo { "TAKING BACK" } else { "RUNNING" };
+            (Sign::Runs, format!("{verb} {}", waited()), Meaning::Active)
         }
-        Phase::Uncertain { .. } => ("?", Meaning::Warn),
-        Phase::Verifying => ("~", Meaning::Active),
-        Phase::Done => ("✓", Meaning::Good),
-        Phase::Skipped { .. } => ("↷", Meaning::Warn),
-        Phase::NotNeeded => ("-", Meaning::Quiet),
-        Phase::Failed { .. } => ("✗", Meaning::Bad),
+        Phase::Exited { .. } => (Sign::Runs, "ENDING".into(), Meaning::Active),
+        Phase::Uncertain { .. } => (Sign::Unknown, format!("ASKING {}", waited()), Meaning::Warn),
+        Phase::Interrupted { .. } => (Sign::Unknown, "INTERRUPTED".into(), Meaning::Warn),
+        Phase::Verifying => (Sign::Verifying, format!("VERIFYING {}", waited()), Meaning::Active),
+        Phase::Done => (Sign::Done, String::new(), Meaning::Good),
+        Phase::Skipped { .. } => (Sign::Skipped, "skipped".into(), Meaning::Warn),
+        Phase::NotNeeded => (Sign::NotNeeded, "not needed".into(), Meaning::Quiet),
+        Phase::Failed { .. } => (Sign::Failed, "FAILED".into(), Meaning::Bad),
     }
 }
 
-/// A phase in a few words.
-fn phase_words(phase: &Phase) -> &'static str {
-    match phase {
-        Phase::Waiting => "waits",
-        Phase::Gate => "at its gate",
-        Phase::Opened => "gate open",
-        Phase::Starting => "starting",
-        Phase::Running => "running",
-        Phase::Uncertain { .. } => "asking the host",
-        Phase::Exited { .. } => "fetching",
-        Phase::Interrupted { .. } => "interrupted",
-        Phase::Verifying => "verifying",
-        Phase::Done => "done",
-        Phase::Skipped { .. } => "skipped",
-        Phase::NotNeeded => "not needed",
-        Phase::Failed { .. } => "FAILED",
-    }
-}
-
-/// How long ago, in two or three letters and digits.
-fn ago(now: Timestamp, then: Timestamp) -> String {
-    short(now.duration_since(then))
-}
-
-fn short(span: SignedDuration) -> String {
-    match span.as_secs().max(0) {
-        seconds @ 0..100 => format!("{seconds}s"),
-        seconds @ 100..6000 => format!("{}m", seconds / 60),
-        seconds => format!("{}h", seconds / 3600),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ages_are_short() {
-        for (seconds, expected) in [(-3, "0s"), (0, "0s"), (99, "99s"), (100, "1m"), (5999, "99m"), (7200, "2h")] {
-            assert_eq!(short(SignedDuration::from_secs(seconds)), expected);
-        }
-    }
+/// A bar of a width, so much of it full.
+pub(super) fn bar(done: usize, total: usize, width: usize) -> Line<'static> {
+    let full = (width * done).checked_div(total).unwrap_or_default().min(width);
+    Line::from(vec![
+        Span::styled(sign(Sign::Full).repeat(full), style(Meaning::Active)),
+        Span::styled(sign(Sign::Empty).repeat(width - full), style(Meaning::Quiet)),
+    ])
 }

@@ -1,98 +1,254 @@
 //! What lies over the screen and wants an answer.
 
+use jiff::Timestamp;
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::text::{Line, Text};
-use ratatui::widgets::{Clear, Paragraph, Wrap};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Clear, Paragraph};
 use tui_textarea::TextArea;
 
 use super::frame as framed;
-use crate::engine::changed;
-use crate::engine::gate::confirmation;
+use super::palette::found;
+use crate::engine::{changed, confirmation};
+use crate::model::event::Mode;
+use crate::model::logtail::clean;
 use crate::model::runbook::Confirm;
-use crate::model::{State, TaskId};
+use crate::model::{HostName, State, TaskId};
+use crate::ui::keymap::key_name;
+use crate::ui::page::{Page, cut};
+use crate::ui::possible::groups;
 use crate::ui::theme::{Meaning, style};
 use crate::ui::view::{Popup, UiState};
 
-/// Draws the popup, if there is one.
-pub fn draw(state: &State, ui: &UiState, frame: &mut Frame<'_>, area: Rect) {
-    let Some(popup) = &ui.popup else { return };
+/// Draws the popups, the topmost last.
+pub fn draw(state: &State, now: Timestamp, ui: &mut UiState, frame: &mut Frame<'_>, area: Rect) {
+    let mut popups = std::mem::take(&mut ui.popups);
+    let last = popups.len().saturating_sub(1);
+    for (n, popup) in popups.iter_mut().enumerate() {
+        let wrong = if n == last { ui.notice.as_ref().map(|notice| notice.text.clone()) } else { None };
+        one(state, now, ui, popup, wrong.as_deref(), frame, area);
+    }
+    ui.popups = popups;
+}
+
+fn one(
+    state: &State,
+    now: Timestamp,
+    ui: &UiState,
+    popup: &mut Popup,
+    wrong: Option<&str>,
+    frame: &mut Frame<'_>,
+    area: Rect,
+) {
+    let keys = "Enter: go on    Esc: back";
     match popup {
-        Popup::Help(down) => super::help::draw(ui.playhead.is_some(), *down, frame, area),
-        Popup::Confirm(task, input) => ask("Open this gate", &confirm_text(state, *task), input, ui, frame, area),
+        Popup::Help(down) => {
+            let mut page = Page::default();
+            super::help::lines(&groups(state, ui), ui.focus).into_iter().for_each(|line| page.code(line));
+            scrolled("Help", &page, down, frame, area);
+        }
+        Popup::Card(host, down) => {
+            scrolled(&format!("{host}"), &super::card::page(state, now, host), down, frame, area)
+        }
+        Popup::Confirm(task, input) => {
+            ask("Open this gate", confirm(state, *task), Some(input), wrong, keys, frame, area)
+        }
+        Popup::OpenAll(tasks, input) => {
+            ask("Open these gates", open_all(state, tasks), Some(input), wrong, keys, frame, area);
+        }
         Popup::Skip(task, input) => {
-            let text = format!("Pass {} over. Why? The journal keeps it.", label(state, *task));
-            ask("Skip", &text, input, ui, frame, area);
+            let mut page = Page::default();
+            page.say(format!("Skip {}. Why? The journal keeps it.", label(state, *task)));
+            ask("Skip", page, Some(input), wrong, keys, frame, area);
         }
-        Popup::Edit(task, path, input) => {
-            let title = format!("{path} of {}", label(state, *task));
-            edit(&title, input, ui, frame, area);
+        Popup::Edit { task, path, input, .. } => {
+            edit(&format!("{path} of {}", label(state, *task)), input, wrong, frame, area);
         }
-        Popup::Note(input) => ask("Note", "The journal keeps it.", input, ui, frame, area),
-        Popup::Abort(input) => ask("End the session for good", "Hosts stay as they are. Why?", input, ui, frame, area),
-        Popup::Search(input) => ask("Search the log", "", input, ui, frame, area),
-        Popup::Undo(host, chain) => {
-            let mut lines = vec![Line::raw(format!("Take these back on {host}, the last one first:"))];
-            let tasks: Vec<TaskId> = changed(state, chain).collect();
-            lines.extend(tasks.iter().rev().map(|id| Line::raw(format!("  · {}", label(state, *id)))));
-            tell("Undo", lines, "y takes them back    Esc does not", frame, area);
+        Popup::Note(input) => {
+            ask("Note", said("The journal keeps it."), Some(input), wrong, keys, frame, area);
         }
-        Popup::Quit => {
-            let running = state.task_ids().filter(|id| state.tasks[id.index()].phase.is_under_way()).count();
-            let mut lines = Vec::new();
-            if state.outcome.is_none() && state.plan.is_some() {
-                lines.push(Line::raw("The session is not finished. `lockkeeper resume` goes on from here."));
-                if running > 0 {
-                    lines.push(Line::styled(
-                        format!("{running} under way: what runs on hosts goes on without you."),
-                        style(Meaning::Warn),
-                    ));
-                }
-            } else {
-                lines.push(Line::raw("Nothing is under way."));
-            }
-            tell("Leave", lines, "y leaves    Esc stays", frame, area);
+        Popup::Abort(input) => {
+            let text = "This session ends here and cannot be resumed; hosts stay as they are. Why?";
+            ask("End the session for good", said(text), Some(input), wrong, keys, frame, area);
+        }
+        Popup::Search(input) => {
+            ask(
+                "Search the log",
+                Page::default(),
+                Some(input),
+                wrong,
+                "Enter: keep, n and N go on    Esc: clear",
+                frame,
+                area,
+            );
+        }
+        Popup::Filter(input) => {
+            let text = "Only hosts with this in their row: a name, a role, a version, SHUT.";
+            ask("Filter the hosts", said(text), Some(input), wrong, "Enter: keep    Esc: all hosts", frame, area);
+        }
+        Popup::Palette(input, at) => palette(state, ui, input, at, frame, area),
+        Popup::Undo { host, tasks, input, down } => {
+            undo(state, host, tasks, input.as_deref(), down, wrong, frame, area);
+        }
+        Popup::Quit => ask("Leave", quit(state), None, wrong, "y: leave    Esc: stay", frame, area),
+        Popup::Discard => {
+            let text = "What you have typed is not saved anywhere. Throw it away?";
+            ask("Throw it away?", said(text), None, wrong, "y: throw it away    Esc: go on typing", frame, area);
         }
     }
+}
+
+fn said(text: &str) -> Page {
+    let mut page = Page::default();
+    page.say(text.to_owned());
+    page
 }
 
 fn label(state: &State, task: TaskId) -> String {
     state.plan.as_ref().map(|plan| plan.label(task)).unwrap_or_default()
 }
 
+fn quit(state: &State) -> Page {
+    let mut page = Page::default();
+    let practice = state.session.as_ref().is_some_and(|session| session.mode == Mode::Practice);
+    page.say(if practice {
+        "The practice is not finished. Its hosts are simulated and end with it: only a replay can be seen afterwards."
+    } else {
+        "The session is not finished. `lockkeeper resume` goes on from here."
+    });
+    let running = state.under_way().count();
+    if running > 0 && !practice {
+        page.say(Line::styled(
+            format!("{running} under way: what runs on hosts goes on without you."),
+            style(Meaning::Warn),
+        ));
+    }
+    page
+}
+
 /// What has to be typed, and what hangs on it.
-fn confirm_text(state: &State, id: TaskId) -> String {
-    let Some((task, step, _)) = state.task(id) else { return String::new() };
-    let mut text = format!("{}\n", label(state, id));
+fn confirm(state: &State, id: TaskId) -> Page {
+    let mut page = Page::default();
+    let Some((task, step, _)) = state.task(id) else { return page };
+    page.say(Line::styled(label(state, id), style(Meaning::Title)));
     if let Some(destroys) = &step.destroys {
-        text += &format!("It destroys: {}\n", destroys.trim());
+        page.say(format!("It destroys: {}", destroys.trim().replace('\n', " ")));
     }
     if let Some(why) = &step.point_of_no_return {
-        text += &format!("There is no way back: {}\n", why.trim());
+        page.say(format!("There is no way back: {}", why.trim().replace('\n', " ")));
     }
     if step.reboots {
-        text += &format!("{} reboots.\n", task.host);
+        page.say(format!("{} reboots.", task.host));
     }
-    text + &match confirmation(step) {
+    page.say(match confirmation(step) {
         Confirm::None | Confirm::Enter => "Press Enter.".to_owned(),
         Confirm::Host => format!("Type the host's name, {}, to open.", task.host),
         Confirm::Phrase(phrase) => format!("Type `{phrase}` to open."),
-    }
+    });
+    page
 }
 
-/// A whole text, with what is wrong with it below.
-fn edit(title: &str, input: &TextArea<'_>, ui: &UiState, frame: &mut Frame<'_>, area: Rect) {
-    let area = centred(area, area.width.saturating_sub(4), area.height.saturating_sub(2));
-    let block = framed(title, true).title_bottom(" Ctrl-S takes it    Esc does not ");
+fn open_all(state: &State, tasks: &[TaskId]) -> Page {
+    let mut page = Page::default();
+    let names: Vec<String> = tasks.iter().filter_map(|id| Some(state.task(*id)?.0.host.to_string())).collect();
+    let step = tasks.first().and_then(|id| state.task(*id)).map(|(_, step, _)| step);
+    if let Some(step) = step {
+        page.say(Line::styled(format!("{}: {}", step.name, step.title), style(Meaning::Title)));
+        if step.reboots {
+            page.say(Line::styled("Each of these hosts reboots.", style(Meaning::Bad)));
+        }
+    }
+    page.say(format!("On {}.", names.join(", ")));
+    page.say(format!(
+        "Type their number, {}, to open all of them. What is not ready any more by then stays shut.",
+        tasks.len()
+    ));
+    page
+}
+
+#[expect(clippy::too_many_arguments, reason = "the parts of one popup")]
+fn undo(
+    state: &State,
+    host: &HostName,
+    tasks: &[TaskId],
+    input: Option<&TextArea<'static>>,
+    down: &mut u16,
+    wrong: Option<&str>,
+    frame: &mut Frame<'_>,
+    area: Rect,
+) {
+    let mut page = Page::default();
+    let tasks: Vec<TaskId> = changed(state, tasks).collect();
+    page.say(format!("Take back on {host}, the last one first:"));
+    for id in tasks.iter().rev() {
+        let Some((task, step, _)) = state.task(*id) else { continue };
+        let elsewhere = if task.on == task.host { String::new() } else { format!(", runs on {}", task.on) };
+        let reboots = if step.reboots { ", reboots" } else { "" };
+        page.say(Line::styled(format!("{}{elsewhere}{reboots}", step.name), style(Meaning::Title)));
+        for line in step.undo.iter().flat_map(|script| script.lines()) {
+            page.code(Line::styled(format!("    {}", clean(line)), style(Meaning::Plain)));
+        }
+    }
+    let height = area.height.saturating_sub(8).max(4);
+    let rows = page.rows(area.width.min(90).saturating_sub(4));
+    let most = (rows.len() as u16).saturating_sub(height);
+    *down = (*down).min(most);
+    let mut shown = Page::default();
+    rows.into_iter().skip(usize::from(*down)).take(usize::from(height)).for_each(|row| shown.code(row.text));
+    if *down < most {
+        shown.say(Line::styled(format!("{} more rows below: PgDn", most - *down), style(Meaning::Warn)));
+    }
+    let keys = match input {
+        Some(_) => {
+            shown.say(format!("Type the host's name, {host}, to take them back."));
+            "Enter: take back    Esc: do not"
+        }
+        None => "y: take back    Esc: do not",
+    };
+    ask(&format!("Take back on {host}"), shown, input, wrong, keys, frame, area);
+}
+
+fn palette(state: &State, ui: &UiState, input: &TextArea<'static>, at: &mut usize, frame: &mut Frame<'_>, area: Rect) {
+    let wanted = input.lines().join(" ");
+    let entries = found(state, ui, wanted.trim());
+    *at = (*at).min(entries.len().saturating_sub(1));
+    let area = top(area, 78, entries.len() as u16 + 4);
+    let block = framed("What can be done now", true).title_bottom(" Enter: do it    ↑↓: choose    Esc: back ");
     let inner = block.inner(area);
     frame.render_widget(Clear, area);
     frame.render_widget(block, area);
-    let wrong: Vec<Line<'_>> = ui
-        .message
+    field(input, Rect { height: 1, ..inner }, frame);
+    let lines: Vec<Line<'_>> = entries
+        .iter()
+        .enumerate()
+        .map(|(n, entry)| {
+            let key = match entry {
+                super::palette::Entry::Command(row) => key_name(crate::ui::keymap::key_of(ui, row)),
+                super::palette::Entry::Host(_) => String::new(),
+            };
+            let meaning = if n == *at { Meaning::Lit } else { Meaning::Plain };
+            Line::from(vec![
+                Span::styled(format!(" {key:>9}  "), style(Meaning::Active)),
+                Span::styled(cut(&entry.text(), usize::from(inner.width).saturating_sub(14)), style(meaning)),
+            ])
+        })
+        .collect();
+    let below = Rect { y: inner.y + 2, height: inner.height.saturating_sub(2), ..inner };
+    frame.render_widget(Paragraph::new(lines), below);
+}
+
+/// A whole text, with what is wrong with it below.
+fn edit(title: &str, input: &TextArea<'_>, wrong: Option<&str>, frame: &mut Frame<'_>, area: Rect) {
+    let area = centred(area, area.width.saturating_sub(4), area.height.saturating_sub(2));
+    let block = framed(title, true).title_bottom(" Ctrl-S: write it into the plan    Esc: back ");
+    let inner = block.inner(area);
+    frame.render_widget(Clear, area);
+    frame.render_widget(block, area);
+    let wrong: Vec<Line<'_>> = wrong
         .iter()
         .flat_map(|message| message.lines())
         .take(8)
-        .map(|line| Line::styled(line.to_owned(), style(Meaning::Bad)))
+        .map(|line| Line::styled(clean(line), style(Meaning::Bad)))
         .collect();
     let below = (wrong.len() as u16).min(inner.height / 2);
     frame.render_widget(input, Rect { height: inner.height - below, ..inner });
@@ -100,32 +256,59 @@ fn edit(title: &str, input: &TextArea<'_>, ui: &UiState, frame: &mut Frame<'_>, 
     frame.render_widget(Paragraph::new(wrong), Rect { y, height: below, ..inner });
 }
 
-fn ask(title: &str, text: &str, input: &TextArea<'_>, ui: &UiState, frame: &mut Frame<'_>, area: Rect) {
-    let mut lines: Vec<Line<'_>> = text.lines().map(Line::raw).collect();
-    if let Some(message) = &ui.message {
-        lines.push(Line::styled(message.clone(), style(Meaning::Bad)));
+fn ask(
+    title: &str,
+    mut page: Page,
+    input: Option<&TextArea<'_>>,
+    wrong: Option<&str>,
+    keys: &'static str,
+    frame: &mut Frame<'_>,
+    area: Rect,
+) {
+    if let Some(wrong) = wrong {
+        page.say(Line::styled(wrong.to_owned(), style(Meaning::Bad)));
     }
-    let paragraph = Paragraph::new(Text::from(lines)).wrap(Wrap { trim: false });
-    let width = area.width.min(78);
-    let rows = paragraph.line_count(width.saturating_sub(4)) as u16;
-    let area = centred(area, width, rows + 5);
-    let block = framed(title, true).title_bottom(" Enter takes it    Esc does not ");
+    let width = area.width.min(if input.is_some() { 84 } else { 78 });
+    let rows = page.rows(width.saturating_sub(2));
+    let typed = if input.is_some() { 2 } else { 0 };
+    let area = centred(area, width, rows.len() as u16 + 2 + typed);
+    let block = framed(title, true).title_bottom(format!(" {keys} "));
     let inner = block.inner(area);
     frame.render_widget(Clear, area);
     frame.render_widget(block, area);
-    let text_area = Rect { height: rows.min(inner.height.saturating_sub(2)), ..inner };
-    frame.render_widget(paragraph, text_area);
-    let y = (text_area.bottom() + 1).min(inner.bottom().saturating_sub(1));
-    frame.render_widget(Line::styled("> ", style(Meaning::Active)), Rect { y, height: 1, width: 2, ..inner });
-    let field = Rect { x: inner.x + 2, y, width: inner.width.saturating_sub(2), height: 1 };
-    frame.render_widget(input, field);
+    // Where the window is too small for all of it, what stands at its end and the field stay in sight.
+    let height = inner.height.saturating_sub(typed);
+    let skip = rows.len().saturating_sub(usize::from(height));
+    let lines: Vec<Line<'_>> = rows.into_iter().skip(skip).map(|row| row.text).collect();
+    frame.render_widget(Paragraph::new(lines), Rect { height, ..inner });
+    if let Some(input) = input {
+        field(input, Rect { y: inner.bottom().saturating_sub(1), height: 1, ..inner }, frame);
+    }
 }
 
-fn tell(title: &str, lines: Vec<Line<'_>>, keys: &'static str, frame: &mut Frame<'_>, area: Rect) {
-    let area = centred(area, 78, lines.len() as u16 + 2);
+fn field(input: &TextArea<'_>, area: Rect, frame: &mut Frame<'_>) {
+    frame.render_widget(Line::styled("> ", style(Meaning::Active)), Rect { width: 2.min(area.width), ..area });
+    frame.render_widget(input, Rect { x: area.x + 2, width: area.width.saturating_sub(2), ..area });
+}
+
+/// A text that may be longer than the screen.
+fn scrolled(title: &str, page: &Page, down: &mut u16, frame: &mut Frame<'_>, area: Rect) {
+    let width = area.width.min(100);
+    let rows = page.rows(width.saturating_sub(2));
+    let area = centred(area, width, rows.len() as u16 + 2);
+    let height = area.height.saturating_sub(2);
+    let most = (rows.len() as u16).saturating_sub(height);
+    *down = (*down).min(most);
+    let keys = if most == 0 { " any key closes " } else { " ↓ ↑ PgDn PgUp: more    any other key closes " };
+    let mut block = framed(title, true).title_bottom(keys);
+    if *down < most {
+        let more = format!(" {} more below ", most - *down);
+        block = block.title_bottom(Line::styled(more, style(Meaning::Warn)).right_aligned());
+    }
+    let lines: Vec<Line<'_>> =
+        rows.into_iter().skip(usize::from(*down)).take(usize::from(height)).map(|row| row.text).collect();
     frame.render_widget(Clear, area);
-    let block = framed(title, true).title_bottom(format!(" {keys} "));
-    frame.render_widget(Paragraph::new(lines).wrap(Wrap { trim: false }).block(block), area);
+    frame.render_widget(Paragraph::new(lines).block(block), area);
 }
 
 /// An area of that size in the middle of another, no larger than it.
@@ -133,4 +316,10 @@ fn tell(title: &str, lines: Vec<Line<'_>>, keys: &'static str, frame: &mut Frame
 pub fn centred(area: Rect, width: u16, height: u16) -> Rect {
     let (width, height) = (width.min(area.width), height.min(area.height));
     Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height }
+}
+
+/// The same, near the top.
+fn top(area: Rect, width: u16, height: u16) -> Rect {
+    let centred = centred(area, width, height);
+    Rect { y: area.y + (area.height - centred.height).min(3), ..centred }
 }

@@ -1,0 +1,252 @@
+//! What is typed into a popup, and what comes of it. A popup closes when what it asks for was done, or when the operator
+//! closes it: what was typed is never thrown away unasked.
+
+use std::time::Duration;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use jiff::Timestamp;
+use tui_textarea::TextArea;
+
+use super::hand::{Readiness, SHOWN_FOR};
+use super::panes::palette::{Entry, found};
+use super::press::{UiAction, execute, light};
+use super::view::{Popup, UiState};
+use crate::engine::{Intent, confirmation};
+use crate::model::runbook::Confirm;
+use crate::model::{State, TaskId};
+
+/// Takes a key into the topmost popup.
+pub(super) fn in_popup(state: &State, now: Timestamp, ui: &mut UiState, key: KeyEvent) -> Option<UiAction> {
+    let control = key.modifiers.contains(KeyModifiers::CONTROL);
+    if control && key.code == KeyCode::Char('c') {
+        // Leaving is asked above whatever was being typed.
+        if !matches!(ui.popups.last(), Some(Popup::Quit)) {
+            ui.popup(Popup::Quit);
+        }
+        return None;
+    }
+    if control && key.code == KeyCode::Char('z') {
+        return Some(UiAction::Suspend);
+    }
+    if key.code == KeyCode::Esc {
+        close(ui);
+        return None;
+    }
+    let sure = ui.at.saturating_sub(ui.popup_since) >= SHOWN_FOR;
+    match ui.popups.last_mut()? {
+        Popup::Help(down) | Popup::Card(_, down) => {
+            if !paged(down, key.code) {
+                ui.popups.pop();
+            }
+            None
+        }
+        Popup::Quit => match yes(key, sure) {
+            Some(true) => Some(UiAction::Quit),
+            Some(false) => too_fast(ui, "y"),
+            None => closed(ui),
+        },
+        Popup::Discard => match yes(key, sure) {
+            Some(true) => {
+                ui.popups.truncate(ui.popups.len().saturating_sub(2));
+                None
+            }
+            Some(false) => too_fast(ui, "y"),
+            None => closed(ui),
+        },
+        Popup::Undo { host, input: None, down, .. } => {
+            let intent = Intent::Undo { host: host.clone() };
+            if paged(down, key.code) {
+                return None;
+            }
+            match yes(key, sure) {
+                Some(true) => Some(UiAction::Submit(intent)),
+                Some(false) => too_fast(ui, "y"),
+                None => closed(ui),
+            }
+        }
+        Popup::Undo { down, .. } if turns_pages(key.code) => {
+            paged(down, key.code);
+            None
+        }
+        Popup::Edit { task, path, input, .. } => {
+            if control && key.code == KeyCode::Char('s') {
+                let text = input.lines().join("\n") + "\n";
+                return Some(UiAction::Edit { task: *task, path: path.clone(), text });
+            }
+            write(input, key);
+            None
+        }
+        Popup::Palette(_, at) if matches!(key.code, KeyCode::Up | KeyCode::Down) => {
+            *at = if key.code == KeyCode::Down { at.saturating_add(1) } else { at.saturating_sub(1) };
+            None
+        }
+        Popup::Palette(input, at) if key.code == KeyCode::Enter => {
+            let (wanted, at) = (words(input), *at);
+            let entries = found(state, ui, &wanted);
+            let entry = entries.get(at.min(entries.len().saturating_sub(1))).cloned();
+            ui.popups.pop();
+            match entry {
+                Some(Entry::Command(row)) => execute(state, now, ui, row.command),
+                Some(Entry::Host(host)) => {
+                    light(ui, host);
+                    None
+                }
+                None => {
+                    ui.say(format!("nothing that can be done now matches `{wanted}`"));
+                    None
+                }
+            }
+        }
+        _ if key.code == KeyCode::Enter => {
+            if !sure && !matches!(ui.popups.last(), Some(Popup::Search(_) | Popup::Filter(_))) {
+                return too_fast(ui, "Enter");
+            }
+            entered(state, ui)
+        }
+        popup => {
+            if let Some(input) = popup.field() {
+                write(input, key);
+            }
+            if let Some(Popup::Palette(_, at)) = ui.popups.last_mut() {
+                *at = 0;
+            }
+            ui.notice = None;
+            typed(state, ui);
+            None
+        }
+    }
+}
+
+/// What is looked for and what hosts are chosen by hold while they are typed.
+pub(super) fn typed(state: &State, ui: &mut UiState) {
+    match ui.popups.last() {
+        Some(Popup::Search(input)) => {
+            let wanted = words(input);
+            if let Some((name, host)) = state.hosts.get_index(ui.look.lit) {
+                ui.logs.look_for(name, &host.log, &wanted);
+            }
+            ui.focus = super::view::Pane::Log;
+        }
+        Some(Popup::Filter(input)) => ui.filter = words(input),
+        _ => {}
+    }
+}
+
+/// Enter in a field of one line.
+fn entered(state: &State, ui: &mut UiState) -> Option<UiAction> {
+    let at = ui.at;
+    let intent = match ui.popups.last_mut()? {
+        Popup::Confirm(task, input) => {
+            let (task, typed) = (*task, words(input));
+            if let Some(wrong) = mismatch(state, task, &typed) {
+                ui.refused(wrong);
+                return None;
+            }
+            Intent::OpenGate { task, typed: Some(typed), shown_ms: shown(ui, at, task), together: None }
+        }
+        Popup::OpenAll(tasks, input) => {
+            let (tasks, typed) = (tasks.clone(), words(input));
+            if typed != tasks.len().to_string() {
+                ui.refused(format!("`{typed}` is not {}, the number of gates", tasks.len()));
+                return None;
+            }
+            let shown_ms = ui.look.task.and_then(|task| shown(ui, at, task));
+            let together = Some(tasks.len());
+            let open = |task| Intent::OpenGate { task, typed: Some(typed.clone()), shown_ms, together };
+            return Some(UiAction::SubmitAll(tasks.into_iter().map(open).collect()));
+        }
+        Popup::Undo { host, input: Some(input), .. } => {
+            let (host, typed) = (host.clone(), words(input));
+            if typed != host.as_str() {
+                ui.refused(format!("`{typed}` is not `{host}`"));
+                return None;
+            }
+            Intent::Undo { host }
+        }
+        Popup::Skip(task, input) => Intent::Skip { task: *task, reason: words(input) },
+        Popup::Note(input) => Intent::Note { text: words(input) },
+        Popup::Abort(input) => Intent::Abort { reason: words(input) },
+        _ => return closed(ui),
+    };
+    Some(UiAction::Submit(intent))
+}
+
+fn shown(ui: &UiState, at: Duration, task: TaskId) -> Option<u64> {
+    match ui.hand.readiness(at, task) {
+        Readiness::Ready(shown) => Some(shown.as_millis() as u64),
+        Readiness::Unseen | Readiness::Unread(_) | Readiness::TooSoon => None,
+    }
+}
+
+/// What is wrong with the typed words. The engine decides in the end; this keeps the popup open for another try.
+fn mismatch(state: &State, task: TaskId, typed: &str) -> Option<String> {
+    let (task, step, _) = state.task(task)?;
+    let asked = match confirmation(step) {
+        Confirm::None | Confirm::Enter => return None,
+        Confirm::Host => task.host.to_string(),
+        Confirm::Phrase(phrase) => phrase,
+    };
+    (typed != asked).then(|| format!("`{typed}` is not `{asked}`"))
+}
+
+fn words(input: &TextArea<'_>) -> String {
+    input.lines().join(" ").trim().to_owned()
+}
+
+/// A key into a field. Ctrl-U clears up to the cursor, as it does in every shell.
+fn write(input: &mut TextArea<'static>, key: KeyEvent) {
+    if key.modifiers == KeyModifiers::CONTROL && key.code == KeyCode::Char('u') {
+        input.delete_line_by_head();
+    } else {
+        input.input(key);
+    }
+}
+
+/// Esc: one step back. What was typed is thrown away only when that was asked.
+fn close(ui: &mut UiState) {
+    let holds = ui.popups.last().is_some_and(Popup::holds_words);
+    if holds {
+        ui.popup(Popup::Discard);
+        return;
+    }
+    match ui.popups.pop() {
+        Some(Popup::Search(_)) => ui.logs.search.clear(),
+        Some(Popup::Filter(_)) => ui.filter.clear(),
+        _ => {}
+    }
+    ui.notice = None;
+}
+
+fn closed(ui: &mut UiState) -> Option<UiAction> {
+    ui.popups.pop();
+    ui.notice = None;
+    None
+}
+
+/// What is answered in the same breath as it is asked was not read.
+fn too_fast(ui: &mut UiState, key: &str) -> Option<UiAction> {
+    ui.refused(format!("that was fast: read this, then press {key} again"));
+    None
+}
+
+/// Whether a key says yes; and whether the question has been on the screen long enough for that.
+fn yes(key: KeyEvent, sure: bool) -> Option<bool> {
+    (matches!(key.code, KeyCode::Char('y' | 'Y')) && !key.modifiers.contains(KeyModifiers::CONTROL)).then_some(sure)
+}
+
+/// Scrolls a text; whether the key was one for that.
+fn paged(down: &mut u16, code: KeyCode) -> bool {
+    *down = match code {
+        KeyCode::Down | KeyCode::Char('j') => down.saturating_add(1),
+        KeyCode::Up | KeyCode::Char('k') => down.saturating_sub(1),
+        KeyCode::PageDown | KeyCode::Char(' ') => down.saturating_add(10),
+        KeyCode::PageUp => down.saturating_sub(10),
+        _ => return false,
+    };
+    true
+}
+
+/// Whether a key turns pages where letters are typed.
+fn turns_pages(code: KeyCode) -> bool {
+    matches!(code, KeyCode::Down | KeyCode::Up | KeyCode::PageDown | KeyCode::PageUp)
+}

@@ -1,0 +1,165 @@
+//! What a task will do: what it destroys, its script with its values, the files it writes, what is looked for afterwards,
+//! what leads back.
+
+use ratatui::text::{Line, Span};
+
+use super::verdict;
+use crate::engine::GateView;
+use crate::model::logtail::clean;
+use crate::model::runbook::{Span as Time, Step};
+use crate::model::state::{Phase, TaskState};
+use crate::model::{State, Task};
+use crate::ui::look::Look;
+use crate::ui::page::Page;
+use crate::ui::theme::{Meaning, style};
+use crate::ui::view::UiState;
+
+/// How many hosts' values are told apart in the table of a step that stands open on many.
+const VALUES: usize = 12;
+
+/// Says what the shown task will do.
+pub(super) fn say(state: &State, ui: &UiState, look: &Look, gate: &GateView, page: &mut Page) {
+    let Some((task, step, current)) = state.task(gate.task) else { return };
+    consequences(gate, task, step, page);
+    page.gap();
+    page.must_read_from_here();
+    if let Some(hands) = &step.hands {
+        page.say(Line::styled("BY HAND", style(Meaning::Title)));
+        hands
+            .trim()
+            .lines()
+            .for_each(|line| page.say(Line::styled(format!("  {}", clean(line)), style(Meaning::Warn))));
+    }
+    if let Some(script) = &gate.script {
+        let usually = verdict::usually(state, ui, gate.task);
+        let elsewhere = if task.on == task.host { String::new() } else { format!(", about {}", task.host) };
+        page.say(Line::from(vec![
+            Span::styled("RUNS", style(Meaning::Title)),
+            Span::raw(format!(" as root on {}{elsewhere}", task.on)),
+            Span::styled(format!(" · at most {}{usually}", Time(step.timeout())), style(Meaning::Quiet)),
+        ]));
+        numbered(script, page);
+    }
+    values(state, look, gate, page);
+    for push in &task.pushes {
+        let head = match &push.artifact {
+            Some(artifact) => format!(" {} (mode {}): what was brought back from {artifact}", push.path, push.mode),
+            None => format!(
+                " {} (mode {}, {} bytes, sha256 {:.12}…)",
+                push.path,
+                push.mode,
+                push.content.len(),
+                push.sha256.as_str()
+            ),
+        };
+        page.code(Line::from(vec![Span::styled("WRITES", style(Meaning::Title)), Span::raw(clean(&head))]));
+        if push.artifact.is_none() {
+            numbered(&push.content, page);
+        }
+    }
+    page.must_read_up_to_here();
+    for fetch in &step.fetch {
+        page.code(Line::from(vec![Span::styled("BRINGS BACK ", style(Meaning::Title)), Span::raw(clean(&fetch.path))]));
+    }
+    verdict::holds(current, gate, state.now, ui.all_checks, page);
+    afterwards(step, current, page);
+    way_back(step, page);
+}
+
+fn consequences(gate: &GateView, task: &Task, step: &Step, page: &mut Page) {
+    for (word, text) in [("destroys", &step.destroys), ("no way back", &step.point_of_no_return)] {
+        if let Some(text) = text {
+            page.say(Line::from(vec![
+                Span::styled(format!("! {word}: "), style(Meaning::Bad)),
+                Span::styled(text.trim().replace('\n', " "), style(Meaning::Warn)),
+            ]));
+        }
+    }
+    for (what, here) in &gate.harm {
+        page.say(Line::styled(format!("! the config's {}", clean(what)), style(Meaning::Bad)));
+        here.iter().for_each(|hit| page.say(Line::styled(format!("    hits {}", clean(hit)), style(Meaning::Bad))));
+    }
+    if step.reboots {
+        page.say(Line::styled(format!("! reboots {}", task.host), style(Meaning::Bad)));
+    }
+}
+
+/// Lines with their numbers: a wrapped line can be told from a new one.
+fn numbered(text: &str, page: &mut Page) {
+    let width = text.lines().count().to_string().len().max(2);
+    for (number, line) in text.lines().enumerate() {
+        page.code(Line::from(vec![
+            Span::styled(format!("{:>width$}  ", number + 1), style(Meaning::Quiet)),
+            Span::raw(clean(line)),
+        ]));
+    }
+}
+
+/// The values that the scripts name; where many hosts stand at this step, those that differ as a table.
+fn values(state: &State, look: &Look, gate: &GateView, page: &mut Page) {
+    if gate.vars.is_empty() {
+        return;
+    }
+    page.say(Line::styled("WITH", style(Meaning::Title)));
+    for (name, value) in &gate.vars {
+        page.code(Line::from(vec![
+            Span::styled(format!("  {name}="), style(Meaning::Quiet)),
+            Span::raw(format!("'{}'", clean(value))),
+        ]));
+    }
+    let Some(plan) = state.plan.as_ref().filter(|_| look.group.len() > 1) else { return };
+    let others: Vec<_> = look
+        .group
+        .iter()
+        .take(VALUES)
+        .filter(|(id, _)| *id != gate.task)
+        .map(|(id, _)| (&plan.task(*id).host, plan.vars_of(plan.task(*id))))
+        .collect();
+    for (name, value) in &gate.vars {
+        let differing: Vec<String> = others
+            .iter()
+            .filter(|(_, vars)| vars.get(name) != Some(value))
+            .map(|(host, vars)| format!("{host} '{}'", clean(vars.get(name).map_or("", String::as_str))))
+            .collect();
+        if !differing.is_empty() {
+            page.code(Line::styled(format!("  {name} elsewhere: {}", differing.join(", ")), style(Meaning::Quiet)));
+        }
+    }
+}
+
+fn afterwards(step: &Step, current: &TaskState, page: &mut Page) {
+    let ahead =
+        matches!(current.phase, Phase::Gate | Phase::Waiting | Phase::Opened | Phase::Starting | Phase::Running);
+    if !ahead || step.verify.is_empty() {
+        return;
+    }
+    let longest = step.verify.iter().map(|check| check.within()).max().unwrap_or_default();
+    let checks = if step.verify.len() == 1 { "one check".to_owned() } else { format!("{} checks", step.verify.len()) };
+    page.gap();
+    page.say(Line::from(vec![
+        Span::styled("THEN    ", style(Meaning::Title)),
+        Span::raw(format!("{checks} within {}", Time(longest))),
+    ]));
+    step.verify.iter().for_each(|check| page.say(format!("  · {}", clean(check.sentence()))));
+}
+
+fn way_back(step: &Step, page: &mut Page) {
+    if !step.changes() {
+        return;
+    }
+    page.gap();
+    match (&step.point_of_no_return, &step.undo) {
+        (Some(_), _) => page.say(Line::from(vec![
+            Span::styled("WAY BACK", style(Meaning::Title)),
+            Span::styled(" none, as said above", style(Meaning::Bad)),
+        ])),
+        (None, Some(undo)) => {
+            page.say(Line::styled("WAY BACK", style(Meaning::Title)));
+            numbered(undo, page);
+        }
+        (None, None) => page.say(Line::from(vec![
+            Span::styled("WAY BACK", style(Meaning::Title)),
+            Span::styled(" none but your own hands", style(Meaning::Warn)),
+        ])),
+    }
+}

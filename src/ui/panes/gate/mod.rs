@@ -1,0 +1,140 @@
+//! The task before the operator: whether its gate opens and why not, what it will do, and what there is to press.
+
+mod body;
+mod end;
+mod live;
+mod verdict;
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use jiff::Timestamp;
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, Paragraph};
+
+use super::frame as framed;
+use crate::engine::{GateView, confirmation};
+use crate::model::runbook::Confirm;
+use crate::model::state::Phase;
+use crate::model::{State, TaskId};
+use crate::ui::hand::{Extent, Shown};
+use crate::ui::look::Look;
+use crate::ui::mouse::Spot;
+use crate::ui::page::{Page, Row};
+use crate::ui::theme::{Meaning, style};
+use crate::ui::view::{Pane, UiState};
+
+/// Draws the task before the operator, and notes how much of what it runs was on the screen.
+pub fn draw(state: &State, now: Timestamp, ui: &mut UiState, look: &Look, frame: &mut Frame<'_>, area: Rect) {
+    let (title, page) = page(state, now, ui, look);
+    let block = block(state, ui, look, &title, area.width);
+    let inner = block.inner(area);
+    let rows = page.rows(inner.width);
+    let height = usize::from(inner.height);
+    let most = rows.len().saturating_sub(height);
+    ui.gate_scroll = ui.gate_scroll.min(most);
+    let below = most - ui.gate_scroll;
+    let block = if below > 0 {
+        let more = format!(" {below} more {} below · PgDn ", if below == 1 { "row" } else { "rows" });
+        block.title_bottom(Line::styled(more, style(Meaning::Warn)).right_aligned())
+    } else {
+        block
+    };
+    let visible = ui.gate_scroll..(ui.gate_scroll + height).min(rows.len());
+    if let (Some(gate), Some(task)) = (&look.gate, look.task) {
+        let since_seq = state.tasks[task.index()].since_seq;
+        let shown = Shown { task, since_seq, content: digest(state, gate) };
+        ui.hand.drawn(ui.at, shown, &extent(&rows, &page, &visible, inner.width));
+    } else {
+        ui.hand.hidden();
+    }
+    let lines: Vec<Line<'_>> = rows[visible].iter().map(|row| row.text.clone()).collect();
+    frame.render_widget(Paragraph::new(lines).block(block), area);
+    ui.spots.add(area, Spot::Pane(Pane::Gate));
+}
+
+/// The rows of what has to be read, and which of them are visible.
+fn extent(rows: &[Row], page: &Page, visible: &std::ops::Range<usize>, width: u16) -> Extent {
+    let must = page.must();
+    let first = rows.iter().position(|row| row.line >= must.start).unwrap_or(rows.len());
+    let ends: Vec<usize> = must.map(|line| rows.partition_point(|row| row.line <= line) - first).collect();
+    let all = ends.last().copied().unwrap_or_default();
+    let within = |row: usize| row.saturating_sub(first).min(all);
+    Extent { visible: within(visible.start)..within(visible.end), ends, width }
+}
+
+/// Of what a gate runs and writes: another digest is another gate.
+fn digest(state: &State, gate: &GateView) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    gate.script.hash(&mut hasher);
+    gate.vars.hash(&mut hasher);
+    if let Some((task, step, _)) = state.task(gate.task) {
+        task.pushes.iter().for_each(|push| (&push.path, push.sha256.as_str()).hash(&mut hasher));
+        step.hands.hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+/// The row that the page has to be scrolled to, to go on reading.
+pub(in crate::ui) fn unread_row(state: &State, now: Timestamp, ui: &mut UiState, width: u16) -> usize {
+    let look = ui.look.clone();
+    let (_, page) = page(state, now, ui, &look);
+    let rows = page.rows(width);
+    let first = rows.iter().position(|row| row.line >= page.must().start).unwrap_or_default();
+    first + ui.hand.read()
+}
+
+fn page(state: &State, now: Timestamp, ui: &mut UiState, look: &Look) -> (String, Page) {
+    let Some((gate, (task, step, current))) =
+        look.gate.as_ref().and_then(|gate| Some((gate.clone(), state.task(gate.task)?)))
+    else {
+        return (Pane::Gate.title().to_owned(), end::page(state, now));
+    };
+    let mut page = Page::default();
+    if state.outcome.is_some() && !look.peeked {
+        return ("The end".to_owned(), end::page(state, now));
+    }
+    verdict::say(state, now, ui, look, &gate, &mut page);
+    body::say(state, ui, look, &gate, &mut page);
+    let _ = current;
+    (format!("{} · {}", step.name, task.host), page)
+}
+
+/// The frame: what leads back on its right, what there is to press below.
+fn block(state: &State, ui: &UiState, look: &Look, title: &str, width: u16) -> Block<'static> {
+    let mut block = framed(title, ui.focus == Pane::Gate);
+    let Some((task, step, current)) = look.task.and_then(|id| state.task(id)) else { return block };
+    let grave = step.point_of_no_return.is_some();
+    if grave {
+        block = block.border_style(style(Meaning::Danger));
+    }
+    let way_back = match (grave, &step.undo) {
+        _ if !step.changes() => "only looks",
+        (true, _) => "no way back",
+        (false, Some(_)) => "can be taken back",
+        (false, None) => "not taken back by itself",
+    };
+    let meaning = if grave { Meaning::Danger } else { Meaning::Quiet };
+    if usize::from(width) > title.chars().count() + way_back.len() + 8 {
+        block = block.title_top(Line::styled(format!(" {way_back} "), style(meaning)).right_aligned());
+    }
+    if current.phase == Phase::Gate && !look.peeked {
+        let key = |key: &str| Span::styled(key.to_owned(), style(Meaning::Active));
+        let mut buttons = vec![Span::raw(" "), key("Enter"), Span::raw(format!(" open on {}", task.host))];
+        if !matches!(confirmation(step), Confirm::None | Confirm::Enter) {
+            buttons.push(Span::raw(", typed"));
+        }
+        if look.group.iter().filter(|(_, standing)| *standing == crate::engine::Standing::Ready).count() > 1 {
+            buttons.extend([Span::raw("   "), key("A"), Span::raw(" open all that are ready")]);
+        }
+        buttons.extend([Span::raw("   "), key("s"), Span::raw(" skip ")]);
+        block = block.title_bottom(Line::from(buttons));
+    }
+    block
+}
+
+/// Whether a task writes a file that can be edited at its gate.
+pub(in crate::ui) fn writes(state: &State, id: TaskId) -> bool {
+    state.task(id).is_some_and(|(task, _, _)| task.pushes.iter().any(|push| push.artifact.is_none()))
+}

@@ -1,0 +1,307 @@
+//! How a task stands, first and in full where something is wrong: what fails, what it read and since when.
+
+use jiff::{SignedDuration, Timestamp};
+use ratatui::text::{Line, Span};
+
+use super::live;
+use crate::engine::{GateView, Refusal, Standing, changed, undo_chain, verification};
+use crate::model::event::{CheckResult, FailedAt, JobKind, Verdict};
+use crate::model::logtail::clean;
+use crate::model::runbook::{Confirm, Step};
+use crate::model::state::{Phase, TaskState};
+use crate::model::{State, Task, TaskId};
+use crate::ui::clock::{age, span};
+use crate::ui::look::Look;
+use crate::ui::page::Page;
+use crate::ui::theme::{Meaning, Sign, sign, style};
+use crate::ui::view::UiState;
+
+/// Says how the shown task stands.
+pub(super) fn say(state: &State, now: Timestamp, ui: &mut UiState, look: &Look, gate: &GateView, page: &mut Page) {
+    let Some((task, step, current)) = state.task(gate.task) else { return };
+    let title = step.title.as_str();
+    let waited = span(now.duration_since(current.since));
+    let usually = usually(state, ui, gate.task);
+    match &current.phase {
+        Phase::Waiting => head(page, Sign::Ahead, Meaning::Quiet, "AHEAD", title, &comes_after(state, gate.task)),
+        Phase::Gate => at_gate(state, now, ui, look, gate, page),
+        Phase::Opened if !task.pushes.is_empty() => {
+            head(page, Sign::Runs, Meaning::Active, &format!("WRITING {waited}"), title, "");
+        }
+        Phase::Opened | Phase::Starting => head(page, Sign::Runs, Meaning::Active, "STARTING", title, ""),
+        Phase::Running => {
+            let undo = current.job.as_ref().is_some_and(|job| job.kind == JobKind::Undo);
+            let word = if undo { "TAKING BACK" } else { "RUNNING" };
+            let limit = SignedDuration::try_from(step.timeout()).unwrap_or(SignedDuration::MAX);
+            let text = format!("{word} {waited} of {}{usually}", span(limit));
+            head(page, Sign::Runs, Meaning::Active, &text, title, "");
+            live::say(state, now, ui, gate.task, page);
+        }
+        Phase::Uncertain { reason } => {
+            head(page, Sign::Unknown, Meaning::Warn, &format!("ASKING {} for {waited}", task.on), title, "");
+            page.text(
+                &format!("Whether the script ran is not known: {reason}. The host is asked; nothing runs twice."),
+                Meaning::Plain,
+            );
+        }
+        Phase::Exited { .. } => {
+            let what = if step.fetch.is_empty() { "ENDING" } else { "BRINGING BACK FILES" };
+            head(page, Sign::Runs, Meaning::Active, &format!("{what} {waited}"), title, "");
+        }
+        Phase::Interrupted { .. } => head(page, Sign::Unknown, Meaning::Warn, "INTERRUPTED", title, ""),
+        Phase::Verifying => verifying(state, now, ui, gate.task, page),
+        Phase::Failed { at, reason } => {
+            head(page, Sign::Failed, Meaning::Bad, &format!("FAILED {} ago", age(now, current.since)), title, "");
+            page.text(&format!("{reason}."), Meaning::Bad);
+            failed(state, gate.task, *at, step, task, page);
+            let open: Vec<_> = gate.checks.iter().filter(|check| !check.passed()).collect();
+            if !open.is_empty() {
+                page.gap();
+                page.text("What it should have brought about, as it stands now:", Meaning::Title);
+                open.into_iter().for_each(|check| failing(check, now, ui, gate.task, page));
+            }
+        }
+        Phase::Done => {
+            let took = current.took.map(|took| format!(", took {}", span(took))).unwrap_or_default();
+            head(page, Sign::Done, Meaning::Good, &format!("DONE {} ago{took}", age(now, current.since)), title, "");
+        }
+        Phase::Skipped { reason } => {
+            head(page, Sign::Skipped, Meaning::Warn, "SKIPPED", title, "");
+            page.text(&format!("Why: {reason}"), Meaning::Plain);
+        }
+        Phase::NotNeeded => head(page, Sign::NotNeeded, Meaning::Quiet, "NOT NEEDED", title, ""),
+    }
+    if let Some(why) = Some(step.why.trim()).filter(|why| !why.is_empty()) {
+        page.text(why, Meaning::Plain);
+    }
+}
+
+fn head(page: &mut Page, mark: Sign, meaning: Meaning, word: &str, title: &str, rest: &str) {
+    page.say(Line::from(vec![
+        Span::styled(format!("{} {word}", sign(mark)), style(meaning)),
+        Span::raw("   "),
+        Span::styled(title.to_owned(), style(Meaning::Title)),
+    ]));
+    if !rest.is_empty() {
+        page.text(rest, Meaning::Quiet);
+    }
+}
+
+/// `, usually 0:04`, and from where, if anything is known.
+pub(super) fn usually(state: &State, ui: &UiState, id: TaskId) -> String {
+    ui.usual.of(state, id).map_or_else(String::new, |estimate| {
+        format!(" · usually {}{}", span(estimate.span), if estimate.practice { " in practice" } else { "" })
+    })
+}
+
+fn comes_after(state: &State, id: TaskId) -> String {
+    let first = crate::engine::schedule::before(state, id)
+        .or_else(|| state.task(id).and_then(|(task, _, _)| state.next_of(&task.host)).filter(|next| *next != id));
+    let plan = state.plan.as_ref();
+    first.zip(plan).map_or_else(String::new, |(first, plan)| {
+        let Some((other, step, _)) = state.task(first) else { return String::new() };
+        let _ = plan;
+        format!("Its turn comes after {} on {}. Only to be read from here.", step.name, other.host)
+    })
+}
+
+fn at_gate(state: &State, now: Timestamp, ui: &mut UiState, look: &Look, gate: &GateView, page: &mut Page) {
+    let Some((task, step, _)) = state.task(gate.task) else { return };
+    let (ready, shut): (Vec<_>, Vec<_>) = look.group.iter().partition(|(_, standing)| *standing == Standing::Ready);
+    match &gate.refusal {
+        None => {
+            head(page, Sign::Waits, Meaning::Good, "READY", &step.title, "");
+            if let Confirm::Host | Confirm::Phrase(_) = &gate.confirm {
+                let what = match &gate.confirm {
+                    Confirm::Phrase(phrase) => format!("the words `{phrase}`"),
+                    _ => format!("the host's name, `{}`,", task.host),
+                };
+                page.text(&format!("Enter asks for {what} before anything happens."), Meaning::Plain);
+            }
+        }
+        Some(Refusal::Checks(checks)) => {
+            let open: Vec<&CheckResult> = checks.iter().filter(|check| !check.passed()).collect();
+            let word = format!("SHUT {}/{}", open.len(), checks.len());
+            head(page, Sign::Shut, Meaning::Warn, &word, &step.title, "");
+            let verb = if open.len() == 1 { "does" } else { "do" };
+            page.text(&format!("{} of {} checks {verb} not hold:", open.len(), checks.len()), Meaning::Plain);
+            open.into_iter().for_each(|check| failing(check, now, ui, gate.task, page));
+            page.gap();
+        }
+        Some(refusal) => {
+            head(page, Sign::Shut, Meaning::Warn, "SHUT", &step.title, "");
+            page.text(&capital(&format!("{refusal}.")), Meaning::Warn);
+        }
+    }
+    if look.group.len() > 1 {
+        let named = |group: &[&(TaskId, Standing)]| {
+            let names: Vec<String> = group
+                .iter()
+                .take(3)
+                .filter_map(|(id, _)| state.task(*id).map(|(task, _, _)| task.host.to_string()))
+                .collect();
+            let more = if group.len() > 3 { format!(" {}", sign(Sign::More)) } else { String::new() };
+            format!("{}{more}", names.join(", "))
+        };
+        let mut text = format!("At this step: READY on {} of {}", ready.len(), look.group.len());
+        if !shut.is_empty() {
+            text += &format!(" · SHUT on {} ({})", shut.len(), named(&shut));
+        }
+        page.text(&text, Meaning::Active);
+    }
+    window(state, now, ui, gate.task, page);
+}
+
+/// A warning before something is begun that the maintenance window has no room for.
+fn window(state: &State, now: Timestamp, ui: &UiState, id: TaskId, page: &mut Page) {
+    let Some(until) = state.window_until else { return };
+    let left = until.duration_since(now);
+    if left <= SignedDuration::ZERO {
+        page.text(&format!("! The window ended {} ago.", span(-left)), Meaning::Bad);
+        return;
+    }
+    let Some(estimate) = ui.usual.of(state, id) else { return };
+    if estimate.span > left {
+        let text = format!(
+            "! This usually takes {}, and the window ends in {}: it will not be through in time.",
+            span(estimate.span),
+            span(left)
+        );
+        page.text(&text, Meaning::Bad);
+    }
+}
+
+/// A check that does not hold: the sentence, what it read, since when, and what goes wrong.
+fn failing(check: &CheckResult, now: Timestamp, ui: &mut UiState, id: TaskId, page: &mut Page) {
+    let (mark, meaning) = match &check.verdict {
+        Verdict::Pass => (Sign::Done, Meaning::Good),
+        Verdict::Fail => (Sign::Failed, Meaning::Bad),
+        Verdict::Unknown(_) => (Sign::Unknown, Meaning::Warn),
+    };
+    page.say(Line::from(vec![
+        Span::styled(format!("  {} ", sign(mark)), style(meaning)),
+        Span::styled(clean(check.sentence()), style(meaning)),
+    ]));
+    if let Verdict::Unknown(why) = &check.verdict {
+        page.say(Line::styled(format!("      not known: {}", clean(why)), style(Meaning::Warn)));
+    }
+    for reading in &check.read {
+        let value = clean(&reading.value);
+        let since = ui.since.of(&format!("{id}/{}", reading.path), &value, now);
+        let mut age = reading.seen.map(|seen| format!("  read {} ago", self::age(now, seen))).unwrap_or_default();
+        if now.duration_since(since) >= SignedDuration::from_secs(5) && !check.passed() {
+            age = format!("  for {}{}", span(now.duration_since(since)), age.replace("  read", " · read"));
+        }
+        page.say(Line::from(vec![
+            Span::styled(format!("      {} = ", reading.path), style(Meaning::Quiet)),
+            Span::raw(value),
+            Span::styled(age, style(Meaning::Quiet)),
+        ]));
+    }
+    if !check.says.is_empty() && !check.passed() {
+        page.say(Line::styled(format!("      {}", clean(&check.because)), style(Meaning::Plain)));
+    }
+}
+
+/// A verification: every check with its own time.
+fn verifying(state: &State, now: Timestamp, ui: &mut UiState, id: TaskId, page: &mut Page) {
+    let Some((_, step, current)) = state.task(id) else { return };
+    let waited = now.duration_since(current.since);
+    let longest = step.verify.iter().map(|check| check.within()).max().unwrap_or_default();
+    let longest = SignedDuration::try_from(longest).unwrap_or(SignedDuration::MAX);
+    let limit = if longest > SignedDuration::ZERO { format!(" of {}", span(longest)) } else { String::new() };
+    let limit = if step.reboots { format!(" of {}", span(longest.max(crate::engine::REBOOT_WITHIN))) } else { limit };
+    let text = format!("VERIFYING {}{limit}", span(waited));
+    head(page, Sign::Verifying, Meaning::Active, &text, &step.title, "");
+    if step.reboots {
+        live::reboot(state, now, id, page);
+    }
+    page.text("The script is through. What it should bring about:", Meaning::Plain);
+    for check in verification(state, id, now) {
+        if check.passed() {
+            page.say(Line::from(vec![
+                Span::styled(format!("  {} ", sign(Sign::Done)), style(Meaning::Good)),
+                Span::raw(clean(check.sentence())),
+            ]));
+        } else {
+            failing(&check, now, ui, id, page);
+        }
+    }
+}
+
+/// What there is to do about a task that came to a stop.
+fn failed(state: &State, id: TaskId, at: FailedAt, step: &Step, task: &Task, page: &mut Page) {
+    let key = |key: &str, text: String| {
+        Line::from(vec![Span::styled(format!("  {key}  "), style(Meaning::Active)), Span::raw(text)])
+    };
+    page.say(key("r", retry(at, step).to_owned()));
+    let undo = match undo_chain(state, &task.host) {
+        Ok(chain) => {
+            let count = changed(state, &chain).count();
+            format!("takes back {count} {} on {}", if count == 1 { "step" } else { "steps" }, task.host)
+        }
+        Err(refusal) => format!("not possible: {refusal}"),
+    };
+    page.say(key("u", undo));
+    page.say(key("s", "skips it, with a reason".into()));
+    page.say(key("Q", "ends the session here; hosts stay as they are".into()));
+    let _ = id;
+}
+
+fn retry(at: FailedAt, step: &Step) -> &'static str {
+    match at {
+        FailedAt::Push | FailedAt::Run => "shows the gate again; the script then runs anew",
+        FailedAt::Undo => "takes back again",
+        FailedAt::Verify | FailedAt::Interrupted | FailedAt::Fetch if step.repeatable => {
+            "shows the gate again; this script may run a second time without harm"
+        }
+        FailedAt::Verify | FailedAt::Interrupted => "looks again whether it has come true; runs nothing",
+        FailedAt::Fetch => "not possible: take it back or skip it",
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+/// The checks that hold, in one line or one by one.
+pub(super) fn holds(current: &TaskState, gate: &GateView, now: Timestamp, all: bool, page: &mut Page) {
+    if !matches!(current.phase, Phase::Gate | Phase::Waiting) {
+        return;
+    }
+    let held: Vec<&CheckResult> = gate.checks.iter().filter(|check| check.passed()).collect();
+    if held.is_empty() {
+        return;
+    }
+    let read = held.iter().flat_map(|check| &check.read).filter_map(|reading| reading.seen).min();
+    let read = read.map(|read| format!(", read {} ago", age(now, read))).unwrap_or_default();
+    let open = gate.checks.len() - held.len();
+    let checks = match (held.len(), open) {
+        (1, 0) => "the one check holds".to_owned(),
+        (count, 0) => format!("all {count} checks hold"),
+        (count, _) => format!("the other {count} hold"),
+    };
+    page.gap();
+    page.say(Line::from(vec![
+        Span::styled("HOLDS   ", style(Meaning::Title)),
+        Span::styled(format!("{} ", sign(Sign::Done)), style(Meaning::Good)),
+        Span::raw(format!("{checks}{read}")),
+        Span::styled("   c", style(Meaning::Active)),
+        Span::styled(if all { " fewer" } else { " all of them" }, style(Meaning::Quiet)),
+    ]));
+    for check in held.into_iter().filter(|_| all) {
+        page.say(Line::from(vec![
+            Span::styled(format!("  {} ", sign(Sign::Done)), style(Meaning::Good)),
+            Span::raw(clean(check.sentence())),
+        ]));
+        for reading in &check.read {
+            let age = reading.seen.map(|seen| format!("  {} ago", age(now, seen))).unwrap_or_default();
+            page.say(Line::from(vec![
+                Span::styled(format!("      {} = ", reading.path), style(Meaning::Quiet)),
+                Span::raw(clean(&reading.value)),
+                Span::styled(age, style(Meaning::Quiet)),
+            ]));
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! The first line: what this is, how far it is, how long it has taken and will take, and whether something waits.
+
+use jiff::{SignedDuration, Timestamp};
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::bar;
+use crate::model::State;
+use crate::model::event::Mode;
+use crate::model::logtail::clean;
+use crate::ui::clock::{rough, span};
+use crate::ui::look::Look;
+use crate::ui::page::cut;
+use crate::ui::theme::{Meaning, Sign, sign, style};
+use crate::ui::view::UiState;
+
+/// Draws the line. What has no room is left out, the least important first.
+pub fn draw(state: &State, now: Timestamp, ui: &UiState, look: &Look, frame: &mut Frame<'_>, area: Rect) {
+    let Some(session) = &state.session else { return };
+    let (word, meaning) = match (ui.playhead.is_some(), session.mode) {
+        (true, _) => ("REPLAY", Meaning::ModeReplay),
+        (false, Mode::Upgrade) => ("UPGRADE", Meaning::ModeUpgrade),
+        (false, Mode::Practice) => ("PRACTICE", Meaning::ModePractice),
+        (false, Mode::Monitor) => ("MONITOR", Meaning::ModeMonitor),
+    };
+    let kind = match session.mode {
+        Mode::Practice => ", simulated hosts",
+        Mode::Monitor => ", looking only",
+        Mode::Upgrade => ", real hosts",
+    };
+    let cluster = cut(&clean(&session.inventory.cluster), 24);
+    let mut left = vec![Span::styled(format!(" {word} {cluster} "), style(meaning))];
+    left.extend(alarms(state));
+    let right = calls(state, look);
+    let width = |spans: &[Span<'_>]| spans.iter().map(Span::width).sum::<usize>();
+    let mut room = usize::from(area.width).saturating_sub(width(&left) + width(&right) + 1);
+    for part in parts(state, now, ui, kind) {
+        let wide = width(&part) + 2;
+        if wide <= room {
+            room -= wide;
+            left.push(Span::raw("  "));
+            left.extend(part);
+        }
+    }
+    frame.render_widget(Line::from(left), area);
+    frame.render_widget(Line::from(right).right_aligned(), area);
+}
+
+/// What is out of the ordinary.
+fn alarms(state: &State) -> Vec<Span<'static>> {
+    let mut spans = Vec::new();
+    let mut say = |text: String, meaning| spans.push(Span::styled(format!("  {text}"), style(meaning)));
+    let failed = state.failed().count();
+    if failed > 0 {
+        say(format!("{} {failed} FAILED", sign(Sign::Failed)), Meaning::Bad);
+    }
+    if state.paused {
+        say("PAUSED".into(), Meaning::Warn);
+    }
+    if !state.undo.is_empty() {
+        say(format!("{} TAKING BACK", sign(Sign::TakenBack)), Meaning::Warn);
+    }
+    let rebooted = state.hosts.values().filter(|host| host.rebooted.is_some()).count();
+    if rebooted > 0 {
+        say(format!("! {rebooted} REBOOTED, not by us"), Meaning::Bad);
+    }
+    if state.unknown_events > 0 {
+        say(format!("{} events of a later version not shown", state.unknown_events), Meaning::Warn);
+    }
+    spans
+}
+
+/// What waits for the operator.
+fn calls(state: &State, look: &Look) -> Vec<Span<'static>> {
+    match look.ready {
+        0 => Vec::new(),
+        _ if state.outcome.is_some() => Vec::new(),
+        1 => vec![Span::styled(format!("{} 1 waits ", sign(Sign::Waits)), style(Meaning::Good))],
+        count => vec![Span::styled(format!("{} {count} wait ", sign(Sign::Waits)), style(Meaning::Good))],
+    }
+}
+
+/// The rest, the most important first.
+fn parts(state: &State, now: Timestamp, ui: &UiState, kind: &'static str) -> Vec<Vec<Span<'static>>> {
+    let quiet = |text: String| Span::styled(text, style(Meaning::Quiet));
+    let mut parts = Vec::new();
+    let tally = state.tally();
+    let over = tally.done + tally.skipped + tally.not_needed;
+    if tally.total > 0 {
+        parts.push(vec![Span::raw(format!("{over} of {}", tally.total))]);
+    }
+    if let Some(until) = state.window_until.filter(|_| state.outcome.is_none()) {
+        let left = until.duration_since(now);
+        let at = until.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M").to_string();
+        let (text, meaning) = match left.as_secs() {
+            ..=0 => (format!("window ended {at} ({} ago)", rough(-left)), Meaning::Bad),
+            1..900 => (format!("window ends {at} (in {})", rough(left)), Meaning::Warn),
+            _ => (format!("window ends {at} (in {})", rough(left)), Meaning::Quiet),
+        };
+        parts.push(vec![Span::styled(text, style(meaning))]);
+    }
+    let ended = state.outcome.is_some();
+    if let Some(session) = &state.session {
+        let gone = if ended { state.now } else { now }.duration_since(session.started);
+        let left = ui.usual.left(state).filter(|_| !ended);
+        let left = left.map(|left| format!(" · about {} left", rough(left))).unwrap_or_default();
+        parts.push(vec![quiet(format!("{} gone{left}", span(gone.max(SignedDuration::ZERO))))]);
+    }
+    if tally.total > 0 {
+        parts.push(bar(over, tally.total, 18).spans);
+    }
+    parts.push(vec![quiet(kind.trim_start_matches(", ").to_owned())]);
+    parts.push(vec![quiet(format!("{} UTC", now.strftime("%H:%M:%S")))]);
+    parts
+}

@@ -1,0 +1,119 @@
+//! How long steps usually take: learned from this session, from earlier ones, from practice.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+
+use crate::model::runbook::Order;
+use crate::model::{State, TaskId};
+
+/// How many times of a step are kept.
+const KEPT: usize = 20;
+
+/// Times by `runbook/stage/step`, in seconds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Usual {
+    /// On real hosts.
+    pub upgrade: BTreeMap<String, Vec<u32>>,
+    /// On simulated ones.
+    pub practice: BTreeMap<String, Vec<u32>>,
+}
+
+/// How long something usually takes, and who says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Estimate {
+    /// The median.
+    pub span: SignedDuration,
+    /// Only simulated hosts have told.
+    pub practice: bool,
+}
+
+impl Usual {
+    /// How long a task usually takes from its gate to its verification: as on the hosts that are through with it, or as in
+    /// earlier sessions, or as in practice.
+    #[must_use]
+    pub fn of(&self, state: &State, id: TaskId) -> Option<Estimate> {
+        let plan = state.plan.as_ref()?;
+        let task = plan.tasks.get(id.index())?;
+        let key = key(state, id)?;
+        let here: Vec<u32> = plan
+            .tasks
+            .iter()
+            .filter(|other| (other.stage, other.step) == (task.stage, task.step))
+            .filter_map(|other| seconds(state.tasks[other.id.index()].took?))
+            .collect();
+        let known = |times: Option<&Vec<u32>>| times.filter(|times| !times.is_empty()).cloned();
+        let (times, practice) = (!here.is_empty())
+            .then_some((here, false))
+            .or_else(|| Some((known(self.upgrade.get(&key))?, false)))
+            .or_else(|| Some((known(self.practice.get(&key))?, true)))?;
+        Some(Estimate { span: SignedDuration::from_secs(i64::from(median(times)?)), practice })
+    }
+
+    /// How long the steps that are not over will take, as far as that is known; the time that operators take at gates is
+    /// not in it. Hosts of a stage that go together count once.
+    #[must_use]
+    pub fn left(&self, state: &State) -> Option<SignedDuration> {
+        let plan = state.plan.as_ref()?;
+        let mut steps: BTreeMap<(usize, usize), (TaskId, i64)> = BTreeMap::new();
+        for task in plan.tasks.iter().filter(|task| !state.tasks[task.id.index()].phase.is_over()) {
+            steps.entry((task.stage, task.step)).or_insert((task.id, 0)).1 += 1;
+        }
+        let mut total = SignedDuration::ZERO;
+        let mut known = false;
+        for ((stage, _), (id, count)) in steps {
+            let Some(estimate) = self.of(state, id) else { continue };
+            let together = match plan.runbook.stages[stage].order {
+                Order::OneAtATime => 1,
+                Order::Batch(percent) => (plan.hosts_of(stage).count() as i64 * i64::from(percent) / 100).max(1),
+                Order::AllAtOnce => count,
+            };
+            let rounds = (count + together - 1) / together.max(1);
+            total = total.saturating_add(estimate.span.saturating_mul(i32::try_from(rounds).unwrap_or(i32::MAX)));
+            known = true;
+        }
+        known.then_some(total)
+    }
+
+    /// Takes in what a session has shown.
+    pub fn learn(&mut self, state: &State, practice: bool) {
+        let times = if practice { &mut self.practice } else { &mut self.upgrade };
+        for id in state.task_ids() {
+            if let (Some(key), Some(took)) = (key(state, id), state.tasks[id.index()].took.and_then(seconds)) {
+                let known = times.entry(key).or_default();
+                known.push(took);
+                let over = known.len().saturating_sub(KEPT);
+                known.drain(..over);
+            }
+        }
+    }
+}
+
+fn seconds(span: SignedDuration) -> Option<u32> {
+    u32::try_from(span.as_secs()).ok()
+}
+
+fn key(state: &State, id: TaskId) -> Option<String> {
+    let plan = state.plan.as_ref()?;
+    let (task, step, _) = state.task(id)?;
+    Some(format!("{}/{}/{}", plan.runbook.name, plan.stage_of(task).name, step.name))
+}
+
+fn median(mut times: Vec<u32>) -> Option<u32> {
+    times.sort_unstable();
+    times.get(times.len() / 2).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_middle_one_is_usual() {
+        assert_eq!(median(vec![]), None);
+        assert_eq!(median(vec![9, 1, 4]), Some(4));
+        assert_eq!(median(vec![1, 300]), Some(300));
+    }
+}

@@ -98,7 +98,11 @@ pub fn draw(state: &State, now: Timestamp, ui: &mut UiState, look: &Look, frame:
     let keep = kept(&rows, changes(state), usize::from(area.width));
     let used: usize = keep.iter().filter(|column| **column != NOW).map(|column| width(&rows, *column) + 2).sum();
     let rest = usize::from(area.width).saturating_sub(used + 1);
-    let header = Row::new(keep.iter().map(|column| Cell::from(COLUMNS[*column].0))).style(style(Meaning::Quiet));
+    let heading = |column: &usize| match *column {
+        0 => Cell::from(format!(" {}", COLUMNS[0].0)),
+        column => Cell::from(COLUMNS[column].0),
+    };
+    let header = Row::new(keep.iter().map(heading)).style(style(Meaning::Quiet));
     let lines = rows.iter().zip(shown).map(|(row, index)| {
         let lit = *index == look.lit;
         let cells = keep.iter().map(|column| {

@@ -104,7 +104,12 @@ fn parts(state: &State, now: Timestamp, ui: &UiState, kind: &'static str) -> Vec
     if let Some(session) = &state.session {
         let gone = if ended { state.now } else { now }.duration_since(session.started);
         let left = ui.usual.left(state).filter(|_| !ended);
-        let left = left.map(|left| format!(" · about {} left", rough(left))).unwrap_or_default();
+        let left = left
+            .map(|left| match left.as_secs() {
+                ..45 => " · under a minute left".to_owned(),
+                _ => format!(" · about {} left", rough(left)),
+            })
+            .unwrap_or_default();
         parts.push(vec![quiet(format!("{} gone{left}", span(gone.max(SignedDuration::ZERO))))]);
     }
     if tally.total > 0 {

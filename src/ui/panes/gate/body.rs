@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 use super::verdict;
 use crate::engine::GateView;
 use crate::model::logtail::clean;
-use crate::model::runbook::{Span as Time, Step};
+use crate::model::runbook::Step;
 use crate::model::state::{Phase, TaskState};
 use crate::model::{State, Task};
 use crate::ui::look::Look;
@@ -36,7 +36,7 @@ pub(super) fn say(state: &State, ui: &UiState, look: &Look, gate: &GateView, pag
         page.say(Line::from(vec![
             Span::styled("RUNS", style(Meaning::Title)),
             Span::raw(format!(" as root on {}{elsewhere}", task.on)),
-            Span::styled(format!(" · at most {}{usually}", Time(step.timeout())), style(Meaning::Quiet)),
+            Span::styled(format!(" · at most {}{usually}", clock(step.timeout())), style(Meaning::Quiet)),
         ]));
         numbered(script, page);
     }
@@ -64,6 +64,10 @@ pub(super) fn say(state: &State, ui: &UiState, look: &Look, gate: &GateView, pag
     verdict::holds(current, gate, state.now, ui.all_checks, page);
     afterwards(step, current, page);
     way_back(step, page);
+}
+
+fn clock(time: std::time::Duration) -> String {
+    crate::ui::clock::span(jiff::SignedDuration::try_from(time).unwrap_or(jiff::SignedDuration::MAX))
 }
 
 fn consequences(gate: &GateView, task: &Task, step: &Step, page: &mut Page) {
@@ -138,7 +142,7 @@ fn afterwards(step: &Step, current: &TaskState, page: &mut Page) {
     page.gap();
     page.say(Line::from(vec![
         Span::styled("THEN    ", style(Meaning::Title)),
-        Span::raw(format!("{checks} within {}", Time(longest))),
+        Span::raw(format!("{checks} within {}", clock(longest))),
     ]));
     step.verify.iter().for_each(|check| page.say(format!("  · {}", clean(check.sentence()))));
 }

@@ -86,10 +86,11 @@ pub(in crate::ui) fn unread_row(state: &State, now: Timestamp, ui: &mut UiState,
 }
 
 fn page(state: &State, now: Timestamp, ui: &mut UiState, look: &Look) -> (String, Page) {
-    let Some((gate, (task, step, current))) =
+    let Some((gate, (task, step, _))) =
         look.gate.as_ref().and_then(|gate| Some((gate.clone(), state.task(gate.task)?)))
     else {
-        return (Pane::Gate.title().to_owned(), end::page(state, now));
+        let title = if state.outcome.is_some() { "The end" } else { Pane::Gate.title() };
+        return (title.to_owned(), end::page(state, now));
     };
     let mut page = Page::default();
     if state.outcome.is_some() && !look.peeked {
@@ -97,7 +98,6 @@ fn page(state: &State, now: Timestamp, ui: &mut UiState, look: &Look) -> (String
     }
     verdict::say(state, now, ui, look, &gate, &mut page);
     body::say(state, ui, look, &gate, &mut page);
-    let _ = current;
     (format!("{} · {}", step.name, task.host), page)
 }
 

@@ -52,7 +52,7 @@ pub(super) fn say(state: &State, now: Timestamp, ui: &mut UiState, look: &Look, 
         Phase::Verifying => verifying(state, now, ui, gate.task, page),
         Phase::Failed { at, reason } => {
             head(page, Sign::Failed, Meaning::Bad, &format!("FAILED {} ago", age(now, current.since)), title, "");
-            page.text(&format!("{reason}."), Meaning::Bad);
+            page.text(&capital(&format!("{reason}.")), Meaning::Bad);
             failed(state, gate.task, *at, step, task, page);
             let open: Vec<_> = gate.checks.iter().filter(|check| !check.passed()).collect();
             if !open.is_empty() {
@@ -218,14 +218,20 @@ fn verifying(state: &State, now: Timestamp, ui: &mut UiState, id: TaskId, page: 
     }
     page.text("The script is through. What it should bring about:", Meaning::Plain);
     for check in verification(state, id, now) {
-        if check.passed() {
-            page.say(Line::from(vec![
-                Span::styled(format!("  {} ", sign(Sign::Done)), style(Meaning::Good)),
-                Span::raw(clean(check.sentence())),
-            ]));
-        } else {
-            failing(&check, now, ui, id, page);
-        }
+        // Facts from after the script are under way: that is no trouble yet.
+        let waits = matches!(check.verdict, Verdict::Unknown(_)) && waited < SignedDuration::from_secs(10);
+        let (mark, meaning) = match (check.passed(), waits) {
+            (true, _) => (Sign::Done, Meaning::Good),
+            (false, true) => (Sign::Ahead, Meaning::Quiet),
+            (false, false) => {
+                failing(&check, now, ui, id, page);
+                continue;
+            }
+        };
+        page.say(Line::from(vec![
+            Span::styled(format!("  {} ", sign(mark)), style(meaning)),
+            Span::raw(clean(check.sentence())),
+        ]));
     }
 }
 
@@ -278,9 +284,9 @@ pub(super) fn holds(current: &TaskState, gate: &GateView, now: Timestamp, all: b
     let read = read.map(|read| format!(", read {} ago", age(now, read))).unwrap_or_default();
     let open = gate.checks.len() - held.len();
     let checks = match (held.len(), open) {
-        (1, 0) => "the one check holds".to_owned(),
-        (count, 0) => format!("all {count} checks hold"),
-        (count, _) => format!("the other {count} hold"),
+        (1, 0) => "1 check".to_owned(),
+        (count, 0) => format!("{count} checks"),
+        (count, _) => format!("the other {count}"),
     };
     page.gap();
     page.say(Line::from(vec![

@@ -9,9 +9,15 @@ pub mod advance;
 pub mod check;
 pub mod decide;
 pub mod gate;
+mod memo;
+mod opening;
+mod readings;
+mod roots;
 pub mod schedule;
 pub mod scope;
 pub mod undo;
+mod value;
+mod verification;
 mod version;
 
 #[cfg(test)]
@@ -19,7 +25,8 @@ mod tests;
 
 pub use advance::advance;
 pub use decide::decide;
-pub use gate::{GateView, confirmation, gate_view};
+pub use gate::{GateView, gate_view};
+pub use opening::{Standing, confirmation, standing};
 pub use undo::{changed, undo_chain};
 pub use version::FUNCTIONS as VERSION_FUNCTIONS;
 
@@ -132,7 +139,7 @@ pub fn wanted(state: &State) -> Vec<Effect> {
             Phase::Uncertain { .. } => Some(Act::Claim(job?.name.clone())),
             Phase::Exited { status: 0 } if job?.kind == JobKind::Run => {
                 let paths = step.fetch.iter().map(|fetch| plan.expand(task, &fetch.path));
-                paths.into_iter().find(|path| !is_here(state, id, path)).map(Act::Fetch)
+                paths.into_iter().find(|path| !state.brought(id, path)).map(Act::Fetch)
             }
             Phase::Exited { .. }
             | Phase::Interrupted { .. }
@@ -145,7 +152,7 @@ pub fn wanted(state: &State) -> Vec<Effect> {
             | Phase::Failed { .. } => None,
         }
     };
-    state.task_ids().filter_map(|id| Some(Effect { task: id, act: act(id)? })).collect()
+    state.under_way().filter_map(|id| Some(Effect { task: id, act: act(id)? })).collect()
 }
 
 /// What new facts tell of a reboot: the host has another boot id than it was last seen with. It is an ordered one where a
@@ -158,17 +165,13 @@ pub fn rebooted(state: &State, event: &Event) -> Option<Event> {
         return None;
     }
     let reboots = |id: TaskId| {
-        state.task(id).is_some_and(|(task, step, now)| {
-            let ours = now.phase.is_under_way() || matches!(now.phase, Phase::Failed { .. }) || state.undo.contains(&id);
-            step.reboots && task.host == *host && ours
+        state.task(id).is_some_and(|(_, step, now)| {
+            let ours =
+                now.phase.is_under_way() || matches!(now.phase, Phase::Failed { .. }) || state.undo.contains(&id);
+            step.reboots && ours
         })
     };
-    Some(Event::HostRebooted { host: host.clone(), ordered: state.task_ids().any(reboots) })
-}
-
-/// Whether a task's file was brought back.
-fn is_here(state: &State, task: TaskId, path: &str) -> bool {
-    state.artifacts.iter().any(|artifact| artifact.task == task && artifact.path == path)
+    Some(Event::HostRebooted { host: host.clone(), ordered: state.tasks_of(host).iter().copied().any(reboots) })
 }
 
 /// Why not, in the words that the screen shows.

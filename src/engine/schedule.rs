@@ -31,8 +31,7 @@ pub fn before(state: &State, id: TaskId) -> Option<TaskId> {
 pub fn in_the_way(state: &State, id: TaskId, stopped: bool) -> Option<TaskId> {
     let lane = state.lane_of(id)?;
     let turns = Turns::of(state, lane.stage)?;
-    let (busy, ours) =
-        if stopped { (&turns.now.holding, lane.holding) } else { (&turns.now.working, lane.working) };
+    let (busy, ours) = if stopped { (&turns.now.holding, lane.holding) } else { (&turns.now.working, lane.working) };
     turns.no_room_beside(busy.iter().copied().filter(|other| Some(*other) != ours))
 }
 
@@ -58,11 +57,7 @@ struct Turns<'s> {
 
 impl<'s> Turns<'s> {
     fn of(state: &'s State, index: usize) -> Option<Self> {
-        Some(Self {
-            state,
-            stage: state.plan.as_ref()?.runbook.stages.get(index)?,
-            now: state.stage_progress(index)?,
-        })
+        Some(Self { state, stage: state.plan.as_ref()?.runbook.stages.get(index)?, now: state.stage_progress(index)? })
     }
 
     /// How many hosts may be worked on at once.
@@ -93,7 +88,8 @@ impl<'s> Turns<'s> {
     fn has(self, next: TaskId) -> bool {
         let among_fresh = || self.now.fresh.contains(&next);
         let all = self.room() >= self.now.fresh.len();
-        self.now.begun.contains(&next) || (among_fresh() && (all || self.fresh().take(self.room()).any(|id| id == next)))
+        self.now.begun.contains(&next)
+            || (among_fresh() && (all || self.fresh().take(self.room()).any(|id| id == next)))
     }
 
     /// The first of these, where they take all the room there is.

@@ -82,7 +82,8 @@ impl Plan {
     /// written by hand may be anything.
     #[must_use]
     pub fn holds_together(&self) -> bool {
-        let exists = |task: &Task| self.runbook.stages.get(task.stage).is_some_and(|stage| task.step < stage.steps.len());
+        let exists =
+            |task: &Task| self.runbook.stages.get(task.stage).is_some_and(|stage| task.step < stage.steps.len());
         self.tasks.iter().enumerate().all(|(index, task)| task.id.index() == index && exists(task))
     }
 

@@ -283,9 +283,8 @@ impl Progress {
         lane.working = first(&[Sort::UnderWay]);
         lane.holding = first(&[Sort::UnderWay, Sort::Failed]);
         lane.begun = first(&[Sort::UnderWay, Sort::Done, Sort::Skipped, Sort::Failed]).is_some();
-        let changed = |id: &TaskId| {
-            self.layout.places[id.index()].changes && matches!(sort(*id), Sort::Done | Sort::Failed)
-        };
+        let changed =
+            |id: &TaskId| self.layout.places[id.index()].changes && matches!(sort(*id), Sort::Done | Sort::Failed);
         lane.changed = ids.iter().any(changed);
         change(lane, true);
     }

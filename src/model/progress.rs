@@ -427,3 +427,6 @@ impl State {
         &self.progress.deeds
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

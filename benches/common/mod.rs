@@ -1,6 +1,11 @@
 //! Sessions of any size to measure on: one stage of five steps on all workers at once, on facts of the recorded session.
 
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each benchmark takes what it needs, and may end where it cannot go on")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "each benchmark takes what it needs, and may end where it cannot go on"
+)]
 
 use std::collections::BTreeMap;
 
@@ -73,7 +78,12 @@ impl Session {
         let tasks: Vec<TaskId> = self.state.task_ids().step_by(STEPS).collect();
         for line in 0..lines {
             let text = format!("line {line}: Unpacking kubelet (1.31.4-1.1) over (1.30.4-1.1) ...\n");
-            self.record(Event::JobOutput { task: tasks[line % tasks.len()], offset: 0, bytes: text.len() as u64, text });
+            self.record(Event::JobOutput {
+                task: tasks[line % tasks.len()],
+                offset: 0,
+                bytes: text.len() as u64,
+                text,
+            });
         }
         self
     }

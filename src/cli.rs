@@ -67,6 +67,9 @@ pub struct Practice {
     /// The simulated cluster; the runbook says which one suits it, if not given
     #[arg(long, value_name = "KIND")]
     pub cluster: Option<String>,
+    /// How many workers the simulated cluster has, where its kind leaves that open
+    #[arg(long, value_name = "COUNT")]
+    pub hosts: Option<usize>,
     /// A variable of the runbook
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
     pub vars: Vec<(String, String)>,

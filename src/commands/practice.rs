@@ -36,12 +36,16 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
             return Ok(ExitCode::from(super::BAD_INPUT));
         }
     };
+    if let Some(Err(error)) = args.hosts.map(|workers| kind.can_have(workers)) {
+        complain(&format!("--hosts: {error}"));
+        return Ok(ExitCode::from(super::BAD_INPUT));
+    }
     let mut faults = Vec::new();
     for fault in &args.faults {
         match fault
             .parse::<Fault>()
             .map_err(|error| error.to_string())
-            .and_then(|fault| kind.check(&fault).map(|()| fault))
+            .and_then(|fault| kind.check(args.hosts, &fault).map(|()| fault))
         {
             Ok(fault) => faults.push(fault),
             Err(error) => {
@@ -50,7 +54,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
             }
         }
     }
-    let by_chance = kind.random_faults(args.seed, args.random_faults);
+    let by_chance = kind.random_faults(args.hosts, args.seed, args.random_faults);
     if !by_chance.is_empty() {
         let named: Vec<String> = by_chance.iter().map(ToString::to_string).collect();
         complain(&format!("by chance: {}", named.join(", ")));
@@ -62,7 +66,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         if args.auto {
             tokio::time::pause();
         }
-        let practice = Practice::new(kind, args.seed, faults);
+        let practice = Practice::with_workers(kind, args.hosts, args.seed, faults);
         let mut inventory = practice.inventory();
         inventory.vars.extend(values);
         let place = Source::file(Path::new("practice"), "");

@@ -1,19 +1,18 @@
 //! What follows by itself from what has happened.
 
+use std::collections::HashMap;
+
 use jiff::{SignedDuration, Timestamp};
 
-use super::check::{evaluate, evaluate_expression};
-use super::decide::{Opening, boot_id, open};
-use super::gate::confirmation;
+use super::check::{evaluate, holds};
+use super::opening::{Opening, Standing, confirmation, open, standing};
+use super::schedule;
 use super::scope::Scope;
-use super::{is_here, schedule};
-use crate::model::event::{CheckResult, Event, FailedAt, JobKind, Outcome, Reading, Verdict};
-use crate::model::runbook::{Check, Confirm, Step};
+use super::verification::{describe, verified};
+use crate::model::event::{CheckResult, Event, FailedAt, JobKind, Outcome};
+use crate::model::runbook::{Confirm, Step};
 use crate::model::state::{Link, Phase};
 use crate::model::{JobName, State, TaskId};
-
-/// How long a host may take to come back from a reboot unless a check of the step allows more.
-pub const REBOOT_WITHIN: SignedDuration = SignedDuration::from_mins(15);
 
 /// How long the promise of a runbook may take to come true after its last task.
 pub const PROMISE_WITHIN: SignedDuration = SignedDuration::from_mins(2);
@@ -25,14 +24,26 @@ pub fn advance(state: &State, now: Timestamp) -> Vec<Event> {
     if state.plan.is_none() || state.outcome.is_some() {
         return Vec::new();
     }
-    state
-        .task_ids()
+    begun(state)
         .find_map(|id| next_of(state, id, now))
         .or_else(|| next_undo(state))
-        .or_else(|| schedule::next(state).into_iter().find_map(|id| show(state, id, now)))
+        .or_else(|| {
+            let mut coming = HashMap::new();
+            schedule::next(state).find_map(|id| show(state, id, now, &mut coming))
+        })
         .or_else(|| close(state, now))
         .into_iter()
         .collect()
+}
+
+/// The tasks that stand at a gate or have work under way, in the plan's order.
+fn begun(state: &State) -> impl Iterator<Item = TaskId> {
+    let (mut gates, mut under_way) = (state.gates().peekable(), state.under_way().peekable());
+    std::iter::from_fn(move || match (gates.peek(), under_way.peek()) {
+        (Some(gate), Some(other)) if gate < other => gates.next(),
+        (_, Some(_)) => under_way.next(),
+        (_, None) => gates.next(),
+    })
 }
 
 /// What follows for a task that has begun.
@@ -41,8 +52,8 @@ fn next_of(state: &State, id: TaskId, now: Timestamp) -> Option<Event> {
     let job = current.job.as_ref();
     let fail = |at, reason: String| Some(Event::TaskFailed { task: id, at, reason });
     match &current.phase {
-        Phase::Gate if confirmation(step) == Confirm::None => {
-            open(state, now, id, &Opening::default()).ok()?.into_iter().next()
+        Phase::Gate if confirmation(step) == Confirm::None && standing(state, id, now) == Standing::Ready => {
+            open(state, now, id, &Opening::default()).ok()
         }
         Phase::Opened => {
             if task.pushes.iter().any(|push| !current.pushed.contains_key(&push.path)) {
@@ -61,7 +72,7 @@ fn next_of(state: &State, id: TaskId, now: Timestamp) -> Option<Event> {
             // A script that asks for a reboot may well be ended by it.
             JobKind::Run if *status == 0 || (step.reboots && *status >= 128) => {
                 let plan = state.plan.as_ref()?;
-                let all_here = step.fetch.iter().all(|fetch| is_here(state, id, &plan.expand(task, &fetch.path)));
+                let all_here = step.fetch.iter().all(|fetch| state.brought(id, &plan.expand(task, &fetch.path)));
                 all_here.then_some(Event::VerifyStarted { task: id })
             }
             JobKind::Run => fail(FailedAt::Run, exit_text(*status, step, &task.on)),
@@ -116,82 +127,6 @@ fn intended(state: &State, id: TaskId, kind: JobKind) -> Option<Event> {
     Some(Event::JobIntended { task: id, kind, job: JobName::of(session, id, kind, attempt) })
 }
 
-/// The checks of a verification, on facts seen since it began. Where the step reboots, the boot id comes first.
-#[must_use]
-pub fn verification(state: &State, id: TaskId, now: Timestamp) -> Vec<CheckResult> {
-    let Some((_, step, current)) = state.task(id) else { return Vec::new() };
-    let scope = Scope::new(state, Some(id), current.since_seq, now);
-    let reboot = step.reboots.then(|| rebooted(state, id, &scope));
-    reboot.into_iter().chain(step.verify.iter().map(|check| evaluate(check, &scope))).collect()
-}
-
-/// Whether the host has another boot id than when the gate opened.
-fn rebooted(state: &State, id: TaskId, scope: &Scope) -> CheckResult {
-    let host = state.task(id).map(|(task, _, current)| (&task.host, current.boot_id.clone()));
-    let absent = host.as_ref().and_then(|(host, _)| scope.absent.iter().find(|(name, _)| name == *host));
-    let now = host.as_ref().and_then(|(host, _)| boot_id(state, host));
-    let verdict = match (host.as_ref().and_then(|(_, before)| before.as_ref()), &now, absent) {
-        (_, _, Some((host, why))) => Verdict::Unknown(format!("{host}: {why}")),
-        (Some(before), Some(now), None) if before != now => Verdict::Pass,
-        (Some(_), Some(_), None) => Verdict::Fail,
-        (None, _, None) | (_, None, None) => Verdict::Unknown("the boot id is not known".into()),
-    };
-    CheckResult {
-        says: "the host has booted anew".into(),
-        that: "host.boot_id has changed".into(),
-        because: "what this step brings about begins with the next boot".into(),
-        verdict,
-        read: vec![Reading {
-            path: "host.boot_id".into(),
-            value: now.unwrap_or_else(|| "unknown".into()),
-            seen: scope.seen("host"),
-        }],
-    }
-}
-
-/// How a verification ends, if it does: when all holds, or when something has had its time.
-fn verified(state: &State, id: TaskId, now: Timestamp) -> Option<Event> {
-    let (task, step, current) = state.task(id)?;
-    let mut checks = verification(state, id, now);
-    if checks.iter().all(CheckResult::passed) {
-        // A step that promises nothing ends with what its gate opened on.
-        if checks.is_empty() {
-            checks.clone_from(&current.checks);
-        }
-        return Some(Event::TaskDone { task: id, checks });
-    }
-    let waited = now.duration_since(current.since);
-    let longest = step.verify.iter().map(within).max().unwrap_or_default();
-    let limits = step
-        .reboots
-        .then(|| REBOOT_WITHIN.max(longest))
-        .into_iter()
-        // What a host has to come back for is only then given its own time.
-        .chain(
-            step.verify.iter().map(|check| if step.reboots { REBOOT_WITHIN.max(within(check)) } else { within(check) }),
-        );
-    let late: Vec<String> = checks
-        .iter()
-        .zip(limits)
-        .filter(|(check, limit)| !check.passed() && waited >= *limit)
-        .map(|(check, _)| describe(check))
-        .collect();
-    (!late.is_empty()).then(|| Event::TaskFailed {
-        task: id,
-        at: FailedAt::Verify,
-        reason: format!("after {} s on {} it has not come true: {}", waited.as_secs(), task.host, late.join("; ")),
-    })
-}
-
-fn within(check: &Check) -> SignedDuration {
-    SignedDuration::try_from(check.within()).unwrap_or(SignedDuration::MAX)
-}
-
-fn describe(check: &CheckResult) -> String {
-    let read: Vec<_> = check.read.iter().map(|reading| format!("{} is {}", reading.path, reading.value)).collect();
-    if read.is_empty() { check.sentence().to_owned() } else { format!("{} ({})", check.sentence(), read.join(", ")) }
-}
-
 /// The last task of an undo that is not taken back yet.
 fn next_undo(state: &State) -> Option<Event> {
     let id = *state.undo.last()?;
@@ -208,28 +143,19 @@ fn next_undo(state: &State) -> Option<Event> {
 
 /// A task's turn: before the operator, unless its own condition says that this host does not need it. That is told by
 /// facts from after the host's last change, which are waited for.
-fn show(state: &State, id: TaskId, now: Timestamp) -> Option<Event> {
+fn show(state: &State, id: TaskId, now: Timestamp, coming: &mut HashMap<u64, bool>) -> Option<Event> {
     let (task, step, _) = state.task(id)?;
     let Some(condition) = &step.only_if else { return Some(Event::GateShown { task: id }) };
-    let plan = state.plan.as_ref()?;
-    let changes = plan.tasks.iter().filter(|other| other.host == task.host || other.on == task.host);
-    let since = changes
-        .map(|other| &state.tasks[other.id.index()])
-        .filter(|other| other.phase != Phase::NotNeeded)
-        .map(|other| other.since_seq)
-        .max()
-        .unwrap_or_default();
+    let since = state.last_touched(&task.host);
     let scope = Scope::new(state, Some(id), since, now);
-    match evaluate_expression(condition, &scope).0 {
-        Verdict::Pass => Some(Event::GateShown { task: id }),
-        Verdict::Fail => Some(Event::TaskNotNeeded { task: id }),
+    match holds(condition, &scope) {
+        Some(true) => Some(Event::GateShown { task: id }),
+        Some(false) => Some(Event::TaskNotNeeded { task: id }),
         // What cannot be told from all there is to see is left to the operator; a host that is away shows that as well.
-        Verdict::Unknown(_) => {
-            let coming = scope
-                .absent
-                .iter()
-                .filter_map(|(host, _)| state.host(host))
-                .any(|host| host.link == Link::Up && host.stale.is_none());
+        // Whether more is to be seen is the same for all that began together.
+        None => {
+            let more = || scope.lacks(|host| host.link == Link::Up && host.stale.is_none());
+            let coming = *coming.entry(since).or_insert_with(more);
             (!coming).then_some(Event::GateShown { task: id })
         }
     }
@@ -246,7 +172,7 @@ pub fn promise(state: &State, now: Timestamp) -> Vec<CheckResult> {
 
 /// The end: every task over, and the promise kept, or not in time.
 fn close(state: &State, now: Timestamp) -> Option<Event> {
-    if !state.undo.is_empty() || state.tasks.iter().any(|task| !task.phase.is_over()) {
+    if state.plan.is_none() || !state.undo.is_empty() || state.current_stage().is_some() {
         return None;
     }
     let since = state.tasks.iter().map(|task| task.since).max().unwrap_or_default();

@@ -3,12 +3,16 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::Refusal;
 use super::check::evaluate;
-use super::scope::{Scope, harm_of, here};
-use super::{Refusal, decide};
+pub use super::opening::confirmation;
+use super::opening::{counts_since, may_open};
+use super::roots::{harm_of, here};
+use super::scope::Scope;
+use super::verification::verification;
 use crate::model::event::CheckResult;
 use crate::model::plan::variables_in;
-use crate::model::runbook::{Confirm, Step};
+use crate::model::runbook::Confirm;
 use crate::model::state::Phase;
 use crate::model::{State, Task, TaskId};
 
@@ -39,7 +43,7 @@ pub fn gate_view(state: &State, task: TaskId, now: Timestamp) -> Option<GateView
     let (planned, step, _) = state.task(task)?;
     let scripts = [&step.run, &step.undo].into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join("\n");
     let vars = state.plan.as_ref()?.vars_of(planned);
-    let (checks, refusal) = match decide::may_open(state, now, task) {
+    let (checks, refusal) = match may_open(state, now, task) {
         Ok(checks) => (checks, None),
         Err(Refusal::Checks(checks)) => (checks.clone(), Some(Refusal::Checks(checks))),
         Err(refusal) => (checks(state, task, now), Some(refusal)),
@@ -53,34 +57,6 @@ pub fn gate_view(state: &State, task: TaskId, now: Timestamp) -> Option<GateView
         vars: variables_in(&scripts, &vars),
         refusal,
     })
-}
-
-/// How a gate stands, in short.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Standing {
-    /// It opens.
-    Ready,
-    /// Checks do not hold.
-    Shut {
-        /// So many.
-        failing: usize,
-        /// Of so many.
-        total: usize,
-    },
-    /// Something else keeps it shut.
-    Barred(Refusal),
-}
-
-/// How the gate of a task stands on the facts of now: `gate_view` in short.
-#[must_use]
-pub fn standing(state: &State, task: TaskId, now: Timestamp) -> Standing {
-    match decide::may_open(state, now, task) {
-        Ok(_) => Standing::Ready,
-        Err(Refusal::Checks(checks)) => {
-            Standing::Shut { failing: checks.iter().filter(|check| !check.passed()).count(), total: checks.len() }
-        }
-        Err(refusal) => Standing::Barred(refusal),
-    }
 }
 
 fn harm(state: &State, task: &Task) -> Vec<(String, Vec<String>)> {
@@ -109,7 +85,7 @@ pub fn checks(state: &State, id: TaskId, now: Timestamp) -> Vec<CheckResult> {
         Phase::Gate => on_facts(&step.require, counts_since(state, id)),
         // A look ahead: how the checks would stand if it were its turn.
         Phase::Waiting => on_facts(&step.require, 0),
-        Phase::Verifying => super::advance::verification(state, id, now),
+        Phase::Verifying => verification(state, id, now),
         Phase::Failed { .. } if !step.verify.is_empty() => on_facts(&step.verify, 0),
         Phase::Opened
         | Phase::Starting
@@ -121,22 +97,5 @@ pub fn checks(state: &State, id: TaskId, now: Timestamp) -> Vec<CheckResult> {
         | Phase::Done
         | Phase::Skipped { .. }
         | Phase::NotNeeded => task.checks.clone(),
-    }
-}
-
-/// The event since which facts count at a gate: when it was shown, or when something was last taken back anywhere.
-#[must_use]
-pub(super) fn counts_since(state: &State, id: TaskId) -> u64 {
-    let undone = state.tasks.iter().filter(|task| task.phase == Phase::Waiting).map(|task| task.since_seq).max();
-    state.task(id).map(|(_, _, task)| task.since_seq).max(undone).unwrap_or_default()
-}
-
-/// What the operator must give. What destroys, reboots or has no way back never opens on less than the host's name.
-#[must_use]
-pub fn confirmation(step: &Step) -> Confirm {
-    let grave = step.destroys.is_some() || step.reboots || step.point_of_no_return.is_some();
-    match &step.confirm {
-        Confirm::None | Confirm::Enter if grave => Confirm::Host,
-        asked => asked.clone(),
     }
 }

@@ -9,19 +9,26 @@ pub mod advance;
 pub mod check;
 pub mod decide;
 pub mod gate;
+mod memo;
+mod opening;
+mod readings;
+mod roots;
 pub mod schedule;
 pub mod scope;
 pub mod undo;
+mod value;
+mod verification;
 mod version;
 
 #[cfg(test)]
 mod tests;
 
-pub use advance::advance;
-pub use advance::{PROMISE_WITHIN, REBOOT_WITHIN, promise, verification};
-pub use decide::{decide, may_open_together};
-pub use gate::{GateView, Standing, confirmation, gate_view, standing};
+pub use advance::{PROMISE_WITHIN, advance, promise};
+pub use decide::decide;
+pub use gate::{GateView, gate_view};
+pub use opening::{Standing, confirmation, may_open_together, standing};
 pub use undo::{changed, undo_chain};
+pub use verification::{REBOOT_WITHIN, verification};
 pub use version::FUNCTIONS as VERSION_FUNCTIONS;
 
 use crate::model::event::{CheckResult, Event, JobKind};
@@ -135,7 +142,7 @@ pub fn wanted(state: &State) -> Vec<Effect> {
             Phase::Uncertain { .. } => Some(Act::Claim(job?.name.clone())),
             Phase::Exited { status: 0 } if job?.kind == JobKind::Run => {
                 let paths = step.fetch.iter().map(|fetch| plan.expand(task, &fetch.path));
-                paths.into_iter().find(|path| !is_here(state, id, path)).map(Act::Fetch)
+                paths.into_iter().find(|path| !state.brought(id, path)).map(Act::Fetch)
             }
             Phase::Exited { .. }
             | Phase::Interrupted { .. }
@@ -148,11 +155,11 @@ pub fn wanted(state: &State) -> Vec<Effect> {
             | Phase::Failed { .. } => None,
         }
     };
-    state.task_ids().filter_map(|id| Some(Effect { task: id, act: act(id)? })).collect()
+    state.under_way().filter_map(|id| Some(Effect { task: id, act: act(id)? })).collect()
 }
 
 /// What new facts tell of a reboot: the host has another boot id than it was last seen with. It is an ordered one where a
-/// step that reboots the host is under way there, or is being taken back.
+/// step that reboots the host is under way there, or was when it was last heard of: taken back, given up or passed over.
 #[must_use]
 pub fn rebooted(state: &State, event: &Event) -> Option<Event> {
     let Event::FactsSeen { host, facts, .. } = event else { return None };
@@ -160,19 +167,16 @@ pub fn rebooted(state: &State, event: &Event) -> Option<Event> {
     if facts.boot_id.as_ref()? == before {
         return None;
     }
+    let booted = state.host(host)?.booted;
     let reboots = |id: TaskId| {
-        state.task(id).is_some_and(|(task, step, now)| {
-            let ours =
-                now.phase.is_under_way() || matches!(now.phase, Phase::Failed { .. }) || state.undo.contains(&id);
-            step.reboots && task.host == *host && ours
+        state.task(id).is_some_and(|(_, step, now)| {
+            let begun = now.attempts > 0 || now.undo_attempts > 0;
+            // A step that is done has had its reboot, and what was begun before this boot too.
+            let owed = begun && now.phase != Phase::Done && now.since_seq > booted;
+            step.reboots && (owed || now.phase.is_under_way() || state.undo.contains(&id))
         })
     };
-    Some(Event::HostRebooted { host: host.clone(), ordered: state.task_ids().any(reboots) })
-}
-
-/// Whether a task's file was brought back.
-fn is_here(state: &State, task: TaskId, path: &str) -> bool {
-    state.artifacts.iter().any(|artifact| artifact.task == task && artifact.path == path)
+    Some(Event::HostRebooted { host: host.clone(), ordered: state.tasks_of(host).iter().copied().any(reboots) })
 }
 
 /// Why not, in the words that the screen shows.

@@ -3,271 +3,260 @@
 //! Only facts that count are in it. A fact that is absent, too old, or older than the moment its gate was shown is
 //! simply not there, so that an expression which needs it cannot be evaluated, and does not pass.
 
-use std::collections::BTreeSet;
+use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
-use super::check::Values;
-use crate::model::facts::Etcd;
-use crate::model::harm::Target;
+use super::memo::{Generations, Part, Root, Values};
+use super::roots::{etcd_value, host_value, on_this_host, session_value};
+use super::value;
 use crate::model::inventory::{Host, Role};
-use crate::model::state::{Phase, Seen};
-use crate::model::{Facts, HostName, State, TaskId};
+use crate::model::state::{HostState, Seen};
+use crate::model::{Facts, HostName, Inventory, State, TaskId};
 
 /// Facts older than this do not count, however quiet the session.
 pub const FRESH_FOR: SignedDuration = SignedDuration::from_secs(20);
 
-/// The values of one moment, for one task.
-pub struct Scope {
-    roots: Map<String, Value>,
-    pub(super) values: Values,
-    host_seen: Option<Timestamp>,
-    etcd_seen: Option<Timestamp>,
-    hosts_seen: Option<Timestamp>,
-    kube_seen: Option<Timestamp>,
-    /// Hosts whose facts do not count, and why.
-    pub absent: Vec<(HostName, String)>,
+/// The names that an expression may begin a path with.
+pub const ROOTS: [&str; 7] = ["host", "hosts", "etcd", "kube", "vars", "session", "config"];
+
+/// A root's value, where there is one, and when the oldest fact behind it was seen.
+type Seeing = (Option<Arc<Root>>, Option<Timestamp>);
+
+/// The values of one moment, for one task. Each is made when it is first asked for.
+pub struct Scope<'s> {
+    state: &'s State,
+    inventory: Arc<Inventory>,
+    task: Option<TaskId>,
+    since: u64,
+    now: Timestamp,
+    roots: [OnceCell<Seeing>; ROOTS.len()],
 }
 
-impl Scope {
+thread_local! {
+    static KNOWN: Known = Known::default();
+}
+
+/// The values of all scopes of a thread.
+struct Known {
+    host: Values,
+    hosts: Values,
+    etcd: Values,
+    kube: Values,
+    vars: Values,
+    session: Values,
+    config: Values,
+    /// Hosts mostly have the same variables: what was found with those of one holds for the others.
+    vars_by_content: RefCell<Generations<BTreeMap<String, String>, Arc<Root>>>,
+}
+
+impl Default for Known {
+    fn default() -> Self {
+        // A value of all hosts holds much, and few of them are of use at a time.
+        const FEW: usize = 8;
+        const MANY: usize = 8_192;
+        Self {
+            host: Values::keeping(MANY),
+            hosts: Values::keeping(FEW),
+            etcd: Values::keeping(FEW),
+            kube: Values::keeping(FEW),
+            vars: Values::keeping(MANY),
+            session: Values::keeping(FEW),
+            config: Values::keeping(MANY),
+            vars_by_content: RefCell::new(Generations::keeping(MANY)),
+        }
+    }
+}
+
+impl<'s> Scope<'s> {
     /// What the checks of a task see, counting facts asked for after event `since` only. Without a task there is no `host`
     /// and no `config`.
     #[must_use]
-    pub fn new(state: &State, task: Option<TaskId>, since: u64, now: Timestamp) -> Self {
+    pub fn new(state: &'s State, task: Option<TaskId>, since: u64, now: Timestamp) -> Self {
         let inventory = state.session.as_ref().map(|session| session.inventory.clone()).unwrap_or_default();
-        let mut absent = Vec::new();
-        let fresh: Vec<(&Host, Option<&Seen>)> = inventory
-            .hosts
-            .iter()
-            .map(|host| match countable(state, &host.name, since, now) {
-                Ok(seen) => (host, Some(seen)),
-                Err(why) => {
-                    absent.push((host.name.clone(), why));
-                    (host, None)
-                }
-            })
-            .collect();
-
-        let mut roots = Map::new();
-        let mut host_seen = None;
-        if let Some((task, _, _)) = task.and_then(|id| state.task(id)) {
-            if let Some((host, seen)) = fresh.iter().find(|(host, _)| host.name == task.host) {
-                roots.insert("host".into(), host_value(host, *seen));
-                host_seen = seen.map(|seen| seen.at);
-            }
-            if let Some(config) = task.pushes.iter().find_map(|push| push.config.clone()) {
-                let facts = fresh.iter().find(|(host, _)| host.name == task.host).and_then(|(_, seen)| *seen);
-                roots.insert("config".into(), on_this_host(config, facts));
-            }
-        }
-        let vars = state.plan.as_ref().and_then(|plan| {
-            let first = || plan.vars.get(&plan.inventory.hosts.first()?.name).cloned();
-            task.and_then(|id| plan.tasks.get(id.index())).map(|task| plan.vars_of(task)).or_else(first)
-        });
-        roots.insert("vars".into(), json!(vars));
-        roots.insert("hosts".into(), fresh.iter().map(|(host, seen)| host_value(host, *seen)).collect());
-        let (etcd, etcd_seen) = etcd_value(&fresh);
-        roots.insert("etcd".into(), etcd);
-        let (kube, kube_seen) = kube_value(&fresh);
-        roots.insert("kube".into(), kube);
-        roots.insert("session".into(), session_value(state));
-        let hosts_seen = fresh.iter().filter_map(|(_, seen)| seen.map(|seen| seen.at)).min();
-        Self { roots, values: Values::default(), host_seen, etcd_seen, hosts_seen, kube_seen, absent }
-    }
-
-    /// The value of a root name.
-    #[must_use]
-    pub fn root(&self, name: &str) -> Option<&Value> {
-        self.roots.get(name)
+        Self { state, inventory, task, since, now, roots: Default::default() }
     }
 
     /// When the oldest fact behind a root name was seen; nothing for what is no fact.
     #[must_use]
     pub fn seen(&self, root: &str) -> Option<Timestamp> {
-        match root {
-            "host" => self.host_seen,
-            "hosts" => self.hosts_seen,
-            "etcd" => self.etcd_seen,
-            "kube" => self.kube_seen,
-            _ => None,
-        }
+        self.seeing(root)?.1
     }
-}
 
-/// The facts of a host, if they count.
-fn countable<'s>(state: &'s State, host: &HostName, since: u64, now: Timestamp) -> Result<&'s Seen, String> {
-    let host = state.host(host).ok_or("not in this session")?;
-    if let Some(why) = &host.stale {
-        return Err(why.clone());
+    /// Hosts whose facts do not count, and why.
+    #[must_use]
+    pub fn absent(&self) -> Vec<(HostName, String)> {
+        let why = |host: &Host| Some((host.name.clone(), self.absence(&host.name)?));
+        self.inventory.hosts.iter().filter_map(why).collect()
     }
-    let seen = host.facts.as_ref().ok_or("not seen yet")?;
-    let age = now.duration_since(seen.at);
-    if age > FRESH_FOR {
-        return Err(format!("last seen {} s ago", age.as_secs()));
-    }
-    if seen.asked < since {
-        return Err("not seen since this began".into());
-    }
-    Ok(seen)
-}
 
-fn host_value(host: &Host, seen: Option<&Seen>) -> Value {
-    let mut value = seen.map_or_else(|| json!({}), |seen| json!(*seen.facts));
-    if let Some(map) = value.as_object_mut() {
-        map.insert("name".into(), json!(host.name));
-        map.insert("address".into(), json!(host.address()));
-        map.insert("node".into(), json!(host.node()));
-        map.insert("roles".into(), json!(host.roles));
-        if seen.is_some() {
-            // Asked about and nothing there is an answer: a check over all of them must be able to say so.
-            for collection in
-                ["units", "paths", "disks", "journal", "programs", "packages", "containers", "certs", "lines"]
-            {
-                map.entry(collection).or_insert_with(|| json!({}));
+    /// Why the facts of a host do not count, if they do not.
+    #[must_use]
+    pub fn absence(&self, host: &HostName) -> Option<String> {
+        self.countable(self.state.host(host)).err().map(|why| why.to_string())
+    }
+
+    /// Whether any host's facts do not count that some condition holds for.
+    pub(super) fn lacks(&self, such: impl Fn(&HostState) -> bool) -> bool {
+        self.state.hosts.values().any(|host| self.countable(Some(host)).is_err() && such(host))
+    }
+
+    /// The value of a root name.
+    pub(super) fn root(&self, name: &str) -> Option<&Arc<Root>> {
+        self.seeing(name)?.0.as_ref()
+    }
+
+    fn seeing(&self, name: &str) -> Option<&Seeing> {
+        let index = ROOTS.iter().position(|root| *root == name)?;
+        let make = || KNOWN.with(|known| self.make(name, known));
+        Some(self.roots[index].get_or_init(make))
+    }
+
+    fn make(&self, name: &str, known: &Known) -> Seeing {
+        let nothing = (None, None);
+        match name {
+            "host" => self.place().map_or(nothing, |(place, seen)| {
+                (Some(self.host(known, place, seen.map(|seen| &seen.facts))), seen.map(|seen| seen.at))
+            }),
+            "hosts" => self.hosts(known),
+            "etcd" => self.etcd(known),
+            "kube" => self.kube(known),
+            "vars" => (Some(self.vars(known)), None),
+            "session" => {
+                let parts = [Part::Inventory(&self.inventory), Part::Deeds(self.state.deeds())];
+                (Some(known.session.get(&parts, || Root::new(value::of(session_value(self.state))))), None)
             }
+            "config" => (self.config(known), None),
+            _ => nothing,
         }
     }
-    value
-}
 
-/// A config with what each destructive part of it would hit on this host, under `here`; without where that is not known.
-fn on_this_host(mut config: Value, seen: Option<&Seen>) -> Value {
-    for part in config.get_mut("destructive").and_then(Value::as_array_mut).into_iter().flatten() {
-        let here = harm_of(part).zip(seen).map(|(targets, seen)| here(&targets, &seen.facts));
-        if let (Some(here), Some(map)) = (here, part.as_object_mut()) {
-            map.insert("here".into(), json!(here));
-        }
+    /// The task's host, by its place in the inventory, with its facts where they count.
+    fn place(&self) -> Option<(usize, Option<&'s Seen>)> {
+        let (task, _, _) = self.state.task(self.task?)?;
+        let inventory = &self.inventory;
+        let place = self.state.hosts.get_index_of(&task.host)?;
+        let is_it = |place: &usize| inventory.hosts.get(*place).is_some_and(|host| host.name == task.host);
+        let place =
+            Some(place).filter(is_it).or_else(|| inventory.hosts.iter().position(|host| host.name == task.host))?;
+        Some((place, self.countable(self.state.host(&task.host)).ok()))
     }
-    config
-}
 
-/// What a part of a config hits.
-pub(super) fn harm_of(part: &Value) -> Option<Vec<Target>> {
-    serde_json::from_value(part.get("targets")?.clone()).ok()
-}
+    /// Hosts of the inventory, with their facts where they count.
+    fn all(&self) -> impl Iterator<Item = (&Host, Option<&'s Seen>)> {
+        self.inventory.hosts.iter().enumerate().map(|(place, host)| {
+            // The state has them in the same order, unless a name is there twice.
+            let there = self.state.hosts.get_index(place).filter(|(name, _)| **name == host.name);
+            let state = there.map(|(_, state)| state).or_else(|| self.state.host(&host.name));
+            (host, self.countable(state).ok())
+        })
+    }
 
-/// What a host has there, a line each. What was not looked at counts as hit.
-pub(super) fn here(targets: &[Target], facts: &Facts) -> Vec<String> {
-    let told = |target: &Target| target.on(facts).unwrap_or_else(|| vec!["what is there was not looked at".into()]);
-    targets.iter().flat_map(told).collect()
-}
+    fn host(&self, known: &Known, place: usize, facts: Option<&Arc<Facts>>) -> Arc<Root> {
+        known.host.get(&[Part::Inventory(&self.inventory), Part::Number(place), Part::Facts(facts)], || {
+            Root::new(value::of(host_value(&self.inventory.hosts[place], facts.map(|facts| &**facts))))
+        })
+    }
 
-/// The cluster, put together from what each member says of itself. What one silent member leaves open stays open.
-fn etcd_value(fresh: &[(&Host, Option<&Seen>)]) -> (Value, Option<Timestamp>) {
-    let hosts: Vec<_> = fresh.iter().filter(|(host, _)| host.roles.contains(&Role::Etcd)).collect();
-    let told: Vec<(&Host, Option<&Etcd>)> =
-        hosts.iter().map(|(host, seen)| (*host, seen.and_then(|seen| seen.facts.etcd.as_ref()))).collect();
-    let answers = || told.iter().filter_map(|(_, etcd)| *etcd);
+    fn hosts(&self, known: &Known) -> Seeing {
+        let all: Vec<_> = self.all().map(|(_, seen)| seen).collect();
+        let facts = |seen: &Option<&'s Seen>| seen.map(|seen| &seen.facts);
+        let parts: Vec<_> = std::iter::once(Part::Inventory(&self.inventory))
+            .chain(all.iter().map(|seen| Part::Facts(facts(seen))))
+            .collect();
+        let make = || {
+            let each =
+                all.iter().enumerate().map(|(place, seen)| self.host(known, place, facts(seen)).value.clone_as_boxed());
+            Root::new(value::list(each.collect()))
+        };
+        (Some(known.hosts.get(&parts, make)), all.iter().flatten().map(|seen| seen.at).min())
+    }
 
-    let members: Vec<Value> = told
-        .iter()
-        .map(|(host, etcd)| {
-            let mut member = json!({ "host": host.name });
-            if let (Some(etcd), Some(map)) = (etcd, member.as_object_mut()) {
-                let all = json!(etcd);
-                for key in ["id", "name", "healthy", "server", "cluster", "leader", "raft_index", "on_disk", "db_bytes"]
-                {
-                    if let Some(value) = all.get(key) {
-                        map.insert(key.into(), value.clone());
-                    }
-                }
+    fn etcd(&self, known: &Known) -> Seeing {
+        let members: Vec<_> = self.all().filter(|(host, _)| host.roles.contains(&Role::Etcd)).collect();
+        let facts = members.iter().map(|(_, seen)| Part::Facts(seen.map(|seen| &seen.facts)));
+        let parts: Vec<_> = std::iter::once(Part::Inventory(&self.inventory)).chain(facts).collect();
+        let make = || {
+            let told = members.iter().map(|(host, seen)| (*host, seen.and_then(|seen| seen.facts.etcd.as_ref())));
+            Root::new(value::of(etcd_value(&told.collect::<Vec<_>>())))
+        };
+        (Some(known.etcd.get(&parts, make)), members.iter().filter_map(|(_, seen)| Some((*seen)?.at)).min())
+    }
+
+    /// The API server's view, from the first control plane that has one.
+    fn kube(&self, known: &Known) -> Seeing {
+        let mut planes = self.all().filter(|(host, _)| host.roles.contains(&Role::ControlPlane));
+        let seen = planes.find_map(|(_, seen)| seen.filter(|seen| seen.facts.kube.is_some()));
+        let make = || Root::new(value::of(seen.map_or_else(|| json!({}), |seen| json!(seen.facts.kube))));
+        (Some(known.kube.get(&[Part::Facts(seen.map(|seen| &seen.facts))], make)), seen.map(|seen| seen.at))
+    }
+
+    fn vars(&self, known: &Known) -> Arc<Root> {
+        let Some(plan) = &self.state.plan else { return known.vars.get(&[], || Root::new(value::of(json!(null)))) };
+        let task = self.task.and_then(|id| plan.tasks.get(id.index()));
+        let parts = [Part::Plan(plan), Part::Number(task.map_or(usize::MAX, |task| task.id.index()))];
+        known.vars.get(&parts, || {
+            let first = || plan.vars.get(&plan.inventory.hosts.first()?.name).cloned();
+            let Some(vars) = task.map(|task| plan.vars_of(task)).or_else(first) else {
+                return Root::new(value::of(json!(null)));
+            };
+            let mut by_content = known.vars_by_content.borrow_mut();
+            if let Some(root) = by_content.get(&vars) {
+                return root.clone();
             }
-            member
+            let root = Root::new(value::of(json!(vars)));
+            by_content.insert(vars, root.clone(), |_| false);
+            root
         })
-        .collect();
+    }
 
-    let mut map = Map::new();
-    // The list counts as known only where all who tell one tell the same.
-    let lists: BTreeSet<Vec<&str>> = answers()
-        .filter_map(|etcd| etcd.members.as_ref())
-        .map(|members| {
-            let mut ids: Vec<_> = members.iter().map(|member| member.id.as_str()).collect();
-            ids.sort_unstable();
-            ids
-        })
-        .collect();
-    if let (1, Some(ids)) = (lists.len(), lists.first()) {
-        let size = ids.len() as i64;
-        map.insert("size".into(), json!(size));
-        map.insert("quorum".into(), json!(size / 2 + 1));
-        map.insert("listed".into(), json!(ids));
+    fn config(&self, known: &Known) -> Option<Arc<Root>> {
+        let (id, plan) = (self.task?, self.state.plan.as_ref()?);
+        let config = plan.tasks.get(id.index())?.pushes.iter().find_map(|push| push.config.as_ref())?;
+        let facts = self.place().and_then(|(_, seen)| seen).map(|seen| &seen.facts);
+        let make = || Root::new(value::of(on_this_host(config.clone(), facts.map(|facts| &**facts))));
+        Some(known.config.get(&[Part::Plan(plan), Part::Number(id.index()), Part::Facts(facts)], make))
     }
-    if answers().next().is_some() {
-        map.insert("healthy".into(), json!(answers().filter(|etcd| etcd.healthy == Some(true)).count()));
+
+    /// The facts of a host, if they count.
+    fn countable<'h>(&self, host: Option<&'h HostState>) -> Result<&'h Seen, Absence<'h>> {
+        let host = host.ok_or(Absence::Unknown)?;
+        if let Some(why) = &host.stale {
+            return Err(Absence::Stale(why));
+        }
+        let seen = host.facts.as_ref().ok_or(Absence::Unseen)?;
+        let age = self.now.duration_since(seen.at);
+        if age > FRESH_FOR {
+            return Err(Absence::Old(age));
+        }
+        if seen.asked < self.since {
+            return Err(Absence::Before);
+        }
+        Ok(seen)
     }
-    if let Some((host, _)) = told.iter().find(|(_, etcd)| etcd.is_some_and(|etcd| etcd.leader == Some(true))) {
-        map.insert("leader".into(), json!(host.name));
-    }
-    // Values of the whole cluster need every member's word.
-    if let Some(servers) = all_of(&told, |etcd| etcd.server.as_deref()) {
-        map.insert("versions".into(), json!(servers));
-    }
-    if let Some(clusters) = all_of(&told, |etcd| etcd.cluster.as_deref())
-        && let (1, Some(version)) = (clusters.len(), clusters.first())
-    {
-        map.insert("cluster_version".into(), json!(version));
-    }
-    if let Some(alarms) =
-        told.iter().map(|(_, etcd)| etcd.and_then(|etcd| etcd.alarms.as_ref())).collect::<Option<Vec<_>>>()
-    {
-        map.insert("alarms".into(), json!(alarms.into_iter().flatten().collect::<BTreeSet<_>>()));
-    }
-    let indexes: Option<Vec<i64>> = told.iter().map(|(_, etcd)| etcd.and_then(|etcd| etcd.raft_index)).collect();
-    if let Some(indexes) = indexes
-        && let (Some(least), Some(most)) = (indexes.iter().min(), indexes.iter().max())
-    {
-        map.insert("lag".into(), json!(most - least));
-    }
-    map.insert("members".into(), Value::Array(members));
-    let seen = hosts.iter().filter_map(|(_, seen)| seen.map(|seen| seen.at)).min();
-    (Value::Object(map), seen)
 }
 
-/// The distinct values that the members name, if every one names one.
-fn all_of<'f>(
-    told: &[(&Host, Option<&'f Etcd>)],
-    value: impl Fn(&'f Etcd) -> Option<&'f str>,
-) -> Option<BTreeSet<&'f str>> {
-    told.iter().map(|(_, etcd)| etcd.and_then(&value)).collect()
+/// Why the facts of a host do not count.
+enum Absence<'h> {
+    Unknown,
+    Stale(&'h str),
+    Unseen,
+    Old(SignedDuration),
+    Before,
 }
 
-/// The API server's view, from the first control plane that has one.
-fn kube_value(fresh: &[(&Host, Option<&Seen>)]) -> (Value, Option<Timestamp>) {
-    fresh
-        .iter()
-        .filter(|(host, _)| host.roles.contains(&Role::ControlPlane))
-        .find_map(|(_, seen)| {
-            let seen = (*seen)?;
-            Some((json!(seen.facts.kube.as_ref()?), Some(seen.at)))
-        })
-        .unwrap_or_else(|| (json!({}), None))
-}
-
-fn session_value(state: &State) -> Value {
-    let artifacts: Vec<Value> = state
-        .artifacts
-        .iter()
-        .map(|artifact| {
-            json!({
-                "host": artifact.host, "path": artifact.path, "name": artifact.to,
-                "bytes": artifact.bytes, "sha256": artifact.sha256,
-            })
-        })
-        .collect();
-    // What this session did itself: a cordon of ours is lifted by us, and nobody else's.
-    let done: Vec<Value> = state
-        .task_ids()
-        .filter_map(|id| state.task(id))
-        .filter(|(_, _, current)| current.phase == Phase::Done)
-        .filter_map(|(task, step, _)| {
-            let stage = &state.plan.as_ref()?.runbook.stages.get(task.stage)?.name;
-            Some(json!({ "host": task.host, "stage": stage, "step": step.name }))
-        })
-        .collect();
-    json!({
-        "done": done,
-        "id": state.session.as_ref().map(|session| session.id.as_str()),
-        "artifacts": artifacts,
-    })
+impl fmt::Display for Absence<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown => f.write_str("not in this session"),
+            Self::Stale(why) => f.write_str(why),
+            Self::Unseen => f.write_str("not seen yet"),
+            Self::Old(age) => write!(f, "last seen {} s ago", age.as_secs()),
+            Self::Before => f.write_str("not seen since this began"),
+        }
+    }
 }

@@ -119,6 +119,7 @@ impl Play {
     fn record(&mut self, event: Event) {
         let record = Record { seq: self.state.seq + 1, at: self.now, event };
         self.state.apply(&record);
+        crate::model::progress::tests::assert_counted(&self.state);
         self.records.push(record);
     }
 
@@ -434,6 +435,43 @@ fn batches_round_down_to_no_less_than_one() {
     }
 }
 
+/// A thread that remembers what it has seen of this session says of every gate what one says that has seen nothing yet,
+/// and the short form what the long one does.
+fn assert_told_alike(state: &State, now: Timestamp) {
+    let look = || -> Vec<(Option<GateView>, Standing)> {
+        let ids = state.gates().chain(state.under_way());
+        ids.map(|id| (gate_view(state, id, now), standing(state, id, now))).collect()
+    };
+    let remembered = look();
+    let fresh = std::thread::scope(|scope| scope.spawn(look).join().unwrap());
+    assert_eq!(remembered, fresh);
+    for (view, standing) in fresh {
+        let expected = match view.unwrap().refusal {
+            None => Standing::Ready,
+            Some(Refusal::Checks(checks)) => {
+                let failing = checks.iter().filter(|check| !check.passed()).count();
+                Standing::Shut { failing, total: checks.len() }
+            }
+            Some(other) => Standing::Barred(other),
+        };
+        assert_eq!(standing, expected);
+    }
+}
+
+#[test]
+fn what_is_remembered_changes_no_answer_of_a_recorded_session() {
+    let records = crate::journal::read(std::path::Path::new("tests/journals/container-linux.jsonl")).unwrap().records;
+    let mut state = State::default();
+    for (number, record) in records.iter().enumerate() {
+        state.apply(record);
+        if number % 16 == 0 {
+            assert_told_alike(&state, state.now);
+            // The same facts, when they are too old.
+            assert_told_alike(&state, state.now + SignedDuration::from_secs(21));
+        }
+    }
+}
+
 /// What chance may do to a session.
 #[derive(Clone, Debug)]
 enum Chance {
@@ -551,6 +589,7 @@ proptest! {
                 .collect();
             prop_assert!(busy.len() <= 1, "several hosts are worked on: {:?}", busy);
         }
+        assert_told_alike(&play.state, play.now);
     }
 }
 

@@ -1,7 +1,6 @@
 //! The way back.
 
 use super::Refusal;
-use super::decide::label;
 use crate::model::state::Phase;
 use crate::model::{HostName, State, TaskId};
 
@@ -14,22 +13,16 @@ pub fn undo_chain(state: &State, host: &HostName) -> Result<Vec<TaskId>, Refusal
     let plan = state.plan.as_ref().ok_or_else(|| Refusal::NothingToUndo(host.clone()))?;
     let phase = |id: TaskId| &state.tasks[id.index()].phase;
     let touched = |id: TaskId| matches!(phase(id), Phase::Done | Phase::Failed { .. });
-    let ours: Vec<TaskId> = plan.tasks.iter().filter(|task| task.host == *host).map(|task| task.id).collect();
+    let ours = state.tasks_of(host);
     if let Some(busy) = ours.iter().find(|id| phase(**id).is_under_way()) {
-        return Err(Refusal::UnderWay(label(state, *busy)));
+        return Err(Refusal::UnderWay(state.label(*busy)));
     }
     let changed = |id: TaskId| touched(id) && plan.step_of(plan.task(id)).changes();
     let last = *ours.iter().rfind(|id| changed(**id)).ok_or_else(|| Refusal::NothingToUndo(host.clone()))?;
     let stage = plan.task(last).stage;
 
     // A point of no return is the whole cluster's: what was done before it, on whichever host, stays done.
-    let passed = plan
-        .tasks
-        .iter()
-        .filter(|task| plan.step_of(task).point_of_no_return.is_some())
-        .filter(|task| touched(task.id) || phase(task.id).is_under_way())
-        .map(|task| task.id)
-        .max_by_key(|id| state.tasks[id.index()].since_seq);
+    let passed = state.last_point_of_no_return();
 
     let mut chain = Vec::new();
     let mut real = false;
@@ -41,10 +34,10 @@ pub fn undo_chain(state: &State, host: &HostName) -> Result<Vec<TaskId>, Refusal
                 (None, None) => Some("this step has no undo; only the operator's own hands lead back".to_owned()),
                 (None, Some(_)) => passed
                     .filter(|passed| state.tasks[id.index()].since_seq < state.tasks[passed.index()].since_seq)
-                    .map(|passed| format!("{} was done since, and is a point of no return", label(state, passed))),
+                    .map(|passed| format!("{} was done since, and is a point of no return", state.label(passed))),
             };
             match barrier {
-                Some(why) if !real => return Err(Refusal::NoWayBack { task: label(state, id), why }),
+                Some(why) if !real => return Err(Refusal::NoWayBack { task: state.label(id), why }),
                 Some(_) => break,
                 None => real = true,
             }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::event::{Event, JobKind, Record};
 use super::logtail::LineKind;
+use super::progress::{Progress, Stood};
 use super::state::{Artifact, HostState, JobState, Link, Note, Phase, Seen, Session, State, TaskState};
 use super::{HostName, TaskId};
 
@@ -38,8 +39,11 @@ impl State {
                     inventory: Arc::new((**inventory).clone()),
                     resumed: 0,
                 });
-                self.plan = plan.as_ref().map(|plan| Arc::new((**plan).clone()));
+                let plan = plan.as_ref().filter(|plan| plan.holds_together());
+                self.plan = plan.map(|plan| Arc::new((**plan).clone()));
                 self.tasks = plan.iter().flat_map(|plan| &plan.tasks).map(|_| TaskState::default()).collect();
+                self.progress = plan.map_or_else(Progress::default, |plan| Progress::of(plan));
+                (self.artifacts, self.undo) = (Vec::new(), Vec::new());
             }
             Event::SessionResumed { operator } => self.resume(operator),
             Event::SessionEnded { outcome } => self.outcome = Some(outcome.clone()),
@@ -70,6 +74,9 @@ impl State {
                 self.on_host(host, |host| {
                     host.first.get_or_insert_with(|| seen.facts.clone());
                     if let Some(before) = &host.facts {
+                        if before.facts.boot_id != seen.facts.boot_id {
+                            host.booted = record.seq;
+                        }
                         let sections = seen.facts.differing(&before.facts);
                         host.changed.extend(sections.into_iter().map(|section| (section, record.at)));
                     }
@@ -196,7 +203,9 @@ impl State {
                     &format!("brought {path} to {to}: {bytes} bytes, sha256 {:.12}… on both ends", sha256.as_str()),
                 );
                 let Some(host) = self.runs_on(*task) else { return };
-                self.artifacts.retain(|artifact| artifact.task != *task || artifact.path != *path);
+                if self.progress.bring(*task, path) {
+                    self.artifacts.retain(|artifact| artifact.task != *task || artifact.path != *path);
+                }
                 self.artifacts.push(Artifact {
                     task: *task,
                     host,
@@ -223,7 +232,9 @@ impl State {
             Event::TaskUndone { task } => {
                 self.say_task(*task, LineKind::Wizard, "undone");
                 self.undo.retain(|waiting| waiting != task);
-                self.artifacts.retain(|artifact| artifact.task != *task);
+                if self.progress.forget(*task) {
+                    self.artifacts.retain(|artifact| artifact.task != *task);
+                }
                 self.enter(*task, Phase::Waiting, |task| {
                     task.checks.clear();
                     task.job = None;
@@ -246,13 +257,16 @@ impl State {
             host.link = Link::Connecting;
             host.stale = Some("seen before the session was resumed".into());
         }
-        for task in &mut self.tasks {
-            if matches!(task.phase, Phase::Starting | Phase::Running) {
-                task.phase = Phase::Uncertain { reason: "the session was resumed".into() };
-            } else if task.phase == Phase::Gate {
-                // It is shown again, so that its checks count facts seen from now on only.
-                task.phase = Phase::Waiting;
-            }
+        let begun: Vec<TaskId> = self.gates().chain(self.under_way()).collect();
+        for id in begun {
+            self.change(id, |task| {
+                if matches!(task.phase, Phase::Starting | Phase::Running) {
+                    task.phase = Phase::Uncertain { reason: "the session was resumed".into() };
+                } else if task.phase == Phase::Gate {
+                    // It is shown again, so that its checks count facts seen from now on only.
+                    task.phase = Phase::Waiting;
+                }
+            });
         }
     }
 
@@ -274,12 +288,20 @@ impl State {
 
     fn enter(&mut self, id: TaskId, phase: Phase, also: impl FnOnce(&mut TaskState)) {
         let (seq, now) = (self.seq, self.now);
-        self.on_task(id, |task| {
+        self.change(id, |task| {
             task.phase = phase;
             task.since_seq = seq;
             task.since = now;
             also(task);
         });
+    }
+
+    /// The one door that every change of a phase goes through, so that what is asked of all tasks need not be counted.
+    fn change(&mut self, id: TaskId, change: impl FnOnce(&mut TaskState)) {
+        let Some(task) = self.tasks.get_mut(id.index()) else { return };
+        let stood = Stood::of(task);
+        change(task);
+        self.progress.moved(id, stood, &self.tasks);
     }
 
     fn on_task(&mut self, id: TaskId, change: impl FnOnce(&mut TaskState)) {

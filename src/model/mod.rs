@@ -11,7 +11,7 @@ pub mod inventory;
 pub mod logtail;
 pub mod names;
 pub mod plan;
-mod queries;
+pub mod progress;
 pub mod runbook;
 pub mod state;
 

@@ -78,6 +78,15 @@ impl Plan {
         &self.tasks[id.index()]
     }
 
+    /// Whether every task has its place for an id, and a stage and a step that exist. A plan out of a journal that was
+    /// written by hand may be anything.
+    #[must_use]
+    pub fn holds_together(&self) -> bool {
+        let exists =
+            |task: &Task| self.runbook.stages.get(task.stage).is_some_and(|stage| task.step < stage.steps.len());
+        self.tasks.iter().enumerate().all(|(index, task)| task.id.index() == index && exists(task))
+    }
+
     /// The stage a task belongs to.
     #[must_use]
     pub fn stage_of(&self, task: &Task) -> &Stage {

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::event::{CheckResult, FailedAt, JobKind, Mode, Outcome};
 use super::logtail::LogTail;
 use super::plan::{Plan, Task};
+use super::progress::Progress;
 use super::runbook::Step;
 use super::{Digest, Facts, HostName, Inventory, JobName, SessionId, TaskId};
 
@@ -41,6 +42,8 @@ pub struct State {
     pub now: Timestamp,
     /// Events of a later version that were passed over.
     pub unknown_events: u64,
+    /// What the tasks add up to.
+    pub(super) progress: Progress,
 }
 
 /// Who, when, how.
@@ -101,6 +104,8 @@ pub struct HostState {
     pub barred: Option<String>,
     /// When a section of the facts was last seen to change, such as `etcd`; those that never did are not in it.
     pub changed: BTreeMap<&'static str, Timestamp>,
+    /// Number of the event that first told of this boot of it.
+    pub booted: u64,
     /// When it was seen to have rebooted without being asked to, until somebody has looked at it.
     pub rebooted: Option<Timestamp>,
     /// The end of its log.
@@ -297,43 +302,17 @@ impl State {
         (0..u32::try_from(self.tasks.len()).unwrap_or(u32::MAX)).map(TaskId)
     }
 
-    /// Tasks that stand before the operator, in the plan's order.
-    pub fn gates(&self) -> impl Iterator<Item = TaskId> {
-        self.task_ids().filter(|id| self.tasks[id.index()].phase == Phase::Gate)
+    /// A task as messages name it: `stage/step` and the host.
+    #[must_use]
+    pub fn label(&self, id: TaskId) -> String {
+        let known = self.plan.as_ref().filter(|plan| id.index() < plan.tasks.len());
+        known.map_or_else(|| format!("task {id}"), |plan| plan.label(id))
     }
 
-    /// The task that has work under way on a host, or came to a stop there.
+    /// The boot id that a host was last seen with.
     #[must_use]
-    pub fn active_on(&self, host: &HostName) -> Option<TaskId> {
-        let plan = self.plan.as_ref()?;
-        self.task_ids().find(|id| {
-            let phase = &self.tasks[id.index()].phase;
-            plan.task(*id).host == *host && (phase.is_under_way() || matches!(phase, Phase::Failed { .. }))
-        })
-    }
-
-    /// How many tasks are done, failed, passed over (by the operator or as not needed), and there in all.
-    #[must_use]
-    pub fn tally(&self) -> Tally {
-        let mut tally = Tally { total: self.tasks.len(), ..Tally::default() };
-        for task in &self.tasks {
-            match task.phase {
-                Phase::Done => tally.done += 1,
-                Phase::Failed { .. } => tally.failed += 1,
-                Phase::Skipped { .. } => tally.skipped += 1,
-                Phase::NotNeeded => tally.not_needed += 1,
-                Phase::Waiting
-                | Phase::Gate
-                | Phase::Opened
-                | Phase::Starting
-                | Phase::Running
-                | Phase::Uncertain { .. }
-                | Phase::Exited { .. }
-                | Phase::Interrupted { .. }
-                | Phase::Verifying => {}
-            }
-        }
-        tally
+    pub fn boot_id(&self, host: &HostName) -> Option<&str> {
+        self.host(host)?.facts.as_ref()?.facts.boot_id.as_deref()
     }
 }
 

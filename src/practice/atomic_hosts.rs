@@ -427,14 +427,15 @@ fn coreos_tree(version: &str) -> Tree {
 }
 
 /// Fedora CoreOS 40 with kubeadm 1.30.4; the stream has gone on to 41.
-pub(super) fn coreos(clock: Clock, seed: u64) -> World {
+pub(super) fn coreos(clock: Clock, seed: u64, workers: Option<usize>) -> World {
     let etcd = Etcd { unit: "etcd.pod", owner: None, tls: true, ..etcd_of(Release(3, 5, 15)) };
-    let mut world = build::world(&COREOS, etcd, seed);
+    let plans = super::size::with_workers(&COREOS, workers);
+    let mut world = build::world(&plans, etcd, seed);
     world.kube.runtime = "containerd";
     world.kube.cri_socket = "unix:///run/containerd/containerd.sock";
     world.offers.trees.insert(STREAM.into(), coreos_tree("41.20241027.3.0"));
     let distribution = distribution();
-    for plan in &COREOS {
+    for plan in &plans {
         let mut machine = build::machine(plan, &distribution, clock, seed);
         boot(&mut machine, coreos_tree("40.20241019.3.0"), &[]);
         machine.disk.put("/usr/lib/zincati/config.d/10-agent.toml", "[agent]\n[updates]\nenabled = true\n");
@@ -445,6 +446,6 @@ pub(super) fn coreos(clock: Clock, seed: u64) -> World {
         }
         build::join(&mut world, machine, etcd);
     }
-    build::workloads(&mut world.kube, &["fcos-1", "fcos-2"], ("cilium", "quay.io/cilium/cilium:v1.15.6"));
+    build::workloads(&mut world.kube, &super::size::workers(&plans), ("cilium", "quay.io/cilium/cilium:v1.15.6"));
     world
 }

@@ -6,6 +6,7 @@ use super::build::{self, Distribution, Etcd, PLAIN_DISK, Plan};
 use super::clock::Clock;
 use super::cluster::Release;
 use super::kube::Kube;
+use super::size;
 use super::units::unit_of;
 use super::updater::Updater;
 use super::world::World;
@@ -146,9 +147,10 @@ pub(super) fn etcd(clock: Clock, seed: u64) -> World {
 }
 
 /// Kubernetes 1.30.4 with containerd and stacked etcd 3.5.15.
-pub(super) fn debian(clock: Clock, seed: u64) -> World {
+pub(super) fn debian(clock: Clock, seed: u64, workers: Option<usize>) -> World {
     let etcd = Etcd { unit: "etcd.pod", release: Release(3, 5, 15), data_dir: "/var/lib/etcd", owner: None, tls: true };
-    let mut world = build::world(&DEBIAN, etcd, seed);
+    let plans = size::with_workers(&DEBIAN, workers);
+    let mut world = build::world(&plans, etcd, seed);
     world.kube.runtime = "containerd";
     world.kube.cri_socket = "unix:///run/containerd/containerd.sock";
     world.kube.kubelet_configs.insert("1.30".into());
@@ -157,7 +159,7 @@ pub(super) fn debian(clock: Clock, seed: u64) -> World {
         world.offers.packages.insert(package.into(), [offers("1.31.4"), offers("1.30.4")].concat());
     }
     world.offers.packages.insert("containerd".into(), vec!["1.7.24-1".into(), "1.7.20-1".into()]);
-    for plan in &DEBIAN {
+    for plan in &plans {
         let mut machine = build::machine(plan, &DEBIAN_12, clock, seed);
         for (package, version) in [
             ("kubeadm", "1.30.4-1.1"),
@@ -177,14 +179,15 @@ pub(super) fn debian(clock: Clock, seed: u64) -> World {
         }
         build::join(&mut world, machine, etcd);
     }
-    build::workloads(&mut world.kube, &["node1", "node2", "node3"], ("cilium", "quay.io/cilium/cilium:v1.15.6"));
+    build::workloads(&mut world.kube, &size::workers(&plans), ("cilium", "quay.io/cilium/cilium:v1.15.6"));
     world
 }
 
 /// Kubernetes 1.32.9 with containerd and stacked etcd 3.5.15, its nodes on different distributions.
-pub(super) fn mixed(clock: Clock, seed: u64) -> World {
+pub(super) fn mixed(clock: Clock, seed: u64, workers: Option<usize>) -> World {
     let etcd = Etcd { unit: "etcd.pod", release: Release(3, 5, 15), data_dir: "/var/lib/etcd", owner: None, tls: true };
-    let mut world = build::world(&MIXED, etcd, seed);
+    let plans = size::with_workers(&MIXED, workers);
+    let mut world = build::world(&plans, etcd, seed);
     let socket = "unix:///run/containerd/containerd.sock";
     (world.kube.runtime, world.kube.cri_socket) = ("containerd", socket);
     world.kube.kubelet_configs.insert("1.32".into());
@@ -193,7 +196,7 @@ pub(super) fn mixed(clock: Clock, seed: u64) -> World {
         world.offers.packages.insert(package.into(), versions.into());
     }
     world.offers.packages.insert("containerd.io".into(), vec!["1.7.28-1.el9".into(), "1.7.25-3.1.el9".into()]);
-    for plan in &MIXED {
+    for plan in &plans {
         let plain = plan.name.starts_with("plain");
         let mut machine = build::machine(plan, if plain { &DEBIAN_12 } else { &STREAM_9 }, clock, seed);
         if plain {
@@ -225,18 +228,19 @@ pub(super) fn mixed(clock: Clock, seed: u64) -> World {
         }
         build::join(&mut world, machine, etcd);
     }
-    build::workloads(&mut world.kube, &["stream-1", "plain-1"], ("calico-node", "quay.io/calico/node:v3.29.5"));
+    build::workloads(&mut world.kube, &size::workers(&plans), ("calico-node", "quay.io/calico/node:v3.29.5"));
     world
 }
 
 /// Kubernetes 1.11.1 with CRI-O 1.11.1 and etcd 3.2.18, of October 2018.
-pub(super) fn arch(clock: Clock, seed: u64) -> World {
+pub(super) fn arch(clock: Clock, seed: u64, workers: Option<usize>) -> World {
     let etcd = Etcd { unit: "etcd.pod", release: Release(3, 2, 18), data_dir: "/var/lib/etcd", owner: None, tls: true };
-    let mut world = build::world(&ARCH, etcd, seed);
+    let plans = size::with_workers(&ARCH, workers);
+    let mut world = build::world(&plans, etcd, seed);
     world.kube.runtime = "cri-o";
     world.kube.cri_socket = "/var/run/crio/crio.sock";
     world.kube.kubelet_configs.insert("1.11".into());
-    for plan in &ARCH {
+    for plan in &plans {
         let mut machine = build::machine(plan, &ARCH_ARM, clock, seed);
         machine.software.programs.insert("pacman".into(), "5.1.1".into());
         if plan.roles.contains(&Role::Build) {
@@ -278,8 +282,7 @@ pub(super) fn arch(clock: Clock, seed: u64) -> World {
         }
         build::join(&mut world, machine, etcd);
     }
-    let workers = ["c2-worker0", "c2-worker1", "c2-worker2"];
-    build::workloads(&mut world.kube, &workers, ("weave-net", "weaveworks/weave-kube:2.4.1"));
+    build::workloads(&mut world.kube, &size::workers(&plans), ("weave-net", "weaveworks/weave-kube:2.4.1"));
     world
 }
 
@@ -291,9 +294,10 @@ pub(super) fn flatcar_release(version: &str) -> String {
 }
 
 /// Flatcar 3815.2.0 with Kubernetes 1.30.4, containerd and etcd 3.5.15.
-pub(super) fn flatcar(clock: Clock, seed: u64) -> World {
+pub(super) fn flatcar(clock: Clock, seed: u64, workers: Option<usize>) -> World {
     let etcd = Etcd { unit: "etcd.pod", release: Release(3, 5, 15), data_dir: "/var/lib/etcd", owner: None, tls: true };
-    let mut world = build::world(&FLATCAR, etcd, seed);
+    let plans = size::with_workers(&FLATCAR, workers);
+    let mut world = build::world(&plans, etcd, seed);
     world.kube.runtime = "containerd";
     world.kube.cri_socket = "unix:///run/containerd/containerd.sock";
     let distribution = Distribution {
@@ -301,7 +305,7 @@ pub(super) fn flatcar(clock: Clock, seed: u64) -> World {
         kernel_line: "BOOT_IMAGE=/flatcar/vmlinuz-a mount.usr=PARTUUID=7130c94a-213a-4e5a-8e26-6cce9662f132 console=tty0",
         mounts: PLAIN_DISK,
     };
-    for plan in &FLATCAR {
+    for plan in &plans {
         let mut machine = build::machine(plan, &distribution, clock, seed);
         machine.disk.put("/usr/lib/os-release", flatcar_release("3815.2.0"));
         machine.updater = Some(Updater::new("3815.2.0", "3975.2.0"));
@@ -331,7 +335,7 @@ pub(super) fn flatcar(clock: Clock, seed: u64) -> World {
         }
         build::join(&mut world, machine, etcd);
     }
-    build::workloads(&mut world.kube, &["flatcar-1", "flatcar-2"], ("cilium", "quay.io/cilium/cilium:v1.15.6"));
+    build::workloads(&mut world.kube, &size::workers(&plans), ("cilium", "quay.io/cilium/cilium:v1.15.6"));
     world
 }
 

@@ -19,6 +19,7 @@ mod kubeadm;
 mod ostree;
 mod random;
 mod services;
+mod size;
 mod software;
 #[cfg(test)]
 mod tests;
@@ -121,8 +122,32 @@ impl Kind {
         Self::ALL.into_iter().find(|kind| kind.word() == word)
     }
 
-    fn hosts(self) -> Vec<(&'static str, &'static [Role])> {
-        let of = |plans: &[build::Plan]| plans.iter().map(|plan| (plan.name, plan.roles)).collect();
+    /// Whether a cluster of this kind can have so many workers.
+    ///
+    /// # Errors
+    /// Says why it cannot.
+    pub fn can_have(self, workers: usize) -> Result<(), String> {
+        let grows = |kind: &Self| {
+            matches!(kind, Self::Kubeadm | Self::KubeadmMixed | Self::ArchArm | Self::FedoraCoreos | Self::Flatcar)
+        };
+        if !grows(&self) {
+            let others: Vec<&str> = Self::ALL.iter().filter(|kind| grows(kind)).map(|kind| kind.word()).collect();
+            return Err(format!(
+                "the practice cluster `{}` has the hosts it has; the number of workers can be chosen for {}",
+                self.word(),
+                others.join(", ")
+            ));
+        }
+        match workers {
+            1..=size::MOST => Ok(()),
+            _ => Err(format!("a practice cluster has from 1 to {} workers, not {workers}", size::MOST)),
+        }
+    }
+
+    fn hosts(self, workers: Option<usize>) -> Vec<(&'static str, &'static [Role])> {
+        let of = |plans: &[build::Plan]| {
+            size::with_workers(plans, workers).iter().map(|plan| (plan.name, plan.roles)).collect()
+        };
         match self {
             Self::ContainerLinux => container_linux::hosts().collect(),
             Self::Etcd => of(&kubeadm::ETCD),
@@ -139,22 +164,22 @@ impl Kind {
         }
     }
 
-    fn world(self, clock: Clock, seed: u64) -> world::World {
+    fn world(self, clock: Clock, seed: u64, workers: Option<usize>) -> world::World {
         match self {
             Self::ContainerLinux => container_linux::world(clock, seed),
             Self::Etcd => kubeadm::etcd(clock, seed),
-            Self::Kubeadm => kubeadm::debian(clock, seed),
-            Self::KubeadmMixed => kubeadm::mixed(clock, seed),
-            Self::ArchArm => kubeadm::arch(clock, seed),
+            Self::Kubeadm => kubeadm::debian(clock, seed, workers),
+            Self::KubeadmMixed => kubeadm::mixed(clock, seed, workers),
+            Self::ArchArm => kubeadm::arch(clock, seed, workers),
             Self::FedoraAtomic => atomic_hosts::fedora_26_cluster(clock, seed, false),
             Self::FedoraAtomicLayered => atomic_hosts::fedora_26_cluster(clock, seed, true),
             Self::SystemContainers => atomic_hosts::fedora_27_cluster(clock, seed),
             Self::BareAtomic => atomic_hosts::bare_fedora(clock, seed),
             Self::CentosAtomic => atomic_hosts::centos(clock, seed, true),
             Self::CentosContainers => atomic_hosts::centos(clock, seed, false),
-            Self::Flatcar => kubeadm::flatcar(clock, seed),
+            Self::Flatcar => kubeadm::flatcar(clock, seed, workers),
             Self::BlueGreen => kubeadm::blue_green(clock, seed),
-            Self::FedoraCoreos => atomic_hosts::coreos(clock, seed),
+            Self::FedoraCoreos => atomic_hosts::coreos(clock, seed, workers),
         }
     }
 
@@ -179,28 +204,28 @@ impl Kind {
     /// The same about a host that differs from the others.
     fn vars_of(self, host: &HostName) -> &'static [(&'static str, &'static str)] {
         match (self, host.as_str()) {
-            (Self::KubeadmMixed, "plain-1") => kubeadm::PLAIN_VARS,
+            (Self::KubeadmMixed, name) if name.starts_with("plain") => kubeadm::PLAIN_VARS,
             (Self::FedoraAtomicLayered, name) => atomic_hosts::layered_vars(name.contains("master")),
             _ => &[],
         }
     }
 
-    /// So many faults that can strike here, the same for the same seed.
+    /// So many faults that can strike here, with so many workers; the same for the same seed.
     #[must_use]
-    pub fn random_faults(self, seed: u64, count: usize) -> Vec<Fault> {
+    pub fn random_faults(self, workers: Option<usize>, seed: u64, count: usize) -> Vec<Fault> {
         let named = |member: bool| -> Vec<HostName> {
-            let of_etcd = self.hosts().into_iter().filter(|(_, roles)| roles.contains(&Role::Etcd) == member);
+            let of_etcd = self.hosts(workers).into_iter().filter(|(_, roles)| roles.contains(&Role::Etcd) == member);
             of_etcd.map(|(name, _)| name.into()).collect()
         };
         Fault::random(seed, count, &named(true), &named(false))
     }
 
-    /// Whether a fault can strike here at all.
+    /// Whether a fault can strike here at all, with so many workers.
     ///
     /// # Errors
     /// Says why it cannot: no such host, or a fault of etcd where no member runs.
-    pub fn check(self, fault: &Fault) -> Result<(), String> {
-        let hosts = self.hosts();
+    pub fn check(self, workers: Option<usize>, fault: &Fault) -> Result<(), String> {
+        let hosts = self.hosts(workers);
         let Some((_, roles)) = hosts.iter().find(|(name, _)| *name == fault.host.as_str()) else {
             let names: Vec<&str> = hosts.iter().map(|(name, _)| *name).collect();
             return Err(format!("`{fault}`: there is no such host here; there are {}", names.join(", ")));
@@ -229,8 +254,14 @@ impl Practice {
     /// [`Kind::check`] refuses never strike.
     #[must_use]
     pub fn new(kind: Kind, seed: u64, faults: Vec<Fault>) -> Self {
+        Self::with_workers(kind, None, seed, faults)
+    }
+
+    /// The same with so many workers, where [`Kind::can_have`] allows it.
+    #[must_use]
+    pub fn with_workers(kind: Kind, workers: Option<usize>, seed: u64, faults: Vec<Fault>) -> Self {
         let clock = Clock::new();
-        let mut world = kind.world(clock, seed);
+        let mut world = kind.world(clock, seed, workers);
         for fault in faults {
             let Some(machine) = world.machines.get_mut(&fault.host) else { continue };
             match fault.kind {

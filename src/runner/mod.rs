@@ -15,7 +15,7 @@ pub use monitor::Monitor;
 pub use recorder::Recorder;
 pub use watch::INTERVAL;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -229,7 +229,7 @@ impl Runner {
                 self.record(event)?;
             }
         }
-        let wanted = engine::wanted(self.state());
+        let wanted: BTreeSet<Effect> = engine::wanted(self.state()).into_iter().collect();
         self.working.retain(|effect, work| {
             let still = wanted.contains(effect);
             if !still {

@@ -356,7 +356,7 @@ mod tests {
         logs.scroll(&"a".into(), &tail, 3);
         assert_eq!(drawn(&mut logs, &tail), (3, 0), "down acts at once");
         logs.scroll(&"a".into(), &tail, 1_000);
-        assert_eq!(logs.places[&"a".into()].top, None, "the end follows");
+        assert_eq!(logs.places["a"].top, None, "the end follows");
     }
 
     #[test]
@@ -364,10 +364,10 @@ mod tests {
         let (mut logs, tail) = (Logs::default(), log(100));
         drawn(&mut logs, &tail);
         logs.look_for(&"a".into(), &tail, "ten");
-        assert_eq!(logs.places[&"a".into()].hits.lines.len(), 10);
-        assert_eq!(logs.places[&"a".into()].hit, Some(90), "the newest comes first");
+        assert_eq!(logs.places["a"].hits.lines.len(), 10);
+        assert_eq!(logs.places["a"].hit, Some(90), "the newest comes first");
         logs.next_hit(&"a".into(), &tail, false).expect("there is one above");
-        assert_eq!(logs.places[&"a".into()].hit, Some(80));
+        assert_eq!(logs.places["a"].hit, Some(80));
         logs.next_hit(&"a".into(), &tail, true).expect("there is one below");
         assert!(logs.next_hit(&"a".into(), &tail, true).is_err());
     }

@@ -9,10 +9,10 @@ use color_eyre::eyre::Result;
 use jiff::Timestamp;
 
 use super::{complain, given, print, refuse, runtime};
-use crate::cli::Ignition as Args;
+use crate::cli::{Ignition as Args, Reading};
 use crate::documents::Source;
 use crate::hosts::{Links, observe};
-use crate::ignition::{self, Fate, Finding, Grade, Linted, Migration, UserData};
+use crate::ignition::{self, Fate, Finding, Grade, Linted, Migration, Settings, UserData};
 use crate::model::harm::Target;
 use crate::model::{Facts, HostName};
 use crate::probe::Request;
@@ -25,9 +25,11 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         Err(code) => return Ok(code),
     };
     match args {
-        Args::Convert { spec, platform, pretty, .. } => convert(&document, spec, platform.as_deref(), *pretty),
-        Args::Lint { platform, os, release, host, inventory, .. } => {
-            let linted = match linted(&document, platform.as_deref()) {
+        Args::Convert { spec, reading, strict, pretty, .. } => {
+            convert(&document, &settings(spec, reading), *strict, *pretty)
+        }
+        Args::Lint { reading, os, release, host, inventory, .. } => {
+            let linted = match linted(&document, &settings(ignition::DEFAULT_SPEC, reading)) {
                 Ok(linted) => linted,
                 Err(problems) => return Ok(refuse(&problems)),
             };
@@ -48,7 +50,11 @@ fn read(file: &Path) -> Result<Document, ExitCode> {
     Source::read(file).map(|source| source.document).map_err(|problems| refuse(&problems))
 }
 
-fn convert(document: &Document, spec: &str, platform: Option<&str>, pretty: bool) -> Result<ExitCode> {
+fn settings<'a>(spec: &'a str, reading: &'a Reading) -> Settings<'a> {
+    Settings { spec, platform: reading.platform.as_deref(), files_dir: reading.files_dir.as_deref() }
+}
+
+fn convert(document: &Document, settings: &Settings<'_>, strict: bool, pretty: bool) -> Result<ExitCode> {
     match ignition::user_data(&document.text) {
         UserData::Other => {}
         UserData::CloudConfig | UserData::Script | UserData::Ignition | UserData::Foreign => {
@@ -62,12 +68,32 @@ fn convert(document: &Document, spec: &str, platform: Option<&str>, pretty: bool
             };
         }
     }
-    match ignition::convert_on(document, spec, platform) {
-        Ok(converted) => {
+    let transpile = |settings: &Settings<'_>| {
+        if strict {
+            ignition::convert(document, settings).map(|converted| (converted, Problems::default()))
+        } else {
+            ignition::transpile(document, settings)
+        }
+    };
+    match transpile(settings) {
+        Ok((converted, warnings)) => {
+            for warning in &warnings.0 {
+                complain(&format!("warning: {warning}\n"));
+            }
             print(&if pretty { format!("{:#}\n", converted.json) } else { format!("{}\n", converted.json) })?;
             Ok(ExitCode::SUCCESS)
         }
-        Err(problems) => Ok(refuse(&problems)),
+        Err(problems) => {
+            let code = refuse(&problems);
+            let newer = ignition::SPECS.into_iter().filter(|spec| *spec > settings.spec);
+            if let Some(spec) = newer.into_iter().find(|spec| transpile(&Settings { spec, ..*settings }).is_ok()) {
+                let taken = ignition::SPECS.join(", ");
+                complain(&format!(
+                    "Spec {spec} can say all of it: use `--spec {spec}` if the hosts' Ignition reads that (`--spec` takes {taken})."
+                ));
+            }
+            Ok(code)
+        }
     }
 }
 
@@ -93,9 +119,9 @@ fn notes(document: &Document, migration: &Migration) -> String {
     text
 }
 
-fn linted(document: &Document, platform: Option<&str>) -> Result<Linted, Problems> {
+fn linted(document: &Document, settings: &Settings<'_>) -> Result<Linted, Problems> {
     match ignition::user_data(&document.text) {
-        UserData::Ignition | UserData::Other => ignition::lint_document(document, platform),
+        UserData::Ignition | UserData::Other => ignition::lint_document(document, settings),
         UserData::CloudConfig | UserData::Script | UserData::Foreign => {
             let message = "is neither an Ignition config nor a Container Linux Config; of a cloud-config, `ignition convert` \
                            drafts one";

@@ -2,9 +2,11 @@
 
 mod acting;
 mod auto;
+pub(crate) mod complete;
 mod given;
 mod ignition;
 mod inventory;
+mod man;
 mod monitor;
 mod plan;
 mod practice;
@@ -14,12 +16,12 @@ mod runbook;
 mod status;
 mod upgrade;
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::CommandFactory as _;
-use color_eyre::eyre::Result;
+use color_eyre::eyre::{Result, WrapErr as _};
 use jiff::Timestamp;
 
 use crate::cli::{Cli, Command};
@@ -29,15 +31,23 @@ use crate::yaml::Problems;
 /// What the operator gave cannot be used; nothing was contacted.
 const BAD_INPUT: u8 = 2;
 
-/// Does what the command line says. 0 is well, 1 is an end that is not what was promised, 2 is bad input.
+/// Does what the command line says; `cli::EXIT_STATUS` tells with which status. Every error that is left is one line
+/// for the operator.
 ///
 /// # Errors
-/// What nobody could have foreseen in the input: a terminal or a journal that does not work.
+/// None but with RUST_BACKTRACE, for a report of a bug: what else would have been that line.
 pub fn run(cli: Cli) -> Result<ExitCode> {
+    // A journal to be played that cannot be read is bad input; any other that fails ends what was going on.
+    let bad_journal =
+        if matches!(cli.command, Command::Replay(_)) { ExitCode::from(BAD_INPUT) } else { ExitCode::FAILURE };
     match dispatch(cli) {
-        // What is wrong with a file is the operator's to know, and no backtrace helps them.
         Err(report) if report.is::<JournalError>() => {
             complain(&format!("lockkeeper: {report}"));
+            Ok(bad_journal)
+        }
+        Err(report) if std::env::var_os("RUST_BACKTRACE").is_none() => {
+            let causes: Vec<String> = report.chain().map(ToString::to_string).collect();
+            complain(&format!("lockkeeper: {}", causes.join(": ")));
             Ok(ExitCode::FAILURE)
         }
         other => other,
@@ -58,11 +68,15 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Ignition(args) => ignition::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "lockkeeper", &mut std::io::stdout());
+            let mut script = Vec::new();
+            if let Some(shell) = clap_complete::env::Shells::builtins().completer(&shell.to_string()) {
+                shell.write_registration("COMPLETE", "lockkeeper", "lockkeeper", "lockkeeper", &mut script)?;
+            }
+            print(&String::from_utf8_lossy(&script))?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Man => {
-            clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout())?;
+            print(&String::from_utf8_lossy(&man::page(&Cli::command())?))?;
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -72,9 +86,23 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
 fn print(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(error).wrap_err("cannot write to standard output")
+        }
         _ => Ok(()),
     }
+}
+
+/// Whether there is no terminal to draw on and to read keys from; then the operator has been told, and what does without.
+fn lacks_terminal(instead: &str) -> Option<ExitCode> {
+    let missing = match (std::io::stdin().is_terminal(), std::io::stdout().is_terminal()) {
+        (true, true) => return None,
+        (false, true) => "standard input is not one",
+        (true, false) => "standard output is not one",
+        (false, false) => "neither standard input nor standard output is one",
+    };
+    complain(&format!("lockkeeper: this needs a terminal, and {missing}; without one: {instead}"));
+    Some(ExitCode::from(BAD_INPUT))
 }
 
 /// Shows all that is wrong with the input, at once.

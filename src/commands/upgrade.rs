@@ -16,11 +16,17 @@ use crate::model::{Event, State};
 use crate::probe::Request;
 use crate::runner::{Clock, INTERVAL, Recorder, Runner, Setup};
 
+/// Nothing opens gates but an operator who has seen them.
+const WITHOUT_TERMINAL: &str = "`lockkeeper plan`, `lockkeeper preflight`, `lockkeeper replay --print`";
+
 pub(super) fn run(args: &Upgrade) -> Result<ExitCode> {
     let plan = match given::plan(&args.target) {
         Ok(plan) => plan,
         Err(problems) => return Ok(refuse(&problems)),
     };
+    if let Some(code) = super::lacks_terminal(WITHOUT_TERMINAL) {
+        return Ok(code);
+    }
     let path = match &args.journal {
         Some(path) => path.clone(),
         None => default_journal(Clock::Real.now(), &plan.inventory.cluster, &plan.runbook.name)?,
@@ -67,6 +73,9 @@ pub(super) fn resume(args: &Resume) -> Result<ExitCode> {
             complain(&format!("{}: no session was begun in this journal", path.display()));
             return Ok(ExitCode::from(super::BAD_INPUT));
         }
+    }
+    if let Some(code) = super::lacks_terminal(WITHOUT_TERMINAL) {
+        return Ok(code);
     }
     let mut recorder = Recorder::new(state, Some(writer), Clock::Real);
     recorder.record(Event::SessionResumed { operator: operator() })?;

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+/// The specs that are written here, oldest first.
+pub const SPECS: [&str; 4] = ["2.0.0", "2.1.0", "2.2.0", "2.3.0"];
+
 /// A version of the spec that is written here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Spec {
@@ -27,12 +30,7 @@ impl Spec {
 
     /// Its name, as `ignition.version` says it.
     pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::V2_0 => "2.0.0",
-            Self::V2_1 => "2.1.0",
-            Self::V2_2 => "2.2.0",
-            Self::V2_3 => "2.3.0",
-        }
+        SPECS[self as usize]
     }
 }
 

@@ -35,6 +35,8 @@ pub struct FoundHost {
     pub local: bool,
     /// What it does.
     pub roles: BTreeSet<Role>,
+    /// Where its `name`, its `address` and its `ssh` options stand, as FILE:LINE.
+    pub places: IndexMap<&'static str, String>,
 }
 
 impl Found {

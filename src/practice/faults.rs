@@ -78,7 +78,8 @@ impl FaultKind {
     }
 
     /// Whether it needs an etcd member to go wrong.
-    pub(super) fn of_a_member(self) -> bool {
+    #[must_use]
+    pub fn of_a_member(self) -> bool {
         matches!(self, Self::MemberUnhealthy | Self::SlowStart | Self::WontStart | Self::DiskFull | Self::CorruptFetch)
     }
 }

@@ -10,5 +10,5 @@ fn main() -> color_eyre::Result<ExitCode> {
     color_eyre::config::HookBuilder::default().display_env_section(false).install()?;
     // Answers the shell, and ends, where the completion script asks.
     CompleteEnv::with_factory(Cli::command).complete();
-    commands::run(Cli::parse())
+    Ok(commands::run(Cli::parse()))
 }

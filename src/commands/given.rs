@@ -32,9 +32,9 @@ pub(super) fn cluster(word: &str) -> Result<Kind, Problems> {
     Kind::from_word(word).ok_or_else(|| {
         let known = Kind::ALL.map(Kind::word);
         let near = did_you_mean(word, known);
+        let near = if near.is_empty() { "." } else { &near };
         let message = format!(
-            "there is no practice cluster `{word}`{}. There are: {}; `lockkeeper practice --list` says more",
-            near.trim_end_matches('?'),
+            "there is no practice cluster `{word}`{near} There are: {}; `lockkeeper practice --list` says more",
             known.join(", ")
         );
         Problem::of("--cluster", message).into()
@@ -44,15 +44,16 @@ pub(super) fn cluster(word: &str) -> Result<Kind, Problems> {
 /// A fault that can strike on a cluster, as `HOST:KIND`.
 pub(super) fn fault(cluster: Kind, text: &str) -> Result<Fault, Problems> {
     let (host, word) = text.split_once(':').unwrap_or((text, text));
-    let wrong = |message: String, near: String| -> Problems {
+    let wrong = |message: String, near: &str| -> Problems {
+        let near = if near.is_empty() { "." } else { near };
         let list = "`lockkeeper practice --list` says which strike where";
-        Problem::of("--fault", format!("{message}{}. {list}", near.trim_end_matches('?'))).into()
+        Problem::of("--fault", format!("{message}{near} {list}")).into()
     };
     let fault: Fault = text.parse().map_err(|error: crate::practice::NoSuchFault| {
-        wrong(error.to_string(), did_you_mean(word, FaultKind::ALL.map(FaultKind::word)))
+        wrong(error.to_string(), &did_you_mean(word, FaultKind::ALL.map(FaultKind::word)))
     })?;
     let near = did_you_mean(host, cluster.host_names().filter(|name| *name != host));
-    cluster.check(&fault).map(|()| fault).map_err(|error| wrong(error, near))
+    cluster.check(&fault).map(|()| fault).map_err(|error| wrong(error, &near))
 }
 
 /// The inventory of a practice cluster, with the values that a runbook's variables have there.

@@ -39,14 +39,13 @@ const FILES: [(&str, &str); 6] = [
     ),
 ];
 
-const ENVIRONMENT: [(&str, &str); 7] = [
+const ENVIRONMENT: [(&str, &str); 6] = [
     ("XDG_STATE_HOME, XDG_CONFIG_HOME, XDG_RUNTIME_DIR, HOME", "Where the files above are."),
     ("SSH_AUTH_SOCK", "The ssh agent. Keys with a passphrase need one."),
     ("SUDO_USER, USER, LOGNAME", "The first that is set names you in journals and in leases on hosts."),
     ("NO_COLOR", "If it is not empty, the screen has no colours."),
     ("TERM", "The terminal, as for any program that draws on one."),
     ("COMPLETE", "Set by the completion script: answers the shell instead of running."),
-    ("RUST_BACKTRACE", "If it is set, an unexpected error is shown with its trace, for a bug report."),
 ];
 
 const EXAMPLES: [(&str, &str); 5] = [

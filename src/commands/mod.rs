@@ -31,27 +31,19 @@ use crate::yaml::Problems;
 /// What the operator gave cannot be used; nothing was contacted.
 const BAD_INPUT: u8 = 2;
 
-/// Does what the command line says; `cli::EXIT_STATUS` tells with which status. Every error that is left is one line
-/// for the operator.
-///
-/// # Errors
-/// None but with RUST_BACKTRACE, for a report of a bug: what else would have been that line.
-pub fn run(cli: Cli) -> Result<ExitCode> {
+/// Does what the command line says; `cli::EXIT_STATUS` tells with which status. Whatever fails is told in a line: it is
+/// the operator's to mend, and no backtrace helps them. A panic is a bug, and keeps its own.
+#[must_use]
+pub fn run(cli: Cli) -> ExitCode {
     // A journal to be played that cannot be read is bad input; any other that fails ends what was going on.
-    let bad_journal =
-        if matches!(cli.command, Command::Replay(_)) { ExitCode::from(BAD_INPUT) } else { ExitCode::FAILURE };
-    match dispatch(cli) {
-        Err(report) if report.is::<JournalError>() => {
-            complain(&format!("lockkeeper: {report}"));
-            Ok(bad_journal)
-        }
-        Err(report) if std::env::var_os("RUST_BACKTRACE").is_none() => {
-            let causes: Vec<String> = report.chain().map(ToString::to_string).collect();
-            complain(&format!("lockkeeper: {}", causes.join(": ")));
-            Ok(ExitCode::FAILURE)
-        }
-        other => other,
-    }
+    let replayed = matches!(cli.command, Command::Replay(_));
+    dispatch(cli).unwrap_or_else(|report| {
+        let causes: Vec<String> = report.chain().map(ToString::to_string).collect();
+        // An error of ours names its cause already.
+        let bad_journal = report.is::<JournalError>();
+        complain(&format!("lockkeeper: {}", if bad_journal { report.to_string() } else { causes.join(": ") }));
+        if replayed && bad_journal { ExitCode::from(BAD_INPUT) } else { ExitCode::FAILURE }
+    })
 }
 
 fn dispatch(cli: Cli) -> Result<ExitCode> {

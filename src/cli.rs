@@ -19,6 +19,7 @@ use crate::model::HostName;
 #[command(
     version,
     max_term_width = 100,
+    subcommand_value_name = "COMMAND",
     after_help = "Begin with `lockkeeper practice`: a whole upgrade on hosts that cannot be hurt.\n`lockkeeper man` prints the \
                   manual: keys, files, environment, exit statuses."
 )]
@@ -92,6 +93,7 @@ pub enum Command {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub struct Practice {
     /// List the clusters, the faults and the runbooks that can be practised, and end
     #[arg(long)]

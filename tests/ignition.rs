@@ -121,10 +121,11 @@ fn what_ct_warned_of_is_a_warning_and_an_error_where_that_is_asked_for() {
     assert!(out.contains("GROUP%3Dgamma") && out.contains("a.service") && !out.contains("etcd"), "{out}");
     for expected in [
         "warning: ",
+        "4 warnings; with `--strict`",
         "clc.yaml:1:1: `etcd` has no value",
         "clc.yaml:2:17: `group` is stable",
-        "clc.yaml:5:48: this unit is enabled",
-        ":5:61: a unit has no key `contets`; did you mean `contents`?",
+        "clc.yaml:5:49: this unit is enabled",
+        ":5:52: a unit has no key `contets`; did you mean `contents`?",
     ] {
         assert!(err.contains(expected), "does not say `{expected}`:\n{err}");
     }

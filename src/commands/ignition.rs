@@ -8,7 +8,7 @@ use std::time::Duration;
 use color_eyre::eyre::Result;
 use jiff::Timestamp;
 
-use super::{complain, given, print, refuse, runtime};
+use super::{complain, given, print, printable, refuse, runtime};
 use crate::cli::{Ignition as Args, Reading};
 use crate::documents::Source;
 use crate::hosts::{Links, observe};
@@ -61,7 +61,7 @@ fn convert(document: &Document, settings: &Settings<'_>, strict: bool, pretty: b
             return match ignition::migrate(document) {
                 Ok(migration) => {
                     print(&migration.draft)?;
-                    complain(&printable(&notes(document, &migration)));
+                    complain(&notes(document, &migration));
                     Ok(ExitCode::SUCCESS)
                 }
                 Err(problems) => Ok(refuse(&problems)),
@@ -78,7 +78,12 @@ fn convert(document: &Document, settings: &Settings<'_>, strict: bool, pretty: b
     match transpile(settings) {
         Ok((converted, warnings)) => {
             for warning in &warnings.0 {
-                complain(&format!("warning: {warning}\n"));
+                complain(&format!("warning: {warning}"));
+            }
+            match warnings.0.len() {
+                0 => {}
+                1 => complain("\n1 warning; with `--strict` it is an error"),
+                count => complain(&format!("\n{count} warnings; with `--strict` they are errors")),
             }
             print(&if pretty { format!("{:#}\n", converted.json) } else { format!("{}\n", converted.json) })?;
             Ok(ExitCode::SUCCESS)
@@ -223,9 +228,4 @@ fn table(
         }
     }
     text
-}
-
-/// Lines without control characters, wherever the config had them.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect()
 }

@@ -103,10 +103,19 @@ fn refuse(problems: &Problems) -> ExitCode {
     ExitCode::from(BAD_INPUT)
 }
 
-/// A message for people, on standard error.
+/// A message for people, on standard error. It may quote what somebody else wrote.
 fn complain(text: &str) {
     let mut err = std::io::stderr().lock();
-    let _ = writeln!(err, "{}", text.trim_end());
+    let _ = writeln!(err, "{}", printable(text.trim_end()));
+}
+
+/// A text without what a terminal obeys instead of showing: a space stands in its place, so that columns stay.
+fn printable(text: &str) -> String {
+    let obeyed = |c: char| {
+        c != '\n' && c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    text.chars().map(|c| if obeyed(c) { ' ' } else { c }).collect()
 }
 
 /// Who acts, as journals and leases name them: `user@machine`.

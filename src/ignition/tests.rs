@@ -324,13 +324,15 @@ fn what_ct_takes_with_a_warning_or_in_silence_is_a_warning_when_asked_for_and_el
 
 #[test]
 fn of_what_is_there_twice_the_later_counts_and_maps_are_put_together() {
-    let text = "storage:\n  files: [{path: /a}]\nstorage:\n  filesystems: [{name: x, path: /x}]\nlocksmith: {reboot_strategy: off}\nlocksmith: {reboot_strategy: reboot}\n";
+    let text = "storage:\n  files: [{path: /a}]\nstorage:\n  filesystems: [{name: x, path: /x}]\nlocksmith: {reboot_strategy: off}\nlocksmith: {reboot_strategy: reboot, window_start: a, window_start: 4:00, window_length: 1h}\n";
     let (made, warnings) = transpile(&Document::new("f", text), &Settings::default()).unwrap();
-    assert_eq!(warnings.0.len(), 3, "{warnings}");
+    let told: Vec<bool> =
+        warnings.0.iter().map(|warning| warning.message.ends_with("the keys of both count")).collect();
+    assert_eq!(told, [true, true, false], "{warnings}");
     assert_eq!(made.json["storage"]["files"][0]["path"], "/a");
     assert_eq!(made.json["storage"]["filesystems"][0]["name"], "x");
     let conf = made.json["storage"]["files"][1]["contents"]["source"].as_str().unwrap();
-    assert!(conf.contains("%22reboot%22") && !conf.contains("off"), "{conf}");
+    assert!(conf.contains("%22reboot%22") && conf.contains("%224%3A00%22") && !conf.contains("off"), "{conf}");
 }
 
 #[test]

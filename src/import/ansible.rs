@@ -144,12 +144,8 @@ fn take(host: &mut FoundHost, key: &str, value: &str, place: &str) -> Option<Str
         return Some("a template, which is not evaluated".into());
     }
     let ours = match key {
-        "ansible_host" | "ansible_ssh_host" | "access_ip" => {
-            host.address = Some(value.to_owned());
-            "address"
-        }
         "ip" if host.address.is_some() => return None,
-        "ip" => {
+        "ansible_host" | "ansible_ssh_host" | "access_ip" | "ip" => {
             host.address = Some(value.to_owned());
             "address"
         }

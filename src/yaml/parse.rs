@@ -174,7 +174,8 @@ impl<'d> Builder<'d> {
                 let mut message =
                     format!("`{name}` is here a second time; the first is in line {}", entries[at].0.place.line);
                 if self.lenient {
-                    message.push_str(", and what stands here counts");
+                    let both = matches!((&entries[at].1.data, &value.data), (Data::Map(_), Data::Map(_)));
+                    message += if both { ", and the keys of both count" } else { ", and what stands here counts" };
                     self.warnings.0.push(Problem::at(self.document, key.place, message));
                     let (_, first) = entries.remove(at);
                     entries.push((key, merged(first, value)));

@@ -55,26 +55,26 @@ pub enum Command {
     Practice(Practice),
     /// Walk through a runbook on real hosts, gate by gate
     Upgrade(Upgrade),
-    /// Go on with a session that was quit, or that a crash ended
+    /// Take up a session that was left, or that a crash ended
     Resume(Resume),
     /// Watch hosts live; cannot change anything
     Monitor(Observe),
-    /// Print the grid once; cannot change anything
+    /// Print the state of every host once; cannot change anything
     Status(Status),
     /// Say go or no-go before a maintenance window: make every check that can be made now; cannot change anything
     Preflight(Preflight),
     /// Print every task, script and check of a runbook on an inventory or a practice cluster; contacts nobody
     Plan(Plan),
-    /// Make an inventory: from Ansible's or ssh's files, or by answering questions
+    /// Make an inventory: of Ansible's or ssh's files, or by answering questions
     #[command(subcommand)]
     Inventory(Inventory),
     /// List, show and check runbooks
     #[command(subcommand)]
     Runbook(Runbook),
-    /// Convert and examine configs for the first boot
+    /// Convert and check configs for the first boot
     #[command(subcommand)]
     Ignition(Ignition),
-    /// Play a journal on the same screen
+    /// Play a journal on the same screen; contacts nobody
     Replay(Replay),
     /// Print a script that has your shell complete commands, runbooks, clusters, faults and hosts
     ///

@@ -89,7 +89,7 @@ fn a_lint_ends_with_what_it_found() {
         |spec: &str, storage: &str| format!("{{\"ignition\": {{\"version\": \"{spec}\"}},\n\"storage\": {storage}}}");
     std::fs::write(&file, config("2.1.0", "{}")).unwrap();
     let (out, _) = said(&["lint"], &file, 0);
-    assert!(out.contains("nothing in it does harm"), "{out}");
+    assert!(out.contains("nothing in it harms a host"), "{out}");
     said(&["lint", "--os", "coreos", "--release", "1465.6.0"], &file, 0);
     let (out, _) = said(&["lint", "--os", "coreos", "--release", "1409.7.0"], &file, 1);
     assert!(out.contains("spec 2.1.0 is read from release 1465 on, and 1409.7.0 reads up to spec 2.0.0"), "{out}");

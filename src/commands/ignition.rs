@@ -114,8 +114,8 @@ fn notes(document: &Document, migration: &Migration) -> String {
     let count = |fate| migration.notes.iter().filter(|note| note.fate == fate).count();
     _ = write!(
         text,
-        "\n{} carried over, {} to change by hand, {} lost; {} to remove from the cloud-config, which else works against the \
-         new config at every boot.\nRead the draft, convert it, and look through it with `ignition lint` before a host gets it.",
+        "\n{} carried over, {} to change by hand, {} lost; {} to remove from the cloud-config, which would otherwise \
+         work against the new config at every boot.\nRead the draft, convert it, and look through it with `ignition lint` before a host gets it.",
         count(Fate::Carried),
         count(Fate::Change),
         count(Fate::Lost),
@@ -143,7 +143,7 @@ fn look(name: &HostName, inventory: &Path, linted: &Linted) -> Result<Result<Fac
     };
     let Some(host) = inventory.host(name) else {
         let known: Vec<&str> = inventory.hosts.iter().map(|host| host.name.as_str()).collect();
-        complain(&format!("there is no host `{name}` in the inventory; there are: {}", known.join(", ")));
+        complain(&format!("the inventory has no host `{name}`; it has: {}", known.join(", ")));
         return Ok(Err(ExitCode::from(super::BAD_INPUT)));
     };
     let paths = linted.findings.iter().flat_map(|finding| &finding.part.targets).filter_map(|target| match target {
@@ -215,15 +215,15 @@ fn table(
     match (unreadable, host) {
         (Some(why), _) => _ = writeln!(text, "refuse  {why}"),
         (None, Some((id, version))) => _ = writeln!(text, "spec {spec} is read by {id} {version}"),
-        (None, None) => _ = writeln!(text, "spec {spec}; whether a host reads it is told with --os and --release"),
+        (None, None) => _ = writeln!(text, "spec {spec}; `--os` and `--release` say whether a host reads it"),
     }
     let count = |grade| linted.findings.iter().filter(|finding| finding.part.grade == grade).count();
     match (count(Grade::Refuse), count(Grade::Check)) {
-        (0, 0) => _ = writeln!(text, "{name}: nothing in it does harm on a host that has data"),
+        (0, 0) => _ = writeln!(text, "{name}: nothing in it harms a host that has data"),
         (refuse, check) => {
             _ = writeln!(
                 text,
-                "{name}: {refuse} must not reach a host that has data, {check} to compare with the host first"
+                "{name}: {refuse} must not reach a host that has data, {check} must be compared with the host first"
             );
         }
     }

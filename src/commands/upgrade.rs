@@ -51,7 +51,10 @@ pub(super) fn resume(args: &Resume) -> Result<ExitCode> {
             if let Some(path) = newest_unfinished()? {
                 path
             } else {
-                complain(&format!("no unfinished session in {}: name a journal", journal::directory()?.display()));
+                complain(&format!(
+                    "no unfinished session in {}; name a journal to take up another",
+                    journal::directory()?.display()
+                ));
                 return Ok(ExitCode::from(super::BAD_INPUT));
             }
         }
@@ -63,14 +66,14 @@ pub(super) fn resume(args: &Resume) -> Result<ExitCode> {
         Some(session) => {
             let why = if state.outcome.is_some() { "it has ended" } else { "its hosts were simulated and are gone" };
             complain(&format!(
-                "{}: this {} cannot be resumed: {why}; play it with `replay`",
+                "{}: this {} cannot be resumed: {why}; `lockkeeper replay` plays it",
                 path.display(),
                 session.mode
             ));
             return Ok(ExitCode::from(super::BAD_INPUT));
         }
         None => {
-            complain(&format!("{}: no session was begun in this journal", path.display()));
+            complain(&format!("{}: this journal has no session in it", path.display()));
             return Ok(ExitCode::from(super::BAD_INPUT));
         }
     }

@@ -140,7 +140,7 @@ pub fn check_address(address: &str) -> Result<(), String> {
         return if valid {
             Ok(())
         } else {
-            wrong("it is no IPv6 address, without brackets; a port goes under `ssh: port`")
+            wrong("IPv6 is written as in fe80::1, without brackets; a port goes under `ssh: port`")
         };
     }
     if address.contains('@') {

@@ -106,7 +106,7 @@ pub fn migrate(document: &Document) -> Result<Migration, Problems> {
             Some("is JSON: an Ignition config needs no conversion (`ignition lint` looks through it)")
         }
         UserData::Foreign => Some("is user-data of another cloud-init, which Container Linux never read"),
-        UserData::Other => Some("is no cloud-config: its first line is not `#cloud-config`"),
+        UserData::Other => Some("is not a cloud-config: its first line is not `#cloud-config`"),
     };
     if let Some(message) = refused {
         return Err(Problem::of(&*document.name, message).into());

@@ -124,7 +124,7 @@ fn read_json(document: &Document) -> Result<Value, Problems> {
     }
     let version = field(field(&config, "ignition"), "version");
     let Some(version) = version.as_str() else {
-        return refuse("has no `ignition.version`: it is no Ignition config".into());
+        return refuse("has no `ignition.version`: it is not an Ignition config".into());
     };
     if spec::known(version).is_none() {
         return refuse(format!("is of spec `{version}`; looked through here are 2.0.0 to 2.4.0, and 3.0.0 to 3.5.0"));

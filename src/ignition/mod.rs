@@ -142,7 +142,7 @@ impl Settings<'_> {
         let platform = match self.platform.map(|name| (name, Platform::named(name))) {
             Some((name, None)) => {
                 let known = PLATFORM_NAMES.join(", ");
-                return refuse(format!("`{name}` is no platform that is known here; there are: {known}"));
+                return refuse(format!("`{name}` is not a platform that `ct` knew; it knew: {known}"));
             }
             known => known.and_then(|(_, platform)| platform),
         };

@@ -176,7 +176,7 @@ fn filled(reading: &mut Reading<'_>, node: &Node, value: &str) -> String {
         match known {
             Some((_, Some(variable))) => made.extend(["${", variable, "}"]),
             Some((_, None)) => {
-                let message = format!("the metadata of {} do not tell `{whole}`: write the value", platform.name);
+                let message = format!("the metadata of {} have no `{whole}`: write the value", platform.name);
                 complain(reading, node, &whole, &message);
             }
             None => {

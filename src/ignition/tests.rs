@@ -258,8 +258,8 @@ fn braces_are_metadata_in_etcd_and_flannel_only() {
     let told = |text: &str, platform| on(&Document::new("f", text), DEFAULT_SPEC, platform).unwrap_err().to_string();
     let member = "etcd: {name: 'a-{PRIVATE_IPV6}'}\n";
     assert!(told(member, None).starts_with("f:1:17: `{PRIVATE_IPV6}` is filled in from a cloud's metadata"));
-    assert!(told(member, Some("gce")).contains("the metadata of gce do not tell"));
-    assert!(told(member, Some("gc")).contains("no platform that is known here"));
+    assert!(told(member, Some("gce")).contains("the metadata of gce have no"));
+    assert!(told(member, Some("gc")).contains("not a platform that `ct` knew"));
     assert!(told("etcd: {name: '{NAME}'}\n", Some("gce")).contains("is none of {HOSTNAME}"));
 }
 

@@ -166,7 +166,7 @@ fn take(host: &mut FoundHost, key: &str, value: &str, place: &str) -> Option<Str
                 host.places.insert("jump", place.to_owned());
                 return None;
             }
-            None => return Some("options of ssh belong into its configuration file".into()),
+            None => return Some("ssh options belong in an ssh configuration file".into()),
         },
         _ => return Some("a variable of the playbooks; a runbook's variables have names of their own".into()),
     };
@@ -254,7 +254,7 @@ fn inventory_in(dir: &Path) -> Result<PathBuf, Problems> {
     ];
     let found = names.iter().map(|name| dir.join(name)).find(|file| file.is_file());
     found.ok_or_else(|| {
-        let message = format!("there is no inventory in it; looked for {}", names.join(", "));
+        let message = format!("there is no inventory in this directory; looked for {}", names.join(", "));
         Problem::of(dir.display().to_string().as_str(), message).into()
     })
 }

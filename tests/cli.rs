@@ -120,6 +120,22 @@ fn the_shell_is_told_hosts_runbooks_clusters_and_faults() {
     );
     assert!(offered(&["practice", "--fault", "etcd1:w"]).contains(&"etcd1:wont-start".to_owned()));
     assert_eq!(offered(&["ignition", "convert", "--spec", "2.3"]), ["2.3.0"]);
+    // bash itself, which takes words apart at `:` and `=`, and replaces what stands behind the last of them.
+    let bin = Path::new(env!("CARGO_BIN_EXE_lockkeeper")).parent().unwrap();
+    for (words, cursor, word, expected) in [
+        ("plan --cluster ku", 3, "ku", "kubeadm|kubeadm-mixed|"),
+        ("plan --cluster = ku", 4, "ku", "kubeadm|kubeadm-mixed|"),
+        ("practice --fault etcd1 : wo", 5, "wo", "wont-start|"),
+        ("practice --fault etcd1 :", 4, "", "member-unhealthy|"),
+    ] {
+        let script = format!(
+            "PATH={}:$PATH; source <(lockkeeper completions bash); COMP_WORDS=(lockkeeper {words}); COMP_CWORD={cursor}; \
+             _lockkeeper lockkeeper '{word}' ''; printf '%s|' \"${{COMPREPLY[@]}}\"",
+            bin.display()
+        );
+        let (out, err) = said(Command::new("bash").args(["--norc", "-c", &script]), 0);
+        assert!(out.starts_with(expected) && err.is_empty(), "{words}: {out}{err}");
+    }
     for shell in ["bash", "zsh", "fish"] {
         let (script, _) = said(lockkeeper().args(["completions", shell]), 0);
         assert!(script.contains("COMPLETE") && script.contains(shell), "{script}");

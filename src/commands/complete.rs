@@ -2,14 +2,29 @@
 //! inventory that stands on the line.
 
 use std::ffi::OsStr;
+use std::io;
 use std::path::Path;
 
-use clap_complete::CompletionCandidate as Candidate;
 use clap_complete::engine::{PathCompleter, ValueCompleter as _};
+use clap_complete::env::Shells;
+use clap_complete::{CompletionCandidate as Candidate, Shell};
 
 use super::given;
 use crate::documents;
 use crate::practice::{FaultKind, Kind};
+
+/// What bash lacks.
+const BASH: &str = include_str!("../../assets/complete.bash");
+
+/// What a shell has to source.
+pub(super) fn script(shell: Shell) -> io::Result<String> {
+    let mut script = Vec::new();
+    if let Some(completer) = Shells::builtins().completer(&shell.to_string()) {
+        completer.write_registration("COMPLETE", "lockkeeper", "lockkeeper", "lockkeeper", &mut script)?;
+    }
+    let more = if shell == Shell::Bash { BASH } else { "" };
+    Ok(String::from_utf8_lossy(&script).into_owned() + more)
+}
 
 /// Built-in runbooks, and files.
 pub(crate) fn runbooks(current: &OsStr) -> Vec<Candidate> {

@@ -60,11 +60,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Ignition(args) => ignition::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Completions { shell } => {
-            let mut script = Vec::new();
-            if let Some(shell) = clap_complete::env::Shells::builtins().completer(&shell.to_string()) {
-                shell.write_registration("COMPLETE", "lockkeeper", "lockkeeper", "lockkeeper", &mut script)?;
-            }
-            print(&String::from_utf8_lossy(&script))?;
+            print(&complete::script(shell)?)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Man => {

@@ -4,8 +4,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::engine::ArgValueCompleter;
 
+use crate::commands::complete;
 use crate::model::HostName;
 
 /// A terminal upgrade wizard for etcd and Kubernetes hosts.
@@ -16,12 +19,35 @@ use crate::model::HostName;
 #[command(
     version,
     max_term_width = 100,
-    after_help = "Begin with `lockkeeper practice`: a whole upgrade on hosts that cannot be hurt."
+    subcommand_value_name = "COMMAND",
+    after_help = "Begin with `lockkeeper practice`: a whole upgrade on hosts that cannot be hurt.\n`lockkeeper man` prints the \
+                  manual: keys, files, environment, exit statuses."
 )]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
 }
+
+/// What the exit status says; the manual prints it.
+pub const EXIT_STATUS: [(&str, &str); 3] = [
+    (
+        "0",
+        "What was asked for is done: a session completed as its runbook promises, all checks hold, nothing harmful found.",
+    ),
+    (
+        "1",
+        "It is not: a session ended otherwise or was left before its end, a check does not hold, a host was not seen, a \
+         config does harm, or something failed on the way.",
+    ),
+    (
+        "2",
+        "What was given cannot be used: an argument, an inventory, a runbook, a config, a journal to be replayed, or there \
+         is no terminal. No host was contacted.",
+    ),
+];
+
+/// What is practised if nothing else is asked for.
+pub const PRACTICE_RUNBOOK: &str = "etcd-2-to-3-container-linux";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -29,43 +55,54 @@ pub enum Command {
     Practice(Practice),
     /// Walk through a runbook on real hosts, gate by gate
     Upgrade(Upgrade),
-    /// Go on with a session that was quit, or that a crash ended
+    /// Take up a session that was left, or that a crash ended
     Resume(Resume),
     /// Watch hosts live; cannot change anything
     Monitor(Observe),
-    /// Print the grid once; cannot change anything
+    /// Print the state of every host once; cannot change anything
     Status(Status),
-    /// Check before a window all that can be checked, and print what stands against it; cannot change anything
+    /// Say go or no-go before a maintenance window: make every check that can be made now; cannot change anything
     Preflight(Preflight),
-    /// Print every task, script and check of a runbook on an inventory; contacts nobody
+    /// Print every task, script and check of a runbook on an inventory or a practice cluster; contacts nobody
     Plan(Plan),
-    /// Make an inventory: from Ansible's or ssh's files, or by answering questions
+    /// Make an inventory: of Ansible's or ssh's files, or by answering questions
     #[command(subcommand)]
     Inventory(Inventory),
     /// List, show and check runbooks
     #[command(subcommand)]
     Runbook(Runbook),
-    /// Convert and examine configs for the first boot
+    /// Convert and check configs for the first boot
     #[command(subcommand)]
     Ignition(Ignition),
-    /// Play a journal on the same screen
+    /// Play a journal on the same screen; contacts nobody
     Replay(Replay),
-    /// Print a completion script for your shell
+    /// Print a script that has your shell complete commands, runbooks, clusters, faults and hosts
+    ///
+    /// bash: source <(lockkeeper completions bash)
+    ///
+    /// zsh: source <(lockkeeper completions zsh)
+    ///
+    /// fish: lockkeeper completions fish | source
+    #[command(verbatim_doc_comment)]
     Completions {
-        /// Which shell
+        /// The shell
         shell: clap_complete::Shell,
     },
-    /// Print the manual page
+    /// Print the manual, with everything in one page: lockkeeper man | man -l -
     Man,
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub struct Practice {
-    /// The runbook: a built-in name, or a file
-    #[arg(long, default_value = "etcd-2-to-3-container-linux")]
+    /// List the clusters, the faults and the runbooks that can be practised, and end
+    #[arg(long)]
+    pub list: bool,
+    /// The runbook: a built-in name, or a file [`--list` names them]
+    #[arg(long, default_value = PRACTICE_RUNBOOK, add = ArgValueCompleter::new(complete::runbooks))]
     pub runbook: String,
-    /// The simulated cluster; the runbook says which one suits it, if not given
-    #[arg(long, value_name = "KIND")]
+    /// The simulated cluster; by default the first one that suits the runbook [`--list` names them]
+    #[arg(long, value_name = "KIND", add = ArgValueCompleter::new(complete::clusters))]
     pub cluster: Option<String>,
     /// How many workers the simulated cluster has, where its kind leaves that open
     #[arg(long, value_name = "COUNT")]
@@ -76,38 +113,38 @@ pub struct Practice {
     /// Decides every delay and every random fault: the same seed, the same run
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Break something on purpose; may be given more than once
-    #[arg(long = "fault", value_name = "HOST:KIND")]
+    /// Break something on purpose, such as etcd1:lost-ack; may be given more than once [`--list` names hosts and kinds]
+    #[arg(long = "fault", value_name = "HOST:KIND", add = ArgValueCompleter::new(complete::faults))]
     pub faults: Vec<String>,
-    /// Also break so many things by chance; the seed decides which
+    /// Also break this many things at random; the seed decides which
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
     pub random_faults: usize,
-    /// Open every gate by itself, as fast as virtual time allows, and print one line of summary
+    /// Open every gate without asking, as fast as virtual time allows, and print one line of summary; needs no terminal
     #[arg(long)]
     pub auto: bool,
-    /// With --auto: take back in every stage what was done on a host, before its last step, amid and after it, and do it again
+    /// With --auto: in every stage, take back what was done on a host and do it again: before its last step, midway, and after
     #[arg(long, requires = "auto")]
     pub take_back: bool,
-    /// With --auto: run twice in a row what may be repeated, as after a connection that broke at the wrong moment
+    /// With --auto: run every repeatable script twice in a row, as after a connection that broke at the wrong moment
     #[arg(long, requires = "auto")]
     pub twice: bool,
-    /// How the summary of --auto is written
+    /// The format of the summary that --auto prints
     #[arg(long, value_enum, default_value_t = Output::Table)]
     pub output: Output,
-    /// Where to record; in the state directory, or with --auto nowhere, if not given
-    #[arg(long, value_name = "FILE")]
+    /// Where to record the session; by default in the state directory, with --auto nowhere
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub journal: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub struct Target {
-    /// The hosts: a YAML file
-    #[arg(long, short, value_name = "FILE")]
+    /// The inventory: a YAML file that names the hosts
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub inventory: PathBuf,
-    /// The runbook: a built-in name, or a file
-    #[arg(long, short)]
+    /// The runbook: a built-in name, or a file [`runbook list` names them]
+    #[arg(long, short, add = ArgValueCompleter::new(complete::runbooks))]
     pub runbook: String,
-    /// A variable of the runbook, over what the inventory says
+    /// A variable of the runbook; stronger than what the inventory says
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
     pub vars: Vec<(String, String)>,
 }
@@ -116,30 +153,31 @@ pub struct Target {
 pub struct Upgrade {
     #[command(flatten)]
     pub target: Target,
-    /// Where to record; a new file in the state directory if not given
-    #[arg(long, value_name = "FILE")]
+    /// Where to record the session; by default a new file in the state directory
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub journal: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub struct Resume {
-    /// The journal; the newest unfinished one of the state directory if not given
+    /// The journal; by default the newest unfinished one in the state directory
+    #[arg(value_hint = ValueHint::FilePath)]
     pub journal: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub struct Observe {
-    /// The hosts: a YAML file
-    #[arg(long, short, value_name = "FILE")]
+    /// The inventory: a YAML file that names the hosts
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub inventory: PathBuf,
     /// Also look at what this runbook looks at
-    #[arg(long, short)]
+    #[arg(long, short, add = ArgValueCompleter::new(complete::runbooks))]
     pub runbook: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
 pub enum Inventory {
-    /// Print the inventory that another tool's files make, and what could not be carried over
+    /// Make an inventory of another tool's files, and say what could not be carried over
     Import(Import),
     /// Ask for the hosts one by one, and write an inventory
     Init,
@@ -149,18 +187,18 @@ pub enum Inventory {
 #[command(group = clap::ArgGroup::new("from").required(true))]
 pub struct Import {
     /// An Ansible inventory, INI or YAML, or the directory it lies in
-    #[arg(long, value_name = "FILE|DIR", group = "from")]
+    #[arg(long, value_name = "FILE|DIR", group = "from", value_hint = ValueHint::AnyPath)]
     pub ansible: Option<PathBuf>,
-    /// A configuration of ssh
-    #[arg(long, value_name = "FILE", group = "from")]
+    /// An ssh configuration, such as ~/.ssh/config
+    #[arg(long, value_name = "FILE", group = "from", value_hint = ValueHint::FilePath)]
     pub ssh_config: Option<PathBuf>,
-    /// Which hosts of an ssh configuration: `*` and `?` stand for anything and for one letter
+    /// Which hosts of the ssh configuration: `*` stands for anything, `?` for one character
     #[arg(requires = "ssh_config")]
     pub pattern: Option<String>,
-    /// What hosts do; may be given more than once
+    /// The roles of the hosts whose names match: etcd, control-plane, worker; may be given more than once
     #[arg(long = "role", value_name = "PATTERN=ROLE,ROLE")]
     pub roles: Vec<String>,
-    /// What the cluster is called
+    /// The name of the cluster
     #[arg(long, default_value = "imported")]
     pub name: String,
 }
@@ -168,22 +206,22 @@ pub struct Import {
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("whose").required(true))]
 pub struct Preflight {
-    /// The hosts: a YAML file
-    #[arg(long, short, value_name = "FILE", group = "whose")]
+    /// The inventory: a YAML file that names the hosts
+    #[arg(long, short, value_name = "FILE", group = "whose", value_hint = ValueHint::FilePath)]
     pub inventory: Option<PathBuf>,
-    /// A simulated cluster instead, to see what it looks like
-    #[arg(long, value_name = "KIND", group = "whose")]
+    /// A simulated cluster instead, to see what it looks like [`practice --list` names them]
+    #[arg(long, value_name = "KIND", group = "whose", add = ArgValueCompleter::new(complete::clusters))]
     pub cluster: Option<String>,
     /// Also make the checks of this runbook
-    #[arg(long, short)]
+    #[arg(long, short, add = ArgValueCompleter::new(complete::runbooks))]
     pub runbook: Option<String>,
-    /// A variable of the runbook, over what the inventory says
+    /// A variable of the runbook; stronger than what the inventory says
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
     pub vars: Vec<(String, String)>,
-    /// How it is written
+    /// The format
     #[arg(long, value_enum, default_value_t = Output::Table)]
     pub output: Output,
-    /// How long to wait for a host, in seconds
+    /// How long to wait for hosts that do not answer
     #[arg(long, value_name = "SECONDS", default_value_t = 20)]
     pub wait: u64,
 }
@@ -192,83 +230,114 @@ pub struct Preflight {
 pub struct Status {
     #[command(flatten)]
     pub observe: Observe,
-    /// How it is written
+    /// The format
     #[arg(long, value_enum, default_value_t = Output::Table)]
     pub output: Output,
-    /// Seconds to wait for hosts that do not answer
-    #[arg(long, default_value_t = 20)]
+    /// How long to wait for hosts that do not answer
+    #[arg(long, value_name = "SECONDS", default_value_t = 20)]
     pub wait: u64,
 }
 
 #[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("whose").required(true))]
 pub struct Plan {
-    #[command(flatten)]
-    pub target: Target,
+    /// The inventory: a YAML file that names the hosts
+    #[arg(long, short, value_name = "FILE", group = "whose", value_hint = ValueHint::FilePath)]
+    pub inventory: Option<PathBuf>,
+    /// A simulated cluster instead, to read a plan without an inventory [`practice --list` names them]
+    #[arg(long, value_name = "KIND", group = "whose", add = ArgValueCompleter::new(complete::clusters))]
+    pub cluster: Option<String>,
+    /// The runbook: a built-in name, or a file [`runbook list` names them]
+    #[arg(long, short, add = ArgValueCompleter::new(complete::runbooks))]
+    pub runbook: String,
+    /// A variable of the runbook; stronger than what the inventory says
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
+    pub vars: Vec<(String, String)>,
 }
 
 #[derive(Debug, Subcommand)]
 pub enum Runbook {
-    /// Name and title of every built-in runbook
+    /// Print the name and title of every built-in runbook
     List,
-    /// A runbook as it will be walked through
+    /// Print a runbook as it will be walked through
     Show {
         /// A built-in name, or a file
+        #[arg(add = ArgValueCompleter::new(complete::runbooks))]
         runbook: String,
     },
-    /// Everything that is wrong with a runbook, with line and column
+    /// Print everything that is wrong with a runbook, with line and column
     Check {
         /// Built-in names, or files
-        #[arg(required = true)]
+        #[arg(required = true, add = ArgValueCompleter::new(complete::runbooks))]
         runbooks: Vec<String>,
     },
 }
 
 #[derive(Debug, Subcommand)]
 pub enum Ignition {
-    /// A Container Linux Config as Ignition; of a cloud-config, the draft of a Container Linux Config and what is lost
+    /// Make Ignition of a Container Linux Config; of a cloud-config, draft a Container Linux Config and list what is lost
+    ///
+    /// Writes Ignition by the spec that `--spec` names, 2.0.0 if none is named. A newer spec than a host's Ignition reads
+    /// stops its boot: `ignition lint --os ID --release VERSION` says which one it reads. What `ct` warned of, or passed
+    /// over in silence, is a warning with its line and column; `--strict` refuses it, as runbooks always do.
     Convert {
         /// A Container Linux Config, or a cloud-config
+        #[arg(value_hint = ValueHint::FilePath)]
         file: PathBuf,
-        /// The spec that the hosts' Ignition reads: 2.0.0, 2.1.0, 2.2.0 or 2.3.0
-        #[arg(long, default_value = crate::ignition::DEFAULT_SPEC)]
+        /// The spec to write by; the hosts' Ignition must read it
+        #[arg(long, default_value = crate::ignition::DEFAULT_SPEC, value_parser = PossibleValuesParser::new(crate::ignition::SPECS))]
         spec: String,
-        /// Whose metadata fill in {PRIVATE_IPV4} and its like, as `ct -platform` names it
+        #[command(flatten)]
+        reading: Reading,
+        /// Refuse what is otherwise a warning
         #[arg(long)]
-        platform: Option<String>,
-        /// In lines that people can read
+        strict: bool,
+        /// Write JSON on many lines, for people
         #[arg(long)]
         pretty: bool,
     },
-    /// What in a config destroys data on a host that has some, or stops its boot; exit status 1 if there is any
+    /// Print what in a config destroys data on a host that has some, or stops its boot; exit status 1 if anything does
     Lint {
         /// An Ignition config (2.x, 3.x), or a Container Linux Config
+        #[arg(value_hint = ValueHint::FilePath)]
         file: PathBuf,
-        /// Of a Container Linux Config: whose metadata fill in {PRIVATE_IPV4} and its like
-        #[arg(long)]
-        platform: Option<String>,
+        #[command(flatten)]
+        reading: Reading,
         /// The host's ID in /etc/os-release: coreos, flatcar, fedora
         #[arg(long, value_name = "ID", requires = "release")]
         os: Option<String>,
         /// The host's VERSION_ID in /etc/os-release
         #[arg(long, value_name = "VERSION", requires = "os")]
         release: Option<String>,
-        /// Look at this host, and tell what of it would be hit; nothing is changed there
-        #[arg(long, value_name = "NAME", requires = "inventory", conflicts_with = "os")]
+        /// Look at this host, and say what on it would be hit; nothing is changed there
+        #[arg(long, value_name = "NAME", requires = "inventory", conflicts_with = "os", add = ArgValueCompleter::new(complete::hosts))]
         host: Option<HostName>,
         /// The inventory that the host is in
-        #[arg(short, long, value_name = "FILE", requires = "host")]
+        #[arg(short, long, value_name = "FILE", requires = "host", value_hint = ValueHint::FilePath)]
         inventory: Option<PathBuf>,
     },
+}
+
+/// What a Container Linux Config is read with, as `ct` has it.
+#[derive(Debug, Args)]
+pub struct Reading {
+    /// The cloud whose metadata fill in {PRIVATE_IPV4} and its like
+    #[arg(long, value_parser = PossibleValuesParser::new(crate::ignition::PLATFORM_NAMES))]
+    pub platform: Option<String>,
+    /// Where the files lie that the config names under `local`
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub files_dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub struct Replay {
     /// The journal
+    #[arg(value_hint = ValueHint::FilePath)]
     pub journal: PathBuf,
-    /// Print one frame and end, instead of playing
+    /// Print one frame and end, instead of playing; needs no terminal
     #[arg(long)]
     pub print: bool,
-    /// After how many events: a number, or `end`
+    /// After how many events to take the frame: a number, or `end`
     #[arg(long, value_name = "N|end", default_value = "end", requires = "print")]
     pub at: At,
     /// The size of the frame, columns by lines

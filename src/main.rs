@@ -1,11 +1,14 @@
-//! The front door: arguments, errors, logs, dispatch.
+//! The front door: arguments, completions, errors, dispatch.
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
+use clap_complete::CompleteEnv;
 use lockkeeper::{cli::Cli, commands};
 
 fn main() -> color_eyre::Result<ExitCode> {
     color_eyre::config::HookBuilder::default().display_env_section(false).install()?;
-    commands::run(Cli::parse())
+    // Answers the shell, and ends, where the completion script asks.
+    CompleteEnv::with_factory(Cli::command).complete();
+    Ok(commands::run(Cli::parse()))
 }

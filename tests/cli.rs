@@ -91,14 +91,225 @@ fn a_dead_host_is_named_and_the_others_go_on() {
     assert!(told["hosts"][1]["reason"].as_str().unwrap().contains("refuses port 1"), "{told}");
 }
 
+/// What the shell `lockkeeper WORDS` leaves open is asked for, as the scripts of `completions` do it.
+fn offered(words: &[&str]) -> Vec<String> {
+    let mut command = lockkeeper();
+    command.env("COMPLETE", "bash").env("_CLAP_IFS", "\n").env("_CLAP_COMPLETE_INDEX", words.len().to_string());
+    let (out, err) = said(command.args(["--", "lockkeeper"]).args(words), 0);
+    assert_eq!(err, "");
+    out.lines().map(str::to_owned).collect()
+}
+
 #[test]
-fn man_page_and_completions_are_made() {
-    assert!(said(lockkeeper().arg("man"), 0).0.contains("lockkeeper"));
-    assert!(said(lockkeeper().args(["completions", "bash"]), 0).0.contains("_lockkeeper"));
+fn the_shell_is_told_hosts_runbooks_clusters_and_faults() {
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join("cluster.yaml");
+    std::fs::write(&file, "cluster: c\nhosts:\n  - {name: etcd1, roles: etcd}\n  - {name: w1, roles: worker}\n")
+        .unwrap();
+    let file = file.to_str().unwrap();
+    assert_eq!(offered(&["ignition", "lint", "-i", file, "--host", ""]), ["etcd1", "w1"]);
+    assert_eq!(offered(&["ignition", "lint", &format!("--inventory={file}"), "--host", "w"]), ["w1"]);
+    assert!(offered(&["ignition", "lint", "--host", ""]).is_empty());
+    assert_eq!(offered(&["plan", "--runbook", "etcd"]), ["etcd-2-to-3-container-linux", "etcd-minor"]);
+    assert_eq!(offered(&["runbook", "show", "flat"]), ["flatcar-update"]);
+    assert_eq!(offered(&["plan", "--cluster", "ku"]), ["kubeadm", "kubeadm-mixed"]);
+    let faults = offered(&["practice", "--cluster", "kubeadm", "--fault", "node1:"]);
+    assert!(
+        faults.contains(&"node1:lost-ack".to_owned()) && !faults.contains(&"node1:wont-start".to_owned()),
+        "{faults:?}"
+    );
+    assert!(offered(&["practice", "--fault", "etcd1:w"]).contains(&"etcd1:wont-start".to_owned()));
+    assert_eq!(offered(&["ignition", "convert", "--spec", "2.3"]), ["2.3.0"]);
+    // bash itself, which takes words apart at `:` and `=`, and replaces what stands behind the last of them.
+    let bin = Path::new(env!("CARGO_BIN_EXE_lockkeeper")).parent().unwrap();
+    for (words, cursor, word, expected) in [
+        ("plan --cluster ku", 3, "ku", "kubeadm|kubeadm-mixed|"),
+        ("plan --cluster = ku", 4, "ku", "kubeadm|kubeadm-mixed|"),
+        ("practice --fault etcd1 : wo", 5, "wo", "wont-start|"),
+        ("practice --fault etcd1 :", 4, "", "member-unhealthy|"),
+    ] {
+        let script = format!(
+            "PATH={}:$PATH; source <(lockkeeper completions bash); COMP_WORDS=(lockkeeper {words}); COMP_CWORD={cursor}; \
+             _lockkeeper lockkeeper '{word}' ''; printf '%s|' \"${{COMPREPLY[@]}}\"",
+            bin.display()
+        );
+        let (out, err) = said(Command::new("bash").args(["--norc", "-c", &script]), 0);
+        assert!(out.starts_with(expected) && err.is_empty(), "{words}: {out}{err}");
+    }
+    for shell in ["bash", "zsh", "fish"] {
+        let (script, _) = said(lockkeeper().args(["completions", shell]), 0);
+        assert!(script.contains("COMPLETE") && script.contains(shell), "{script}");
+    }
+}
+
+#[test]
+fn the_manual_has_every_option_every_key_and_every_exit_status() {
+    let (man, err) = said(lockkeeper().arg("man"), 0);
+    assert_eq!(err, "");
+    let plain = man.replace("\\-", "-").replace("\\fB", "").replace("\\fI", "").replace("\\fR", "");
+    for section in ["MODES", "COMMANDS", "KEYS", "FILES", "ENVIRONMENT", "EXIT STATUS", "EXAMPLES"] {
+        assert!(plain.lines().any(|line| line.starts_with(".SH") && line.contains(section)), "no {section}:\n{plain}");
+    }
+    let mut expected: Vec<String> =
+        ["/var/lib/lockkeeper/", "lockkeeper/config.yaml", "SSH_AUTH_SOCK", "NO_COLOR"].map(str::to_owned).into();
+    let mut commands = vec![<lockkeeper::cli::Cli as clap::CommandFactory>::command()];
+    while let Some(command) = commands.pop() {
+        expected.extend(command.get_arguments().filter_map(|arg| Some(format!("--{}", arg.get_long()?))));
+        expected.extend(command.get_about().filter(|_| !command.has_subcommands()).map(ToString::to_string));
+        commands.extend(command.get_subcommands().cloned());
+    }
+    expected.extend(lockkeeper::ui::keymap::BINDINGS.iter().map(|row| row.help.to_owned()));
+    expected.extend(lockkeeper::cli::EXIT_STATUS.map(|(_, meaning)| meaning.to_owned()));
+    assert!(expected.len() > 80, "{expected:?}");
+    for expected in &expected {
+        let escaped = expected.replace('\'', "\\*(Aq");
+        assert!(plain.contains(expected) || plain.contains(&escaped), "says nothing of {expected}:\n{plain}");
+    }
+}
+
+#[test]
+fn whatever_a_user_can_do_ends_with_a_line_and_a_status() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = |name: &str| scratch.path().join(name).to_str().unwrap().to_owned();
+    let inventory = path("ok.yaml");
+    std::fs::write(&inventory, "cluster: c\nhosts:\n  - {name: a, roles: etcd, connection: local}\n").unwrap();
+    std::fs::write(path("binary"), b"\xff\xfe").unwrap();
+    std::fs::write(path("empty"), "").unwrap();
+    std::fs::write(path("text"), "no journal\n").unwrap();
+    let (dir, none) = (scratch.path().to_str().unwrap(), path("none"));
+    let minor =
+        ["-r", "etcd-minor", "--var", "target=3.5.32", "--var", "previous=3.4.37", "--var", "etcd_install=true"];
+    let upgrade = [&["upgrade", "-i", &inventory, "--var", "etcd_uninstall=true"][..], &minor].concat();
+    let cases: &[(&[&str], i32, &str)] = &[
+        (&["practice"], 2, "practice --auto"),
+        (&["practice", "--journal", dir], 2, "needs a terminal"),
+        (&["practice", "--auto", "--journal", dir], 1, "cannot begin the journal"),
+        (&["practice", "--auto", "--journal", &path("text")], 1, "cannot begin the journal"),
+        (&["monitor", "-i", &inventory], 2, "lockkeeper status"),
+        (&upgrade, 2, "needs a terminal"),
+        (&["monitor", "-i", dir], 2, "cannot be read"),
+        (&["status", "-i", &none], 2, "cannot be read"),
+        (&["status", "-i", &path("binary")], 2, "cannot be read"),
+        (&["plan", "-i", &path("empty"), "-r", "etcd-minor"], 2, "is empty"),
+        (&["replay", dir], 2, "Is a directory"),
+        (&["replay", &none], 2, "cannot read the journal"),
+        (&["replay", &path("empty")], 2, "empty"),
+        (&["replay", &path("text"), "--print"], 2, "not a journal of Lockkeeper"),
+        (&["resume", dir], 1, "Is a directory"),
+        (&["resume", &none], 1, "cannot open the journal"),
+        (&["resume"], 2, "no unfinished session"),
+        (&["ignition", "convert", dir], 2, "cannot be read"),
+        (&["ignition", "lint", &path("binary")], 2, "cannot be read"),
+        (&["runbook", "show", dir], 2, "cannot be read"),
+        (&["runbook", "check", &path("binary")], 2, "cannot be read"),
+        (&["inventory", "import", "--ansible", &none], 2, "cannot be read"),
+        (&["inventory", "init"], 2, "nothing was written"),
+    ];
+    for (args, status, expected) in cases {
+        for (home, backtrace) in [(Some(scratch.path()), "1"), (None, "full")] {
+            let mut command = lockkeeper();
+            command
+                .args(*args)
+                .env("XDG_STATE_HOME", scratch.path())
+                .env("RUST_BACKTRACE", backtrace)
+                .env_remove("HOME");
+            command.envs(home.map(|home| ("HOME", home)));
+            let (_, err) = said(&mut command, *status);
+            assert!(err.contains(expected), "{args:?} does not say `{expected}`:\n{err}");
+            told_plainly(args, &err);
+        }
+    }
+}
+
+#[test]
+fn what_is_quoted_cannot_command_the_terminal() {
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join("x.yaml");
+    std::fs::write(&file, "cluster: c\nhosts:\n  - {name: a, roles: \"\\e[2Jetcd\", address: \"a\\u202eb\"}\n")
+        .unwrap();
+    let (_, err) = said(lockkeeper().args(["status", "-i"]).arg(&file), 2);
+    assert!(err.contains("[2Jetcd") && !err.contains(['\u{1b}', '\u{202e}']), "{err:?}");
+}
+
+/// No dump of an error, and no backtrace.
+fn told_plainly(args: &[&str], err: &str) {
+    for never in ["panicked", "Backtrace", "BACKTRACE", "Error:", "Location:", "stack backtrace"] {
+        assert!(!err.contains(never), "{args:?} says `{never}`:\n{err}");
+    }
+}
+
+#[test]
+fn what_is_printed_may_be_cut_short_and_says_so_where_it_finds_no_room() {
+    use std::process::{Command, Stdio};
+    let all: &[&[&str]] = &[
+        &["man"],
+        &["completions", "bash"],
+        &["practice", "--list"],
+        &["runbook", "list"],
+        &["runbook", "show", "etcd-minor"],
+        &["plan", "--cluster", "etcd", "-r", "etcd-minor"],
+        &["preflight", "--cluster", "etcd"],
+        &["--help"],
+    ];
+    for args in all {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lockkeeper"));
+        command.args(*args).env("RUST_BACKTRACE", "1").stdin(Stdio::null()).stderr(Stdio::piped());
+        let output = command.stdout(full).output().unwrap();
+        let err = String::from_utf8_lossy(&output.stderr).into_owned();
+        told_plainly(args, &err);
+        if *args != ["--help"] {
+            assert_eq!(output.status.code(), Some(1), "{args:?}: {err}");
+            assert!(err.contains("cannot write to standard output: No space left"), "{args:?}: {err}");
+        }
+        // A reader that is gone before the first byte, as after `| head`.
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = command.stdout(writer).output().unwrap();
+        told_plainly(args, &String::from_utf8_lossy(&output.stderr));
+        assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0), "{args:?}");
+    }
+}
+
+#[test]
+fn what_can_be_practised_is_listed_and_near_words_are_offered() {
+    let (list, _) = said(lockkeeper().args(["practice", "--list"]), 0);
+    for expected in
+        ["container-linux", "hosts: cp1, cp2, cp3", "lost-ack", "kubeadm-minor", "on: kubeadm, kubeadm-mixed, arch-arm"]
+    {
+        assert!(list.contains(expected), "does not list {expected}:\n{list}");
+    }
+    for (args, expected) in [
+        (&["practice", "--cluster", "kubadm"][..], "did you mean `kubeadm`?"),
+        (&["preflight", "--cluster", "flatcr"], "did you mean `flatcar`?"),
+        (&["plan", "-r", "etcd-minor", "--cluster", "ectd"], "did you mean `etcd`?"),
+        (&["practice", "--fault", "etcd1:lost-akc"], "did you mean `lost-ack`?"),
+        (&["practice", "--fault", "ectd1:lost-ack"], "did you mean `etcd1`?"),
+        (&["practice", "--fault", "worker1:wont-start"], "runs no etcd member"),
+    ] {
+        let (_, err) = said(lockkeeper().args(args), 2);
+        assert!(err.contains(expected) && err.contains("--list"), "{args:?}: {err}");
+    }
+    for command in ["practice", "plan", "preflight"] {
+        let (help, _) = said(lockkeeper().args([command, "--help"]), 0);
+        assert!(help.contains("--list` names them"), "{command}: {help}");
+    }
+}
+
+#[test]
+fn a_plan_can_be_read_without_an_inventory() {
+    let (plan, _) = said(lockkeeper().args(["plan", "--cluster", "kubeadm", "-r", "kubeadm-minor"]), 0);
+    assert!(plan.starts_with("PLAN") && plan.contains("node3"), "{plan}");
+    let (_, err) = said(lockkeeper().args(["plan", "-r", "etcd-minor"]), 2);
+    assert!(err.contains("--inventory <FILE>|--cluster <KIND>"), "{err}");
+}
+
+#[test]
+fn runbooks_are_checked() {
     assert!(
         said(lockkeeper().args(["runbook", "check", "etcd-minor", "etcd-2-to-3-container-linux"]), 0)
             .0
-            .contains("well")
+            .contains("etcd-minor: nothing wrong (")
     );
 }
 

@@ -44,6 +44,7 @@ fn all_that_is_wrong_is_told_at_once_with_its_lines() {
     std::fs::write(&file, "etcd:\n  nam: a\nstorage:\n  files:\n    - path: etc/x\n      mode: 644\n").unwrap();
     let (out, err) = said(&["convert"], &file, 2);
     assert_eq!(out, "");
+    // What would be a warning alone stands among the errors.
     for expected in [
         "clc.yaml:2:3: `etcd` has no key `nam`; did you mean `name`?",
         "clc.yaml:5:13: `path` begins with `/`",
@@ -88,7 +89,7 @@ fn a_lint_ends_with_what_it_found() {
         |spec: &str, storage: &str| format!("{{\"ignition\": {{\"version\": \"{spec}\"}},\n\"storage\": {storage}}}");
     std::fs::write(&file, config("2.1.0", "{}")).unwrap();
     let (out, _) = said(&["lint"], &file, 0);
-    assert!(out.contains("nothing in it does harm"), "{out}");
+    assert!(out.contains("nothing in it harms a host"), "{out}");
     said(&["lint", "--os", "coreos", "--release", "1465.6.0"], &file, 0);
     let (out, _) = said(&["lint", "--os", "coreos", "--release", "1409.7.0"], &file, 1);
     assert!(out.contains("spec 2.1.0 is read from release 1465 on, and 1409.7.0 reads up to spec 2.0.0"), "{out}");
@@ -108,4 +109,51 @@ fn a_lint_ends_with_what_it_found() {
         std::fs::write(&file, wrong).unwrap();
         assert_eq!(said(&["lint"], &file, 2).0, "");
     }
+}
+
+#[test]
+fn what_ct_warned_of_is_a_warning_and_an_error_where_that_is_asked_for() {
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join("clc.yaml");
+    let text = "etcd:\nupdate: {group: gamma}\nsystemd:\n  units:\n    - {name: a.service, enable: true, contents: x, contets: y}\n";
+    std::fs::write(&file, text).unwrap();
+    let (out, err) = said(&["convert"], &file, 0);
+    assert!(out.contains("GROUP%3Dgamma") && out.contains("a.service") && !out.contains("etcd"), "{out}");
+    for expected in [
+        "warning: ",
+        "4 warnings; with `--strict`",
+        "clc.yaml:1:1: `etcd` has no value",
+        "clc.yaml:2:17: `group` is stable",
+        "clc.yaml:5:49: this unit is enabled",
+        ":5:52: a unit has no key `contets`; did you mean `contents`?",
+    ] {
+        assert!(err.contains(expected), "does not say `{expected}`:\n{err}");
+    }
+    let (out, err) = said(&["convert", "--strict"], &file, 2);
+    assert!(out.is_empty() && err.contains("4 problems"), "{err}");
+    std::fs::write(&file, "").unwrap();
+    let (out, err) = said(&["convert"], &file, 0);
+    assert!(out.contains("\"version\":\"2.0.0\"") && err.contains("clc.yaml: is empty"), "{out}{err}");
+}
+
+#[test]
+fn the_specs_are_named_in_help_and_errors_and_files_beside_the_config_are_read() {
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join("clc.yaml");
+    std::fs::write(&file, "storage: {directories: [{path: /a}]}\n").unwrap();
+    let (_, err) = said(&["convert"], &file, 2);
+    assert!(err.contains("use `--spec 2.1.0`") && err.contains("2.0.0, 2.1.0, 2.2.0, 2.3.0"), "{err}");
+    let (_, err) = said(&["convert", "--spec", "3.0.0"], &file, 2);
+    assert!(err.contains("2.0.0, 2.1.0, 2.2.0, 2.3.0"), "{err}");
+    let (_, err) = said(&["convert", "--platform", "gc"], &file, 2);
+    assert!(err.contains("gce") && err.contains("openstack-metadata"), "{err}");
+    std::fs::write(&file, "storage: {files: [{path: /a, contents: {local: x}}]}\n").unwrap();
+    std::fs::write(scratch.path().join("x"), "hello").unwrap();
+    for command in ["convert", "lint"] {
+        let (_, err) = said(&[command], &file, 2);
+        assert!(err.contains("clc.yaml:1:48") && err.contains("--files-dir"), "{err}");
+    }
+    let dir = scratch.path().to_str().unwrap();
+    assert!(said(&["convert", "--files-dir", dir], &file, 0).0.contains("data:,hello"));
+    assert!(said(&["lint", "--files-dir", dir], &file, 1).0.contains("storage.files[0]"));
 }

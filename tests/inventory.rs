@@ -58,12 +58,23 @@ fn what_cannot_be_imported_ends_with_two() {
 #[test]
 fn answers_become_an_inventory() {
     let dir = tempfile::tempdir().unwrap();
-    // A bad user, a name twice and a role that is none are asked again.
-    let answers = "prod\n-oops\ncore\n\netcd1\n10.0.0.1\nboss\netcd, control-plane\netcd1\n\n\n";
+    // A bad cluster, user, bastion, name or address, a name twice and a role that is none are asked again.
+    let answers =
+        "???x y\nprod\n-oops\ncore\na@\n\netcd 1\netcd1\n10.0.0.999\n10.0.0.1\nboss\netcd, control-plane\netcd1\n\n\n";
     let output = lockkeeper(dir.path(), &["inventory", "init"], answers);
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
-    assert!(said.contains("begin with a dash") && said.contains("there is a host `etcd1` already"), "{said}");
+    for expected in [
+        "`???x y` cannot name a cluster",
+        "begin with a dash",
+        "`a@` is not a bastion",
+        "`etcd 1` cannot name a host",
+        "`10.0.0.999` is not an address",
+        "one or more of",
+        "there is a host `etcd1` already",
+    ] {
+        assert!(said.contains(expected), "does not say `{expected}`:\n{said}");
+    }
     let yaml = std::fs::read_to_string(dir.path().join("cluster.yaml")).unwrap();
     assert!(yaml.contains("cluster: prod") && yaml.contains("user: core") && yaml.contains("control-plane"), "{yaml}");
     // Nobody answers any more: nothing is written.
@@ -74,4 +85,42 @@ fn answers_become_an_inventory() {
     let output = lockkeeper(dir.path(), &["inventory", "init"], "other\n\n\nhost\n\nworker\n\n\nno\n");
     assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
     assert!(std::fs::read_to_string(dir.path().join("cluster.yaml")).unwrap().contains("prod"));
+}
+
+#[test]
+fn what_cannot_be_carried_over_is_told_where_it_stands() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+    std::fs::create_dir(dir.path().join("group_vars")).unwrap();
+    write("hosts", "[etcd]\na ansible_user='x y'\nb! ansible_host=10.0.0.999\n\nc ansible_port=no\n");
+    write("group_vars/etcd.yml", "x: y\nansible_ssh_common_args: -J -bad\n");
+    let ansible = lockkeeper(dir.path(), &["inventory", "import", "--ansible", "hosts", "--name", "?"], "");
+    write("config", "Host a\n  HostName 10.0.0.1\n  User x y\nHost b\n  HostName 1.2.3\n");
+    let from_ssh = ["inventory", "import", "--ssh-config", "config", "--role", "*=etcd"];
+    let ssh = lockkeeper(dir.path(), &from_ssh, "");
+    for (output, expected) in [
+        (
+            ansible,
+            &[
+                "--name: `?`",
+                "hosts:2: user: `x y`",
+                "hosts:3: name: `b!`",
+                "hosts:3: address: `10.0.0.999`",
+                "hosts:5: port: `no`",
+                "group_vars/etcd.yml:2: jump: `-bad`",
+            ][..],
+        ),
+        (ssh, &["config:3: user: `x y`", "config:5: address: `1.2.3`"]),
+    ] {
+        let said = text(&output.stderr);
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{said}");
+        for expected in expected {
+            assert!(said.contains(expected), "does not say `{expected}`:\n{said}");
+        }
+        // Every file that is named is there.
+        for place in said.lines().filter_map(|line| line.split_once(": ")).map(|(place, _)| place) {
+            let file = place.split(':').next().unwrap();
+            assert!(file == "--name" || dir.path().join(file).exists(), "there is no {file}:\n{said}");
+        }
+    }
 }

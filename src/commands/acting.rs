@@ -32,7 +32,7 @@ impl<F: FnMut(&State)> Source for Acting<'_, F> {
     fn edit(&mut self, task: TaskId, path: &str, text: &str) -> Result<Result<(), String>> {
         let planned = self.runner.state().task(task).map(|(task, _, _)| task);
         let Some(file) = planned.and_then(|task| task.pushes.iter().find(|push| push.path == path)) else {
-            return Ok(Err(format!("this task writes no {path}")));
+            return Ok(Err(format!("this task does not write {path}")));
         };
         match documents::plan::edited(file, text) {
             Ok(file) => {

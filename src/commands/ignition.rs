@@ -8,11 +8,11 @@ use std::time::Duration;
 use color_eyre::eyre::Result;
 use jiff::Timestamp;
 
-use super::{complain, given, print, refuse, runtime};
-use crate::cli::Ignition as Args;
+use super::{complain, given, print, printable, refuse, runtime};
+use crate::cli::{Ignition as Args, Reading};
 use crate::documents::Source;
 use crate::hosts::{Links, observe};
-use crate::ignition::{self, Fate, Finding, Grade, Linted, Migration, UserData};
+use crate::ignition::{self, Fate, Finding, Grade, Linted, Migration, Settings, UserData};
 use crate::model::harm::Target;
 use crate::model::{Facts, HostName};
 use crate::probe::Request;
@@ -25,9 +25,11 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         Err(code) => return Ok(code),
     };
     match args {
-        Args::Convert { spec, platform, pretty, .. } => convert(&document, spec, platform.as_deref(), *pretty),
-        Args::Lint { platform, os, release, host, inventory, .. } => {
-            let linted = match linted(&document, platform.as_deref()) {
+        Args::Convert { spec, reading, strict, pretty, .. } => {
+            convert(&document, &settings(spec, reading), *strict, *pretty)
+        }
+        Args::Lint { reading, os, release, host, inventory, .. } => {
+            let linted = match linted(&document, &settings(ignition::DEFAULT_SPEC, reading)) {
                 Ok(linted) => linted,
                 Err(problems) => return Ok(refuse(&problems)),
             };
@@ -48,26 +50,55 @@ fn read(file: &Path) -> Result<Document, ExitCode> {
     Source::read(file).map(|source| source.document).map_err(|problems| refuse(&problems))
 }
 
-fn convert(document: &Document, spec: &str, platform: Option<&str>, pretty: bool) -> Result<ExitCode> {
+fn settings<'a>(spec: &'a str, reading: &'a Reading) -> Settings<'a> {
+    Settings { spec, platform: reading.platform.as_deref(), files_dir: reading.files_dir.as_deref() }
+}
+
+fn convert(document: &Document, settings: &Settings<'_>, strict: bool, pretty: bool) -> Result<ExitCode> {
     match ignition::user_data(&document.text) {
         UserData::Other => {}
         UserData::CloudConfig | UserData::Script | UserData::Ignition | UserData::Foreign => {
             return match ignition::migrate(document) {
                 Ok(migration) => {
                     print(&migration.draft)?;
-                    complain(&printable(&notes(document, &migration)));
+                    complain(&notes(document, &migration));
                     Ok(ExitCode::SUCCESS)
                 }
                 Err(problems) => Ok(refuse(&problems)),
             };
         }
     }
-    match ignition::convert_on(document, spec, platform) {
-        Ok(converted) => {
+    let transpile = |settings: &Settings<'_>| {
+        if strict {
+            ignition::convert(document, settings).map(|converted| (converted, Problems::default()))
+        } else {
+            ignition::transpile(document, settings)
+        }
+    };
+    match transpile(settings) {
+        Ok((converted, warnings)) => {
+            for warning in &warnings.0 {
+                complain(&format!("warning: {warning}"));
+            }
+            match warnings.0.len() {
+                0 => {}
+                1 => complain("\n1 warning; with `--strict` it is an error"),
+                count => complain(&format!("\n{count} warnings; with `--strict` they are errors")),
+            }
             print(&if pretty { format!("{:#}\n", converted.json) } else { format!("{}\n", converted.json) })?;
             Ok(ExitCode::SUCCESS)
         }
-        Err(problems) => Ok(refuse(&problems)),
+        Err(problems) => {
+            let code = refuse(&problems);
+            let newer = ignition::SPECS.into_iter().filter(|spec| *spec > settings.spec);
+            if let Some(spec) = newer.into_iter().find(|spec| transpile(&Settings { spec, ..*settings }).is_ok()) {
+                let taken = ignition::SPECS.join(", ");
+                complain(&format!(
+                    "Spec {spec} can say all of it: use `--spec {spec}` if the hosts' Ignition reads that (`--spec` takes {taken})."
+                ));
+            }
+            Ok(code)
+        }
     }
 }
 
@@ -83,8 +114,8 @@ fn notes(document: &Document, migration: &Migration) -> String {
     let count = |fate| migration.notes.iter().filter(|note| note.fate == fate).count();
     _ = write!(
         text,
-        "\n{} carried over, {} to change by hand, {} lost; {} to remove from the cloud-config, which else works against the \
-         new config at every boot.\nRead the draft, convert it, and look through it with `ignition lint` before a host gets it.",
+        "\n{} carried over, {} to change by hand, {} lost; {} to remove from the cloud-config, which would otherwise \
+         work against the new config at every boot.\nRead the draft, convert it, and look through it with `ignition lint` before a host gets it.",
         count(Fate::Carried),
         count(Fate::Change),
         count(Fate::Lost),
@@ -93,9 +124,9 @@ fn notes(document: &Document, migration: &Migration) -> String {
     text
 }
 
-fn linted(document: &Document, platform: Option<&str>) -> Result<Linted, Problems> {
+fn linted(document: &Document, settings: &Settings<'_>) -> Result<Linted, Problems> {
     match ignition::user_data(&document.text) {
-        UserData::Ignition | UserData::Other => ignition::lint_document(document, platform),
+        UserData::Ignition | UserData::Other => ignition::lint_document(document, settings),
         UserData::CloudConfig | UserData::Script | UserData::Foreign => {
             let message = "is neither an Ignition config nor a Container Linux Config; of a cloud-config, `ignition convert` \
                            drafts one";
@@ -112,7 +143,7 @@ fn look(name: &HostName, inventory: &Path, linted: &Linted) -> Result<Result<Fac
     };
     let Some(host) = inventory.host(name) else {
         let known: Vec<&str> = inventory.hosts.iter().map(|host| host.name.as_str()).collect();
-        complain(&format!("there is no host `{name}` in the inventory; there are: {}", known.join(", ")));
+        complain(&format!("the inventory has no host `{name}`; it has: {}", known.join(", ")));
         return Ok(Err(ExitCode::from(super::BAD_INPUT)));
     };
     let paths = linted.findings.iter().flat_map(|finding| &finding.part.targets).filter_map(|target| match target {
@@ -184,22 +215,17 @@ fn table(
     match (unreadable, host) {
         (Some(why), _) => _ = writeln!(text, "refuse  {why}"),
         (None, Some((id, version))) => _ = writeln!(text, "spec {spec} is read by {id} {version}"),
-        (None, None) => _ = writeln!(text, "spec {spec}; whether a host reads it is told with --os and --release"),
+        (None, None) => _ = writeln!(text, "spec {spec}; `--os` and `--release` say whether a host reads it"),
     }
     let count = |grade| linted.findings.iter().filter(|finding| finding.part.grade == grade).count();
     match (count(Grade::Refuse), count(Grade::Check)) {
-        (0, 0) => _ = writeln!(text, "{name}: nothing in it does harm on a host that has data"),
+        (0, 0) => _ = writeln!(text, "{name}: nothing in it harms a host that has data"),
         (refuse, check) => {
             _ = writeln!(
                 text,
-                "{name}: {refuse} must not reach a host that has data, {check} to compare with the host first"
+                "{name}: {refuse} must not reach a host that has data, {check} must be compared with the host first"
             );
         }
     }
     text
-}
-
-/// Lines without control characters, wherever the config had them.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect()
 }

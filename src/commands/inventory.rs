@@ -4,7 +4,7 @@ use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
-use color_eyre::eyre::Result;
+use color_eyre::eyre::{Result, WrapErr as _};
 
 use super::{complain, print, refuse};
 use crate::cli::{Import, Inventory as Args};
@@ -12,7 +12,7 @@ use crate::documents::{self, Source};
 use crate::import::{Found, FoundHost, ansible, ssh_config};
 use crate::model::inventory::Role;
 use crate::ui::form::{Answers, Form};
-use crate::yaml::{Problems, did_you_mean};
+use crate::yaml::{Problem, Problems, did_you_mean};
 
 pub(super) fn run(args: &Args) -> Result<ExitCode> {
     match args {
@@ -41,10 +41,43 @@ fn imported(args: &Import) -> Result<(String, Found), Problems> {
         (None, None) => Found::default(),
     };
     found.give_roles(&args.roles)?;
+    let mut problems = Problems::default();
+    if let Err(why) = documents::check_cluster(&args.name) {
+        problems.0.push(Problem::of("--name", why));
+    }
+    // What another tool allows and this one does not is told where it stands, not where it would be written.
+    for (name, host) in found.hosts.iter().filter(|(_, host)| !host.roles.is_empty()) {
+        for (key, why) in wrong_words(name, host) {
+            let place = host.places.get(key).map_or("import", String::as_str);
+            problems.0.push(Problem::of(place, format!("{key}: {why}")));
+        }
+    }
+    problems.0.dedup();
+    if !problems.0.is_empty() {
+        return Err(problems);
+    }
     let yaml = found.inventory(&args.name)?;
-    // Whatever another tool allows, what is printed must be readable here.
-    documents::read_inventory(&Source::file(Path::new("the imported inventory"), yaml.as_str()))?;
+    documents::read_inventory(&Source::file(Path::new("what would be printed"), yaml.as_str()))?;
     Ok((yaml, found))
+}
+
+/// What of a host cannot stand in an inventory: the key, and why.
+fn wrong_words(name: &str, host: &FoundHost) -> Vec<(&'static str, String)> {
+    let port = |text: &str| match text.parse::<u16>() {
+        Ok(1..) => Ok(()),
+        _ => Err(format!("`{text}` is not a port: a number from 1 to 65535")),
+    };
+    let ssh = |key: &str| host.ssh.get(key).map(String::as_str);
+    [
+        ("name", documents::check_host(name).err()),
+        ("address", host.address.as_deref().and_then(|address| documents::check_address(address).err())),
+        ("user", ssh("user").and_then(|user| documents::check_user(user).err())),
+        ("jump", ssh("jump").and_then(|jump| documents::check_jump(jump).err())),
+        ("port", ssh("port").and_then(|text| port(text).err())),
+    ]
+    .into_iter()
+    .filter_map(|(key, why)| Some((key, why?)))
+    .collect()
 }
 
 /// Nobody answers any more.
@@ -68,29 +101,18 @@ fn ask<T>(question: &str, check: impl Fn(&str) -> Result<T, String>) -> Result<T
     }
 }
 
-/// The inventory of one host, read as any other: what is wrong with a word is told by the one reader there is.
-fn sound(name: &str, host: &FoundHost) -> Result<(), String> {
-    let mut found = Found::default();
-    found.hosts.insert(name.to_owned(), host.clone());
-    let yaml = found.inventory("x").map_err(|problems| problems.0[0].message.clone())?;
-    let source = Source::file(Path::new("answer"), yaml.as_str());
-    documents::read_inventory(&source).map(drop).map_err(|problems| problems.0[0].message.clone())
+/// An answer that may be left out; what is given is checked.
+fn optional(check: fn(&str) -> Result<(), String>) -> impl Fn(&str) -> Result<Option<String>, String> {
+    move |text| some(text).map(|text| check(&text).map(|()| text)).transpose()
 }
 
 fn answers() -> Result<(String, String), Gone> {
-    let cluster = ask("What is the cluster called", |text| some(text).ok_or("it needs a name".to_owned()))?;
-    let worker = || FoundHost { roles: [Role::Worker].into(), ..FoundHost::default() };
-    let option = |key: &'static str| {
-        move |text: &str| {
-            let mut host = worker();
-            if !text.is_empty() {
-                host.ssh.insert(key, text.to_owned());
-            }
-            sound("host", &host).map(|()| some(text))
-        }
-    };
-    let user = ask("Log in as (empty: whatever ssh does)", option("user"))?;
-    let jump = ask("Through which bastion (empty: none)", option("jump"))?;
+    let cluster = ask("What is the cluster called", |text| match text {
+        "" => Err("the cluster needs a name".to_owned()),
+        name => documents::check_cluster(name).map(|()| name.to_owned()),
+    })?;
+    let user = ask("Log in as (empty: whatever ssh does)", optional(documents::check_user))?;
+    let jump = ask("Through which bastion (empty: none)", optional(documents::check_jump))?;
     let mut found = Found::default();
     loop {
         let known: Vec<String> = found.hosts.keys().cloned().collect();
@@ -98,13 +120,10 @@ fn answers() -> Result<(String, String), Gone> {
             "" if known.is_empty() => Err("an inventory has at least one host".to_owned()),
             "" => Ok(None),
             name if known.iter().any(|other| other == name) => Err(format!("there is a host `{name}` already")),
-            name => sound(name, &worker()).map(|()| Some(name.to_owned())),
+            name => documents::check_host(name).map(|()| Some(name.to_owned())),
         })?;
         let Some(name) = name else { break };
-        let address = ask("  Its address (empty: its name)", |text| {
-            let host = FoundHost { address: some(text), ..worker() };
-            sound(&name, &host).map(|()| host.address)
-        })?;
+        let address = ask("  Its address (empty: its name)", optional(documents::check_address))?;
         let words = Role::ALL.map(Role::word).join(", ");
         let roles = ask(&format!("  What it does, of {words}"), |text| {
             let roles: Option<_> =
@@ -144,7 +163,12 @@ fn filled(answers: &Answers) -> (String, Vec<String>) {
     let mut wrong = Vec::new();
     if answers.cluster.is_empty() {
         wrong.push("the cluster needs a name".to_owned());
+    } else {
+        wrong.extend(documents::check_cluster(&answers.cluster).err());
     }
+    // What is said of all hosts is wrong once, and no host is to blame.
+    wrong.extend(some(&answers.user).and_then(|user| documents::check_user(&user).err()));
+    wrong.extend(some(&answers.jump).and_then(|jump| documents::check_jump(&jump).err()));
     if answers.hosts.is_empty() {
         wrong.push("an inventory has at least one host".to_owned());
     }
@@ -170,11 +194,9 @@ fn filled(answers: &Answers) -> (String, Vec<String>) {
             wrong.push(format!("{name}: its roles are one or more of {}", Role::ALL.map(Role::word).join(", ")));
             host.roles.insert(Role::Worker);
         }
+        wrong.extend(wrong_words(name, &host).into_iter().map(|(key, why)| format!("{name}: {key}: {why}")));
         for (key, value) in [("user", &answers.user), ("jump", &answers.jump)] {
             host.ssh.extend(some(value).map(|value| (key, value)));
-        }
-        if let Err(why) = sound(name, &host) {
-            wrong.push(format!("{name}: {why}"));
         }
         if found.hosts.insert(name.clone(), host).is_some() {
             wrong.push(format!("there are two hosts `{name}`"));
@@ -211,7 +233,7 @@ fn init() -> Result<ExitCode> {
     } else {
         match answers() {
             Ok((file, yaml)) => {
-                std::fs::write(&file, yaml)?;
+                std::fs::write(&file, yaml).wrap_err_with(|| format!("cannot write {file}"))?;
                 Some(file)
             }
             Err(Gone) => None,

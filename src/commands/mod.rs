@@ -2,9 +2,11 @@
 
 mod acting;
 mod auto;
+pub(crate) mod complete;
 mod given;
 mod ignition;
 mod inventory;
+mod man;
 mod monitor;
 mod plan;
 mod practice;
@@ -14,12 +16,12 @@ mod runbook;
 mod status;
 mod upgrade;
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::CommandFactory as _;
-use color_eyre::eyre::Result;
+use color_eyre::eyre::{Result, WrapErr as _};
 use jiff::Timestamp;
 
 use crate::cli::{Cli, Command};
@@ -29,19 +31,19 @@ use crate::yaml::Problems;
 /// What the operator gave cannot be used; nothing was contacted.
 const BAD_INPUT: u8 = 2;
 
-/// Does what the command line says. 0 is well, 1 is an end that is not what was promised, 2 is bad input.
-///
-/// # Errors
-/// What nobody could have foreseen in the input: a terminal or a journal that does not work.
-pub fn run(cli: Cli) -> Result<ExitCode> {
-    match dispatch(cli) {
-        // What is wrong with a file is the operator's to know, and no backtrace helps them.
-        Err(report) if report.is::<JournalError>() => {
-            complain(&format!("lockkeeper: {report}"));
-            Ok(ExitCode::FAILURE)
-        }
-        other => other,
-    }
+/// Does what the command line says; `cli::EXIT_STATUS` tells with which status. Whatever fails is told in a line: it is
+/// the operator's to mend, and no backtrace helps them. A panic is a bug, and keeps its own.
+#[must_use]
+pub fn run(cli: Cli) -> ExitCode {
+    // A journal to be played that cannot be read is bad input; any other that fails ends what was going on.
+    let replayed = matches!(cli.command, Command::Replay(_));
+    dispatch(cli).unwrap_or_else(|report| {
+        let causes: Vec<String> = report.chain().map(ToString::to_string).collect();
+        // An error of ours names its cause already.
+        let bad_journal = report.is::<JournalError>();
+        complain(&format!("lockkeeper: {}", if bad_journal { report.to_string() } else { causes.join(": ") }));
+        if replayed && bad_journal { ExitCode::from(BAD_INPUT) } else { ExitCode::FAILURE }
+    })
 }
 
 fn dispatch(cli: Cli) -> Result<ExitCode> {
@@ -58,11 +60,11 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Ignition(args) => ignition::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "lockkeeper", &mut std::io::stdout());
+            print(&complete::script(shell)?)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Man => {
-            clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout())?;
+            print(&String::from_utf8_lossy(&man::page(&Cli::command())?))?;
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -72,9 +74,23 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
 fn print(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(error).wrap_err("cannot write to standard output")
+        }
         _ => Ok(()),
     }
+}
+
+/// Whether there is no terminal to draw on and to read keys from; then the operator has been told, and what does without.
+fn lacks_terminal(instead: &str) -> Option<ExitCode> {
+    let missing = match (std::io::stdin().is_terminal(), std::io::stdout().is_terminal()) {
+        (true, true) => return None,
+        (false, true) => "standard input is not one",
+        (true, false) => "standard output is not one",
+        (false, false) => "neither standard input nor standard output is one",
+    };
+    complain(&format!("lockkeeper: this needs a terminal, and {missing}; without one: {instead}"));
+    Some(ExitCode::from(BAD_INPUT))
 }
 
 /// Shows all that is wrong with the input, at once.
@@ -83,10 +99,19 @@ fn refuse(problems: &Problems) -> ExitCode {
     ExitCode::from(BAD_INPUT)
 }
 
-/// A message for people, on standard error.
+/// A message for people, on standard error. It may quote what somebody else wrote.
 fn complain(text: &str) {
     let mut err = std::io::stderr().lock();
-    let _ = writeln!(err, "{}", text.trim_end());
+    let _ = writeln!(err, "{}", printable(text.trim_end()));
+}
+
+/// A text without what a terminal obeys instead of showing: a space stands in its place, so that columns stay.
+fn printable(text: &str) -> String {
+    let obeyed = |c: char| {
+        c != '\n' && c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    text.chars().map(|c| if obeyed(c) { ' ' } else { c }).collect()
 }
 
 /// Who acts, as journals and leases name them: `user@machine`.

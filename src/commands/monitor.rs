@@ -21,6 +21,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         Ok(subject) => subject,
         Err(problems) => return Ok(refuse(&problems)),
     };
+    if let Some(code) = super::lacks_terminal("`lockkeeper status`") {
+        return Ok(code);
+    }
     let runtime = runtime()?;
     let exit = runtime.block_on(async {
         let links = Links::new()?;

@@ -17,24 +17,26 @@ use crate::model::event::Mode;
 use crate::model::runbook::Runbook;
 use crate::model::state::Phase;
 use crate::model::{Event, HostName, State, TaskId};
-use crate::practice::{Fault, Kind, Practice};
+use crate::practice::{FaultKind, Kind, Practice};
 use crate::probe::Request;
 use crate::runner::{Clock, INTERVAL, Recorder, Runner, Setup};
+use crate::yaml::Problems;
 
 /// The moment that virtual time begins at: the night of the published run that the first runbook retells.
 const EPOCH: &str = "2017-04-22T13:00:00Z";
 
 pub(super) fn run(args: &Args) -> Result<ExitCode> {
+    if args.list {
+        print(&list())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let (runbook, source) = match given::runbook(&args.runbook) {
         Ok(found) => found,
         Err(problems) => return Ok(refuse(&problems)),
     };
     let (kind, values) = match cluster(args.cluster.as_deref(), &runbook) {
         Ok(cluster) => cluster,
-        Err(error) => {
-            complain(&error);
-            return Ok(ExitCode::from(super::BAD_INPUT));
-        }
+        Err(problems) => return Ok(refuse(&problems)),
     };
     if let Some(Err(error)) = args.hosts.map(|workers| kind.can_have(workers)) {
         complain(&format!("--hosts: {error}"));
@@ -42,22 +44,20 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
     }
     let mut faults = Vec::new();
     for fault in &args.faults {
-        match fault
-            .parse::<Fault>()
-            .map_err(|error| error.to_string())
-            .and_then(|fault| kind.check(args.hosts, &fault).map(|()| fault))
-        {
+        match given::fault(kind, args.hosts, fault) {
             Ok(fault) => faults.push(fault),
-            Err(error) => {
-                complain(&format!("--fault {fault}: {error}"));
-                return Ok(ExitCode::from(super::BAD_INPUT));
-            }
+            Err(problems) => return Ok(refuse(&problems)),
         }
+    }
+    if !args.auto
+        && let Some(code) = super::lacks_terminal("`lockkeeper practice --auto`")
+    {
+        return Ok(code);
     }
     let by_chance = kind.random_faults(args.hosts, args.seed, args.random_faults);
     if !by_chance.is_empty() {
         let named: Vec<String> = by_chance.iter().map(ToString::to_string).collect();
-        complain(&format!("by chance: {}", named.join(", ")));
+        complain(&format!("faults at random: {}", named.join(", ")));
     }
     faults.extend(by_chance);
     // One thread: with its clock paused, the same seed gives the same run.
@@ -128,13 +128,37 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
 }
 
 /// The cluster that was asked for, or the one that suits the runbook, and the values that its variables have there.
-fn cluster(asked: Option<&str>, runbook: &Runbook) -> Result<(Kind, IndexMap<String, String>), String> {
+fn cluster(asked: Option<&str>, runbook: &Runbook) -> Result<(Kind, IndexMap<String, String>), Problems> {
     let word = asked.or(runbook.practice.keys().next().map(String::as_str)).unwrap_or(Kind::ContainerLinux.word());
-    let kind = Kind::from_word(word).ok_or_else(|| {
-        let known: Vec<&str> = Kind::ALL.iter().map(|kind| kind.word()).collect();
-        format!("there is no practice cluster `{word}`; there are: {}", known.join(", "))
-    })?;
-    Ok((kind, runbook.practice.get(word).cloned().unwrap_or_default()))
+    Ok((given::cluster(word)?, runbook.practice.get(word).cloned().unwrap_or_default()))
+}
+
+/// What can be practised: clusters with their hosts, faults with what they strike, runbooks with what they suit.
+fn list() -> String {
+    let mut text = "Clusters (--cluster KIND), their hosts, and the faults that strike there\n".to_owned();
+    for kind in Kind::ALL {
+        let hosts: Vec<&str> = kind.host_names().collect();
+        let mut faults: Vec<&str> = kind.faults().map(|(_, fault)| fault.word()).collect();
+        faults.sort_unstable();
+        faults.dedup();
+        let faults = if faults.len() == FaultKind::ALL.len() { "all".to_owned() } else { faults.join(", ") };
+        text += &format!("\n  {}\n      {}\n      hosts: {}\n", kind.word(), kind.about(), hosts.join(", "));
+        text += &format!("      faults: {faults}\n");
+    }
+    text += "\nFaults (--fault HOST:KIND)\n\n";
+    for fault in FaultKind::ALL {
+        let whose = if fault.of_a_member() { " [etcd members]" } else { "" };
+        text += &format!("  {:<18} {}{whose}\n", fault.word(), fault.about());
+    }
+    text +=
+        "\nRunbooks (--runbook NAME) and the clusters that suit them, the first one unless another is asked for\n\n";
+    for (name, _) in documents::builtin_runbooks() {
+        if let Ok((runbook, _)) = given::runbook(name) {
+            let suits: Vec<&str> = runbook.practice.keys().map(String::as_str).collect();
+            text += &format!("  {name}\n      {}\n      on: {}\n", runbook.title, suits.join(", "));
+        }
+    }
+    text
 }
 
 /// Has every script that may be repeated run twice in a row.

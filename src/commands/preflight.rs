@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{complain, given, new_session, operator, print, refuse, runtime};
+use super::{given, new_session, operator, print, refuse, runtime};
 use crate::cli::{Output, Preflight as Args};
 use crate::documents::{self, Source};
 use crate::engine::check::{evaluate, evaluate_expression};
@@ -18,7 +18,7 @@ use crate::engine::scope::Scope;
 use crate::hosts::{self, Links, Observe};
 use crate::model::event::{CheckResult, Mode, Verdict};
 use crate::model::{Event, HostName, Inventory, Plan, State, TaskId};
-use crate::practice::{Kind, Practice};
+use crate::practice::Practice;
 use crate::probe::Request;
 use crate::runner::{Clock, Monitor, Recorder};
 use crate::yaml::Problems;
@@ -39,13 +39,9 @@ struct Finding {
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode> {
-    let practice = match args.cluster.as_deref().map(|word| Kind::from_word(word).ok_or(word)).transpose() {
+    let practice = match args.cluster.as_deref().map(given::cluster).transpose() {
         Ok(kind) => kind.map(|kind| Practice::new(kind, 1, Vec::new())),
-        Err(word) => {
-            let known: Vec<&str> = Kind::ALL.iter().map(|kind| kind.word()).collect();
-            complain(&format!("there is no practice cluster `{word}`; there are: {}", known.join(", ")));
-            return Ok(ExitCode::from(super::BAD_INPUT));
-        }
+        Err(problems) => return Ok(refuse(&problems)),
     };
     let plan = match plan(args, practice.as_ref()) {
         Ok(plan) => plan,

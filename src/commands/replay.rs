@@ -24,6 +24,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         print(&crate::ui::frame_text(&state, state.now, args.size))?;
         return Ok(ExitCode::SUCCESS);
     }
+    if let Some(code) = super::lacks_terminal("`lockkeeper replay --print`") {
+        return Ok(code);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut player = Player::new(journal.records);

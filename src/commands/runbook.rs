@@ -33,7 +33,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
                 match given::runbook(name) {
                     Ok((runbook, _)) => {
                         let steps: usize = runbook.stages.iter().map(|stage| stage.steps.len()).sum();
-                        print(&format!("{name}: well ({} stages, {steps} steps)\n", runbook.stages.len()))?;
+                        print(&format!("{name}: nothing wrong ({} stages, {steps} steps)\n", runbook.stages.len()))?;
                     }
                     Err(found) => problems.0.extend(found.0),
                 }

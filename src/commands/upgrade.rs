@@ -16,11 +16,17 @@ use crate::model::{Event, State};
 use crate::probe::Request;
 use crate::runner::{Clock, INTERVAL, Recorder, Runner, Setup};
 
+/// Nothing opens gates but an operator who has seen them.
+const WITHOUT_TERMINAL: &str = "`lockkeeper plan`, `lockkeeper preflight`, `lockkeeper replay --print`";
+
 pub(super) fn run(args: &Upgrade) -> Result<ExitCode> {
     let plan = match given::plan(&args.target) {
         Ok(plan) => plan,
         Err(problems) => return Ok(refuse(&problems)),
     };
+    if let Some(code) = super::lacks_terminal(WITHOUT_TERMINAL) {
+        return Ok(code);
+    }
     let path = match &args.journal {
         Some(path) => path.clone(),
         None => default_journal(Clock::Real.now(), &plan.inventory.cluster, &plan.runbook.name)?,
@@ -45,7 +51,10 @@ pub(super) fn resume(args: &Resume) -> Result<ExitCode> {
             if let Some(path) = newest_unfinished()? {
                 path
             } else {
-                complain(&format!("no unfinished session in {}: name a journal", journal::directory()?.display()));
+                complain(&format!(
+                    "no unfinished session in {}; name a journal to take up another",
+                    journal::directory()?.display()
+                ));
                 return Ok(ExitCode::from(super::BAD_INPUT));
             }
         }
@@ -57,16 +66,19 @@ pub(super) fn resume(args: &Resume) -> Result<ExitCode> {
         Some(session) => {
             let why = if state.outcome.is_some() { "it has ended" } else { "its hosts were simulated and are gone" };
             complain(&format!(
-                "{}: this {} cannot be resumed: {why}; play it with `replay`",
+                "{}: this {} cannot be resumed: {why}; `lockkeeper replay` plays it",
                 path.display(),
                 session.mode
             ));
             return Ok(ExitCode::from(super::BAD_INPUT));
         }
         None => {
-            complain(&format!("{}: no session was begun in this journal", path.display()));
+            complain(&format!("{}: this journal has no session in it", path.display()));
             return Ok(ExitCode::from(super::BAD_INPUT));
         }
+    }
+    if let Some(code) = super::lacks_terminal(WITHOUT_TERMINAL) {
+        return Ok(code);
     }
     let mut recorder = Recorder::new(state, Some(writer), Clock::Real);
     recorder.record(Event::SessionResumed { operator: operator() })?;

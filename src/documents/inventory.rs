@@ -1,5 +1,6 @@
 //! The inventory: the hosts of a cluster, their roles and how to reach them.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
 use indexmap::IndexMap;
@@ -26,7 +27,10 @@ pub fn read_inventory(source: &Source) -> Result<Inventory, Problems> {
 
 fn inventory(reader: &mut Reader<'_>, source: &Source, root: &Node) -> Option<Inventory> {
     let fields = reader.fields(root, "an inventory", &["cluster", "ssh", "vars", "hosts"])?;
-    let cluster = reader.required(fields, "the inventory", "cluster").and_then(|node| reader.text(node, "cluster"));
+    let cluster = reader.required(fields, "the inventory", "cluster").and_then(|node| {
+        let name = reader.text(node, "cluster")?;
+        checked(reader, node, name, check_cluster)
+    });
     let ssh = fields.get("ssh").and_then(|node| ssh(reader, source, node)).unwrap_or_default();
     let vars = fields.get("vars").map(|node| vars(reader, node)).unwrap_or_default();
     let mut hosts: Vec<(Host, &Node)> = Vec::new();
@@ -55,14 +59,7 @@ fn host(reader: &mut Reader<'_>, source: &Source, node: &Node) -> Option<Host> {
     let fields = reader.fields(node, "a host", &keys)?;
     let name = reader.required(fields, "this host", "name").and_then(|node| {
         let name = reader.text(node, "name")?;
-        // The name becomes part of file names and of a systemd unit's name.
-        let fits = name.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c))
-            && name.len() <= 63;
-        if !fits {
-            reader.complain(node, "a host's name is of letters, digits, `-`, `.` and `_`, begins with one of the first two, and has at most 63 of them");
-        }
-        fits.then_some(name)
+        checked(reader, node, name, check_host)
     });
     let mut roles = Vec::new();
     if let Some(list) = reader.required(fields, "this host", "roles") {
@@ -74,7 +71,7 @@ fn host(reader: &mut Reader<'_>, source: &Source, node: &Node) -> Option<Host> {
             roles.push(role);
         }
     }
-    let address = fields.get("address").and_then(|node| ssh_word(reader, node, "address"));
+    let address = fields.get("address").and_then(|node| word(reader, node, "address", check_address));
     let connections = [("ssh", Connection::Ssh), ("local", Connection::Local), ("practice", Connection::Practice)];
     let connection = fields.get("connection").and_then(|node| reader.word(node, "connection", &connections));
     let node = fields.get("node").and_then(|node| reader.text(node, "node"));
@@ -97,19 +94,124 @@ fn ssh(reader: &mut Reader<'_>, source: &Source, node: &Node) -> Option<Ssh> {
         }
         port
     });
-    let user = fields.get("user").and_then(|node| ssh_word(reader, node, "user"));
-    let jump = fields.get("jump").and_then(|node| ssh_word(reader, node, "jump"));
+    let user = fields.get("user").and_then(|node| word(reader, node, "user", check_user));
+    let jump = fields.get("jump").and_then(|node| word(reader, node, "jump", check_jump));
     Some(Ssh { user, port, identity, known_hosts, jump, config })
 }
 
-/// A word that becomes an argument of `ssh`: one that begins with a dash would be an option there.
-fn ssh_word(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<String> {
-    let text = reader.text(node, what)?;
-    if text.starts_with('-') || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        reader.complain(node, format!("`{what}` is one word that does not begin with a dash"));
-        return None;
+/// Whether a cluster may be called so: the name becomes part of file names.
+///
+/// # Errors
+/// What is wrong with it, for whoever types it.
+pub fn check_cluster(name: &str) -> Result<(), String> {
+    is_name(name).then_some(()).ok_or_else(|| format!("`{name}` cannot name a cluster: {NAME}"))
+}
+
+/// Whether a host may be called so: the name becomes part of file names and of a systemd unit's name.
+///
+/// # Errors
+/// What is wrong with it, for whoever types it.
+pub fn check_host(name: &str) -> Result<(), String> {
+    is_name(name).then_some(()).ok_or_else(|| format!("`{name}` cannot name a host: {NAME}"))
+}
+
+const NAME: &str = "letters, digits, `-`, `.` and `_`, one of the first two at the beginning, 63 at most";
+
+fn is_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c))
+        && name.len() <= 63
+}
+
+/// Whether ssh could connect there: an IPv4 or IPv6 address, or a name that DNS or ssh's configuration knows.
+///
+/// # Errors
+/// What is wrong with it, for whoever types it.
+pub fn check_address(address: &str) -> Result<(), String> {
+    argument(address)?;
+    let wrong = |why: &str| Err(format!("`{address}` is not an address: {why}"));
+    if address.chars().all(|c| c.is_ascii_digit() || c == '.') {
+        let valid = address.parse::<Ipv4Addr>().is_ok();
+        return if valid { Ok(()) } else { wrong("IPv4 has four numbers from 0 to 255, such as 10.0.0.1") };
     }
-    Some(text)
+    if address.contains(':') {
+        let (bare, _zone) = address.split_once('%').unwrap_or((address, ""));
+        let valid = bare.parse::<Ipv6Addr>().is_ok();
+        return if valid {
+            Ok(())
+        } else {
+            wrong("IPv6 is written as in fe80::1, without brackets; a port goes under `ssh: port`")
+        };
+    }
+    if address.contains('@') {
+        return wrong("the user goes under `ssh: user`");
+    }
+    let label = |label: &str| (1..=63).contains(&label.len()) && !label.starts_with('-') && !label.ends_with('-');
+    let name = address.strip_suffix('.').unwrap_or(address);
+    let letters = name.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c));
+    if letters && name.len() <= 253 && name.split('.').all(label) {
+        return Ok(());
+    }
+    wrong("a host's name is of letters, digits, `-` and `_`, with dots between its parts")
+}
+
+/// Whether ssh could log in as this user.
+///
+/// # Errors
+/// What is wrong with it, for whoever types it.
+pub fn check_user(user: &str) -> Result<(), String> {
+    argument(user)?;
+    if user.contains([':', '/', ',', ';', '\'', '"', '`', '$', '&', '|', '<', '>', '(', ')']) {
+        return Err(format!("`{user}` cannot be a user: a login name has none of : / , ; and no quotes"));
+    }
+    Ok(())
+}
+
+/// Whether ssh could go through this bastion: `host`, `user@host`, `user@host:port`, or several with commas between.
+///
+/// # Errors
+/// What is wrong with it, for whoever types it.
+pub fn check_jump(jump: &str) -> Result<(), String> {
+    argument(jump)?;
+    if jump.split(',').any(|hop| hop.rsplit('@').next().is_none_or(str::is_empty)) {
+        return Err(format!(
+            "`{jump}` is not a bastion: write host, user@host or user@host:port, with commas between several"
+        ));
+    }
+    Ok(())
+}
+
+/// A word that becomes an argument of `ssh`: one that begins with a dash would be an option there.
+fn argument(text: &str) -> Result<(), String> {
+    if text.is_empty() || text.starts_with('-') || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err(format!("`{text}` cannot be given to ssh: it must be one word that does not begin with a dash"));
+    }
+    Ok(())
+}
+
+fn word(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    what: &str,
+    check: impl Fn(&str) -> Result<(), String>,
+) -> Option<String> {
+    let text = reader.text(node, what)?;
+    checked(reader, node, text, check)
+}
+
+fn checked(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    text: String,
+    check: impl Fn(&str) -> Result<(), String>,
+) -> Option<String> {
+    match check(&text) {
+        Ok(()) => Some(text),
+        Err(why) => {
+            reader.complain(node, why);
+            None
+        }
+    }
 }
 
 fn vars(reader: &mut Reader<'_>, node: &Node) -> IndexMap<String, String> {
@@ -176,6 +278,49 @@ mod tests {
         assert_eq!(inventory.vars["flag"], "yes");
         assert_eq!(inventory.vars["none"], "");
         assert_eq!(inventory.hosts[0].connection, Connection::Practice);
+    }
+
+    #[test]
+    fn what_is_typed_is_checked_as_what_is_read() {
+        for good in ["10.0.0.1", "fe80::1%eth0", "::1", "etcd1.example.net", "a_b", "x.", "10.example.net", "1a"] {
+            assert_eq!(check_address(good), Ok(()));
+        }
+        for bad in [
+            "10.0.0.999",
+            "10.0.0",
+            "1.2.3.4.5",
+            "10",
+            "",
+            "a b",
+            "-x",
+            "[::1]",
+            "host:22",
+            "me@host",
+            "a..b",
+            "ä.net",
+            "a-.b",
+        ] {
+            assert!(check_address(bad).is_err(), "{bad}");
+        }
+        for bad in ["???x y", "", "-a", ".a", "a/b", &"x".repeat(64)] {
+            assert!(check_cluster(bad).is_err() && check_host(bad).is_err(), "{bad}");
+        }
+        assert!(check_cluster("prod-eu_1.2").is_ok());
+        for (user, good) in
+            [("core", true), ("me@corp.example", true), ("CORP\\me", true), ("a b", false), ("x:y", false), ("", false)]
+        {
+            assert_eq!(check_user(user).is_ok(), good, "{user}");
+        }
+        for (jump, good) in [
+            ("bastion", true),
+            ("me@b:22,c", true),
+            ("ssh://me@b:22", true),
+            ("me@", false),
+            ("a,,b", false),
+            ("-J", false),
+        ] {
+            assert_eq!(check_jump(jump).is_ok(), good, "{jump}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod source;
 mod template;
 mod vocabulary;
 
-pub use inventory::read_inventory;
+pub use inventory::{check_address, check_cluster, check_host, check_jump, check_user, read_inventory};
 pub use runbook::read_runbook;
 pub use source::{Source, builtin_runbooks, find_runbook, preflight};
 

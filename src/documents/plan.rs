@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest as _, Sha256};
-
 use super::runbook::{fits, read_runbook};
 use super::source::{Source, asset, builtin_runbooks, find_runbook};
 use super::template::{Piece, pieces};
@@ -290,7 +288,7 @@ impl Builder<'_> {
                 path: expand(&push.path, vars),
                 mode: push.mode.clone(),
                 content: String::new(),
-                sha256: digest(b""),
+                sha256: Digest::of(b""),
                 artifact: Some(artifact.to_owned()),
                 source: None,
                 convert: Convert::None,
@@ -340,7 +338,7 @@ fn made(path: &str, mode: &str, convert: Convert, name: &str, text: String) -> R
     let (content, source, config) = match convert {
         Convert::None => (text, None, None),
         Convert::Ignition | Convert::EtcdDropIn => {
-            let converted = ignition::convert(&Document::new(name, text.as_str()), ignition::DEFAULT_SPEC)
+            let converted = ignition::convert(&Document::new(name, text.as_str()), &ignition::Settings::default())
                 .map_err(Unread::There)?;
             let config = Some(converted.config());
             let content = match convert {
@@ -355,7 +353,7 @@ fn made(path: &str, mode: &str, convert: Convert, name: &str, text: String) -> R
     Ok(PushFile {
         path: path.to_owned(),
         mode: mode.to_owned(),
-        sha256: digest(content.as_bytes()),
+        sha256: Digest::of(content.as_bytes()),
         content,
         artifact: None,
         source,
@@ -385,15 +383,6 @@ enum Unread {
 
 fn read(path: &Path) -> Result<String, Unread> {
     std::fs::read_to_string(path).map_err(|error| Unread::Here(format!("cannot read {}: {error}", path.display())))
-}
-
-fn digest(content: &[u8]) -> Digest {
-    let mut hex = String::with_capacity(64);
-    for byte in Sha256::digest(content) {
-        use std::fmt::Write as _;
-        _ = write!(hex, "{byte:02x}");
-    }
-    hex.into()
 }
 
 #[cfg(test)]
@@ -483,8 +472,8 @@ hosts:
         assert!(file.content.ends_with("--name=\"b\""));
         assert_eq!(file.config.as_ref().unwrap()["etcd"]["name"], "b");
         // echo -n | sha256sum, of the bytes that are pushed
-        assert_eq!(file.sha256, digest(file.content.as_bytes()));
-        assert_eq!(digest(b"").as_str(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        assert_eq!(file.sha256, Digest::of(file.content.as_bytes()));
+        assert_eq!(Digest::of(b"").as_str(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     }
 
     #[test]

@@ -270,7 +270,7 @@ impl<S: Shell> Operate for Remote<S> {
         let ended = self.run(self.root(), "exec cat \"$1\"", &[path], &[], deadline, &mut sink).await?;
         self.well(&ended, deadline)?;
         let Sink::File { mut file, bytes: got, hash } = sink else { return self.refuse("nothing was kept") };
-        let found = hex(&hash.finalize());
+        let found = Digest::from(format!("{:x}", hash.finalize()));
         if got != bytes || found != sha256 {
             return self.refuse(format!(
                 "{path} came over with {got} bytes and sha256 {found}, but {bytes} bytes and {sha256} were there: \
@@ -332,14 +332,6 @@ fn read_digest(output: &[u8]) -> Option<(u64, Digest)> {
     let (bytes, sum) = line.strip_prefix("lockkeeper-file ")?.split_once(' ')?;
     let hex = sum.len() == 64 && sum.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
     Some((bytes.parse().ok()?, Digest::from(sum))).filter(|_| hex)
-}
-
-fn hex(bytes: &[u8]) -> Digest {
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        let _ = write!(text, "{byte:02x}");
-    }
-    Digest::from(text)
 }
 
 #[cfg(test)]

@@ -73,7 +73,10 @@ impl Route {
         }
         for path in [&config.identity, &config.known_hosts, &config.config].into_iter().flatten() {
             if path.to_str().is_none_or(|path| path.contains(|c: char| c == '"' || c.is_control())) {
-                return Err(format!("the path {} in the inventory cannot be told to ssh", path.display()));
+                return Err(format!(
+                    "the path {} in the inventory has a quote, a control character or bytes that are not UTF-8 in it: ssh would read it as another",
+                    path.display()
+                ));
             }
         }
         Ok(Self { address: host.address().to_owned(), config })

@@ -106,7 +106,7 @@ pub fn migrate(document: &Document) -> Result<Migration, Problems> {
             Some("is JSON: an Ignition config needs no conversion (`ignition lint` looks through it)")
         }
         UserData::Foreign => Some("is user-data of another cloud-init, which Container Linux never read"),
-        UserData::Other => Some("is no cloud-config: its first line is not `#cloud-config`"),
+        UserData::Other => Some("is not a cloud-config: its first line is not `#cloud-config`"),
     };
     if let Some(message) = refused {
         return Err(Problem::of(&*document.name, message).into());
@@ -424,7 +424,7 @@ fn encoded(text: &str, encoding: &str) -> Result<Value, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ignition::{DEFAULT_SPEC, convert_on};
+    use crate::ignition::{Settings, convert};
 
     fn migrated(text: &str) -> Migration {
         let text = format!("#cloud-config\n{text}");
@@ -503,7 +503,8 @@ etcd:
 "#
         );
         let draft = Document::new("draft", made.draft);
-        let converted = convert_on(&draft, DEFAULT_SPEC, Some("ec2")).unwrap_or_else(|problems| panic!("{problems}"));
+        let converted = convert(&draft, &Settings { platform: Some("ec2"), ..Settings::default() })
+            .unwrap_or_else(|problems| panic!("{problems}"));
         assert!(
             converted
                 .etcd_drop_in
@@ -580,7 +581,7 @@ etcd:
             assert_eq!(fates(text), expected, "{text}");
             let draft = migrated(text).draft;
             if !draft.is_empty() {
-                convert_on(&Document::new("draft", &*draft), DEFAULT_SPEC, None)
+                convert(&Document::new("draft", &*draft), &Settings::default())
                     .unwrap_or_else(|told| panic!("{draft}{told}"));
             }
         }

@@ -209,7 +209,7 @@ fn options_of(reading: &mut Reading<'_>, fields: Fields<'_>, version: Option<&Ve
                 Some(version) => format!("etcd {version} has no `{key}`"),
                 None => format!("without a `version` the options are those of etcd 3.0, which has no `{key}`"),
             };
-            reading.complain(node, format!("{here}: it came with 3.{first}"));
+            reading.doubt(node, format!("{here}: it came with 3.{first}"));
         }
     }
     known

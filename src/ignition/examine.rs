@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::lint::{field, generation};
-use super::{Converted, Destructive, convert_on, lint, spec};
+use super::{Converted, Destructive, Settings, convert, lint, spec};
 use crate::yaml::{Data, Document, Node, Place, Problem, Problems, parse};
 
 /// Something that was found, and where it stands.
@@ -65,12 +65,13 @@ const TRUTHS: [&str; 12] = [
 /// What must be a map.
 const MAPS: [&str; 7] = ["ignition", "storage", "systemd", "networkd", "passwd", "config", "mount"];
 
-/// Everything in a file that does harm on a host with data. `platform` is what [`convert_on`] takes.
+/// Everything in a file that does harm on a host with data. A Container Linux Config is converted by these settings, but
+/// for the spec: by the oldest that can say it.
 ///
 /// # Errors
 /// When it is neither an Ignition config (2.0.0 to 2.4.0, 3.0.0 to 3.5.0) nor a Container Linux Config, or has in it what
 /// Ignition could not read.
-pub fn lint_document(document: &Document, platform: Option<&str>) -> Result<Linted, Problems> {
+pub fn lint_document(document: &Document, settings: &Settings<'_>) -> Result<Linted, Problems> {
     if document.text.trim_start().starts_with('{') {
         let config = read_json(document)?;
         let tree = parse(document).ok();
@@ -78,7 +79,7 @@ pub fn lint_document(document: &Document, platform: Option<&str>) -> Result<Lint
         let place = |path: &str| place_of(tree.as_ref()?, path, &|key| key.to_owned(), 0);
         return Ok(linted(spec, &config, place));
     }
-    let converted = oldest(document, platform)?;
+    let converted = oldest(document, settings)?;
     let tree = parse(document)?;
     let all_units = converted.json["systemd"]["units"].as_array().map_or(0, Vec::len);
     let own_units = tree.get("systemd").and_then(|node| node.get("units")).map_or(0, |node| node.items().len());
@@ -96,10 +97,10 @@ pub fn lint_document(document: &Document, platform: Option<&str>) -> Result<Lint
 }
 
 /// Converts by the oldest spec that can say it.
-fn oldest(document: &Document, platform: Option<&str>) -> Result<Converted, Problems> {
+fn oldest(document: &Document, settings: &Settings<'_>) -> Result<Converted, Problems> {
     let mut last = None;
-    for spec in spec::Spec::ALL {
-        match convert_on(document, spec.name(), platform) {
+    for spec in spec::SPECS {
+        match convert(document, &Settings { spec, ..*settings }) {
             Ok(converted) => return Ok(converted),
             Err(problems) => last = Some(problems),
         }
@@ -123,7 +124,7 @@ fn read_json(document: &Document) -> Result<Value, Problems> {
     }
     let version = field(field(&config, "ignition"), "version");
     let Some(version) = version.as_str() else {
-        return refuse("has no `ignition.version`: it is no Ignition config".into());
+        return refuse("has no `ignition.version`: it is not an Ignition config".into());
     };
     if spec::known(version).is_none() {
         return refuse(format!("is of spec `{version}`; looked through here are 2.0.0 to 2.4.0, and 3.0.0 to 3.5.0"));
@@ -212,7 +213,8 @@ mod tests {
     use super::*;
 
     fn lines(text: &str) -> Vec<(String, Option<usize>)> {
-        let linted = lint_document(&Document::new("f", text), None).unwrap_or_else(|problems| panic!("{problems}"));
+        let linted = lint_document(&Document::new("f", text), &Settings::default())
+            .unwrap_or_else(|problems| panic!("{problems}"));
         linted.findings.into_iter().map(|found| (found.part.path, found.place.map(|place| place.line))).collect()
     }
 
@@ -245,7 +247,8 @@ mod tests {
             ]
         );
         let linted =
-            lint_document(&Document::new("f", "storage: {links: [{path: /l, target: ../x}]}\n"), None).unwrap();
+            lint_document(&Document::new("f", "storage: {links: [{path: /l, target: ../x}]}\n"), &Settings::default())
+                .unwrap();
         assert_eq!(linted.spec, "2.3.0");
     }
 
@@ -266,7 +269,7 @@ mod tests {
             ),
             ("storage: {disk: []}\n", "did you mean `disks`"),
         ] {
-            let told = lint_document(&Document::new("f", text), None).unwrap_err().to_string();
+            let told = lint_document(&Document::new("f", text), &Settings::default()).unwrap_err().to_string();
             assert!(told.contains(expected), "{text}\n{told}");
         }
     }

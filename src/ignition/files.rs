@@ -99,8 +99,9 @@ fn common(
     let filesystem = fields.get("filesystem").and_then(|node| {
         let name = reading.text(node, "filesystem")?;
         if !filesystems.contains(&name) {
+            // It may be one of a config that this one refers to.
             let message = format!("there is no filesystem `{name}`: `storage.filesystems` has none of that name");
-            reading.complain(node, message);
+            reading.doubt(node, message);
         }
         Some(name)
     });
@@ -124,24 +125,29 @@ fn common(
 
 fn contents(reading: &mut Reading<'_>, node: &Node) -> Option<Value> {
     let fields = reading.fields(node, "`contents`", &["inline", "remote", "local"])?;
-    if let Some(node) = fields.get("local") {
-        let message =
-            "no file beside the config is read here: write its content under `inline`, or fetch it (`remote`)";
-        reading.complain(node, message);
+    let sources = ["inline", "local", "remote"].map(|key| fields.get(key));
+    if let [_, second] = sources.into_iter().flatten().take(2).collect::<Vec<_>>()[..] {
+        reading.complain(second, "a file has one source: `inline`, `local` or `remote`");
     }
-    if fields.get("inline").is_some()
-        && let Some(node) = fields.get("remote")
-    {
-        reading.complain(node, "a file has one source: `inline` or `remote`");
+    let [inline, local, remote] = sources;
+    if let Some(node) = remote {
+        return self::remote(reading, node);
     }
-    if let Some(node) = fields.get("remote") {
-        return remote(reading, node);
+    if let Some(node) = local {
+        let path = reading.local(node)?;
+        return match std::fs::read(&path) {
+            Ok(content) => Some(json!({ "source": data_url(&content), "verification": {} })),
+            Err(error) => {
+                reading.complain(node, format!("cannot read {}: {error}", path.display()));
+                None
+            }
+        };
     }
-    let inline = match fields.get("inline") {
+    let inline = match inline {
         Some(node) => reading.script(node, "inline")?,
         None => String::new(),
     };
-    Some(json!({ "source": data_url(&inline), "verification": {} }))
+    Some(json!({ "source": data_url(inline.as_bytes()), "verification": {} }))
 }
 
 fn remote(reading: &mut Reading<'_>, node: &Node) -> Option<Value> {
@@ -163,7 +169,7 @@ pub(super) fn file_value(spec: Spec, path: &str, content: &str) -> Value {
     let mut file = json!({
         "filesystem": "root",
         "path": path,
-        "contents": { "source": data_url(content), "verification": {} },
+        "contents": { "source": data_url(content.as_bytes()), "verification": {} },
         "mode": 0o644,
     });
     if spec < V2_2 {

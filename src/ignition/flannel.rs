@@ -57,7 +57,7 @@ pub(super) fn read(reading: &mut Reading<'_>, node: &Node) -> Option<String> {
                 version.as_ref().map_or("without a `version` the options are those of 0.6: that".into(), |version| {
                     format!("flannel {version}")
                 });
-            reading.complain(node, format!("{here} has no `{key}`: it came with 0.{first}"));
+            reading.doubt(node, format!("{here} has no `{key}`: it came with 0.{first}"));
             continue;
         }
         let value = match key {

@@ -1,7 +1,10 @@
 //! Container Linux Config to Ignition, as `ct` does it, and the lint for destructive content.
 //!
 //! The transpiler is gone from most places that once had it, and without `-strict` it made an empty config of any file
-//! it did not understand. Here an unknown key is a problem, and so is whatever the asked spec cannot say.
+//! it did not understand. Here an unknown key is a problem, and so is whatever the asked spec cannot say. Who asks for
+//! warnings ([`transpile`]) gets them for what `ct` warned of, and for what it passed over in silence: unknown keys, keys
+//! without a value or there twice, a file system or an update group that nobody has named, an enabled unit without
+//! `[Install]`, and an empty file.
 //!
 //! What is made is what `ct -strict` made (0.4.2 for spec 2.0.0, 0.7.0 for 2.1.0, 0.9.0 for 2.2.0, its last commit for
 //! 2.3.0), but for this: a file stands on the root file system and has the mode 0644 where it does not say otherwise, in
@@ -26,9 +29,11 @@ mod spec;
 mod units;
 mod update;
 
+use std::path::Path;
+
 use serde_json::{Map, Value, json};
 
-use crate::yaml::{Document, Fields, Node, Problem, Problems, parse};
+use crate::yaml::{Document, Fields, Node, Problem, Problems, Reader, parse, parse_lenient};
 use platform::Platform;
 use reading::Kind::Id;
 use reading::{Reading, Row, insert};
@@ -37,7 +42,8 @@ use spec::Spec;
 pub use cloud_config::{Fate, Migration, Note, UserData, migrate, user_data};
 pub use examine::{Finding, Linted, lint_document};
 pub use lint::{Destructive, Grade, lint};
-pub use spec::spec_readable;
+pub use platform::PLATFORM_NAMES;
+pub use spec::{SPECS, spec_readable};
 
 /// The spec that the Ignition of any Container Linux since April 2016 reads.
 pub const DEFAULT_SPEC: &str = "2.0.0";
@@ -71,35 +77,77 @@ impl Converted {
     }
 }
 
-/// Converts a Container Linux Config for a host whose cloud's metadata fill in nothing.
-///
-/// # Errors
-/// Everything that is wrong with it or that the spec cannot say, each with its place.
-pub fn convert(document: &Document, spec: &str) -> Result<Converted, Problems> {
-    convert_on(document, spec, None)
+/// How a Container Linux Config is to be converted, in the words of `ct`'s options.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings<'a> {
+    /// One of [`SPECS`].
+    pub spec: &'a str,
+    /// `-platform`: one of [`PLATFORM_NAMES`], whose metadata fill in `{PRIVATE_IPV4}` and its like in `etcd` and `flannel`.
+    /// Elsewhere braces are braces.
+    pub platform: Option<&'a str>,
+    /// `-files-dir`: where the files of `local` lie.
+    pub files_dir: Option<&'a Path>,
 }
 
-/// Converts a Container Linux Config as `ct -platform` does it: `{PRIVATE_IPV4}` and its like, in `etcd` and `flannel`,
-/// become variables that the platform's metadata agent sets. Elsewhere braces are braces.
+impl Default for Settings<'_> {
+    fn default() -> Self {
+        Self { spec: DEFAULT_SPEC, platform: None, files_dir: None }
+    }
+}
+
+/// Converts a Container Linux Config as `ct -strict` does it: whatever is doubtful is refused.
+///
+/// What runbooks push is converted so, always. A config that reaches a host decides what the host is after its next boot,
+/// nobody reads warnings at a gate, and a key that `ct` merely warns of is one that the host will not have: an operator
+/// who wants that says so in the file.
 ///
 /// # Errors
-/// As [`convert`], and for a platform that `ct` does not know.
-pub fn convert_on(document: &Document, spec: &str, platform: Option<&str>) -> Result<Converted, Problems> {
-    let refuse = |message: String| Err(Problem::of(&*document.name, message).into());
-    let Some(spec) = Spec::named(spec) else {
-        let known = Spec::ALL.map(Spec::name).join(", ");
-        return refuse(format!("Ignition configs are written by spec {known}, not `{spec}`"));
-    };
-    let platform = match platform.map(|name| (name, Platform::named(name))) {
-        Some((name, None)) => {
-            return refuse(format!("`{name}` is no platform that is known here; there are: {}", Platform::names()));
-        }
-        known => known.and_then(|(_, platform)| platform),
-    };
+/// Everything that is wrong with it or that the spec cannot say, each with its place; a spec or platform that is unknown.
+pub fn convert(document: &Document, settings: &Settings<'_>) -> Result<Converted, Problems> {
+    let (spec, platform) = settings.known(document)?;
     let root = parse(document)?;
-    let mut reading = Reading::new(document, spec, platform);
+    let mut reading = Reading::new(Reader::new(document), spec, platform, settings.files_dir);
     let converted = config(&mut reading, &root);
     reading.done().problems.or(converted)
+}
+
+/// Converts a Container Linux Config as `ct` does it without `-strict`, and returns the warnings. It warns of more than
+/// `ct` does: of what that passes over in silence.
+///
+/// # Errors
+/// As [`convert`], but for what is a warning now; what was doubtful beside an error is among the errors.
+pub fn transpile(document: &Document, settings: &Settings<'_>) -> Result<(Converted, Problems), Problems> {
+    let (spec, platform) = settings.known(document)?;
+    let (root, mut warnings) = parse_lenient(document)?;
+    let mut reading = Reading::new(Reader::lenient(document), spec, platform, settings.files_dir);
+    let converted = config(&mut reading, &root);
+    let reader = reading.done();
+    warnings.0.extend(reader.warnings.0);
+    warnings.0.sort_by_key(|warning| warning.place);
+    if reader.problems.0.is_empty()
+        && let Some(converted) = converted
+    {
+        return Ok((converted, warnings));
+    }
+    warnings.0.extend(reader.problems.0);
+    warnings.or(None)
+}
+
+impl Settings<'_> {
+    fn known(&self, document: &Document) -> Result<(Spec, Option<Platform>), Problems> {
+        let refuse = |message: String| Err(Problem::of(&*document.name, message).into());
+        let Some(spec) = Spec::named(self.spec) else {
+            return refuse(format!("Ignition configs are written by spec {}, not `{}`", SPECS.join(", "), self.spec));
+        };
+        let platform = match self.platform.map(|name| (name, Platform::named(name))) {
+            Some((name, None)) => {
+                let known = PLATFORM_NAMES.join(", ");
+                return refuse(format!("`{name}` is not a platform that `ct` knew; it knew: {known}"));
+            }
+            known => known.and_then(|(_, platform)| platform),
+        };
+        Ok((spec, platform))
+    }
 }
 
 /// All sections, in the order in which `ct` makes units and files of them.

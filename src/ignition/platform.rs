@@ -95,15 +95,21 @@ const PLATFORMS: [Platform; 9] = [
     },
 ];
 
+/// The platforms of the last `ct`, as its `-platform` takes them.
+pub const PLATFORM_NAMES: [&str; 9] = {
+    let mut names = [""; 9];
+    let mut at = 0;
+    while at < names.len() {
+        names[at] = PLATFORMS[at].name;
+        at += 1;
+    }
+    names
+};
+
 impl Platform {
     /// The platform of that name.
     pub(super) fn named(name: &str) -> Option<Self> {
         PLATFORMS.into_iter().find(|platform| platform.name == name)
-    }
-
-    /// All names, for messages.
-    pub(super) fn names() -> String {
-        PLATFORMS.map(|platform| platform.name).join(", ")
     }
 }
 
@@ -161,7 +167,7 @@ fn filled(reading: &mut Reading<'_>, node: &Node, value: &str) -> String {
             let message = format!(
                 "`{whole}` is filled in from a cloud's metadata: write the value, or say which platform it is \
                  ({})",
-                Platform::names()
+                PLATFORM_NAMES.join(", ")
             );
             complain(reading, node, &whole, &message);
             continue;
@@ -170,7 +176,7 @@ fn filled(reading: &mut Reading<'_>, node: &Node, value: &str) -> String {
         match known {
             Some((_, Some(variable))) => made.extend(["${", variable, "}"]),
             Some((_, None)) => {
-                let message = format!("the metadata of {} do not tell `{whole}`: write the value", platform.name);
+                let message = format!("the metadata of {} have no `{whole}`: write the value", platform.name);
                 complain(reading, node, &whole, &message);
             }
             None => {

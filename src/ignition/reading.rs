@@ -1,12 +1,13 @@
 //! A reader that knows the asked spec, and the sections that are passed through key by key.
 
 use std::ops::{Deref, DerefMut};
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
 use super::platform::Platform;
 use super::spec::Spec;
-use crate::yaml::{Data, Document, Fields, Node, Reader};
+use crate::yaml::{Data, Fields, Node, Reader};
 
 /// Reads a Container Linux Config for one spec.
 pub(super) struct Reading<'d> {
@@ -15,6 +16,8 @@ pub(super) struct Reading<'d> {
     pub spec: Spec,
     /// Whose metadata fill in `{PRIVATE_IPV4}` and its like.
     pub platform: Option<Platform>,
+    /// Where the files of `local` lie.
+    files_dir: Option<&'d Path>,
 }
 
 impl<'d> Deref for Reading<'d> {
@@ -56,8 +59,28 @@ pub(super) enum Kind {
 pub(super) type Row = (&'static str, &'static str, Kind, Spec);
 
 impl<'d> Reading<'d> {
-    pub(super) fn new(document: &'d Document, spec: Spec, platform: Option<Platform>) -> Self {
-        Self { reader: Reader::new(document), spec, platform }
+    pub(super) fn new(reader: Reader<'d>, spec: Spec, platform: Option<Platform>, files_dir: Option<&'d Path>) -> Self {
+        Self { reader, spec, platform, files_dir }
+    }
+
+    /// The file that a `local` names, which lies in the directory that was given for such files or below it.
+    pub(super) fn local(&mut self, node: &Node) -> Option<PathBuf> {
+        let name = self.text(node, "local")?;
+        let Some(dir) = self.files_dir else {
+            let message = "files beside the config are read from the directory that `--files-dir` names: name one, or \
+                           write the content under `inline`";
+            self.complain(node, message);
+            return None;
+        };
+        let path = Path::new(name.trim_start_matches('/'));
+        if path.components().any(|part| !matches!(part, std::path::Component::Normal(_))) {
+            self.complain(
+                node,
+                "`local` names a file in the directory of `--files-dir` or below it, without `.` or `..`",
+            );
+            return None;
+        }
+        Some(dir.join(path))
     }
 
     /// The reader, with everything that was wrong.
@@ -217,9 +240,9 @@ pub(super) fn insert(map: &mut Map<String, Value>, key: &str, list: Vec<Value>) 
 }
 
 /// RFC 2396's unreserved characters stand for themselves, all others are escaped byte by byte.
-pub(super) fn data_url(content: &str) -> String {
+pub(super) fn data_url(content: &[u8]) -> String {
     use std::fmt::Write as _;
-    content.bytes().fold("data:,".to_owned(), |mut url, byte| {
+    content.iter().fold("data:,".to_owned(), |mut url, &byte| {
         if byte.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&byte) {
             url.push(byte.into());
         } else {

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+/// The specs that are written here, oldest first.
+pub const SPECS: [&str; 4] = ["2.0.0", "2.1.0", "2.2.0", "2.3.0"];
+
 /// A version of the spec that is written here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Spec {
@@ -27,12 +30,7 @@ impl Spec {
 
     /// Its name, as `ignition.version` says it.
     pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::V2_0 => "2.0.0",
-            Self::V2_1 => "2.1.0",
-            Self::V2_2 => "2.2.0",
-            Self::V2_3 => "2.3.0",
-        }
+        SPECS[self as usize]
     }
 }
 
@@ -82,7 +80,9 @@ pub(super) fn read_from(spec: &str) -> BTreeMap<&'static str, u64> {
 /// Why it does not, or that it is not known: unknown is no permission.
 pub fn spec_readable(spec: &str, os_id: &str, os_version: &str) -> Result<(), String> {
     let Some((major, minor)) = known(spec) else {
-        return Err(format!("`{spec}` is no spec that Ignition ever read as stable (2.0.0 to 2.4.0, 3.0.0 to 3.5.0)"));
+        return Err(format!(
+            "`{spec}` is not a spec that Ignition ever read as stable (2.0.0 to 2.4.0, 3.0.0 to 3.5.0)"
+        ));
     };
     let unknown = |why: &str| Err(format!("whether {os_id} {os_version} reads spec {spec} is not known: {why}"));
     let release = os_version.split('.').next().and_then(|number| number.parse::<u64>().ok());
@@ -148,9 +148,9 @@ mod tests {
             ("2.2.0", "fedora", "38.20230414.3.0", "never read spec 2"),
             ("2.0.0", "debian", "12", "none of coreos"),
             ("2.0.0", "coreos", "", "does not begin with a number"),
-            ("2.5.0", "coreos", "2512.3.0", "no spec that Ignition"),
-            ("3.6.0-experimental", "fedora", "38", "no spec that Ignition"),
-            ("2", "coreos", "2512.3.0", "no spec that Ignition"),
+            ("2.5.0", "coreos", "2512.3.0", "not a spec that Ignition"),
+            ("3.6.0-experimental", "fedora", "38", "not a spec that Ignition"),
+            ("2", "coreos", "2512.3.0", "not a spec that Ignition"),
         ];
         for (spec, id, version, expected) in cases {
             let told = spec_readable(spec, id, version);

@@ -18,12 +18,20 @@ locksmith:
   reboot_strategy: etcd-lock
 ";
 
+fn by(document: &Document, spec: &str) -> Result<Converted, Problems> {
+    on(document, spec, None)
+}
+
+fn on(document: &Document, spec: &str, platform: Option<&str>) -> Result<Converted, Problems> {
+    convert(document, &Settings { spec, platform, files_dir: None })
+}
+
 fn converted(text: &str) -> Converted {
-    convert(&Document::new("clc.yaml", text), DEFAULT_SPEC).unwrap_or_else(|problems| panic!("{problems}"))
+    by(&Document::new("clc.yaml", text), DEFAULT_SPEC).unwrap_or_else(|problems| panic!("{problems}"))
 }
 
 fn complaints(text: &str) -> String {
-    convert(&Document::new("clc.yaml", text), DEFAULT_SPEC).unwrap_err().to_string()
+    by(&Document::new("clc.yaml", text), DEFAULT_SPEC).unwrap_err().to_string()
 }
 
 #[test]
@@ -122,7 +130,7 @@ fn fixture(name: &str) -> Document {
 fn every_section_is_what_ct_made_of_it() {
     for (name, platform, specs) in FIXTURES {
         for spec in specs {
-            let made = convert_on(&fixture(&format!("{name}.yaml")), spec, platform)
+            let made = on(&fixture(&format!("{name}.yaml")), spec, platform)
                 .unwrap_or_else(|problems| panic!("{name} by {spec}: {problems}"));
             let expected: Value = serde_json::from_str(&fixture(&format!("{name}.{spec}.json")).text).unwrap();
             assert_eq!(made.json, expected, "{name} by {spec}:\n{:#}\nis not\n{expected:#}", made.json);
@@ -135,7 +143,7 @@ fn what_a_spec_cannot_say_is_refused_with_the_one_that_can() {
     for (name, spec, expected) in
         [("since-2.1.0", "2.0.0", "2.1.0"), ("since-2.2.0", "2.0.0", "2.2.0"), ("since-2.2.0", "2.1.0", "2.2.0")]
     {
-        let problems = convert(&fixture(&format!("{name}.yaml")), spec).unwrap_err();
+        let problems = by(&fixture(&format!("{name}.yaml")), spec).unwrap_err();
         assert!(problems.0.len() > 5 && problems.to_string().contains(&format!("spec {expected} is")), "{problems}");
         for problem in &problems.0 {
             assert!(problem.place.is_some(), "{problem}");
@@ -144,9 +152,9 @@ fn what_a_spec_cannot_say_is_refused_with_the_one_that_can() {
         }
     }
     let link = "storage: {links: [{path: /l, target: ../x}]}\n";
-    assert!(convert(&Document::new("f", link), "2.2.0").unwrap_err().to_string().contains("spec 2.3.0 is the first"));
-    assert!(convert(&Document::new("f", link), "2.3.0").is_ok());
-    assert!(convert(&Document::new("f", link), "2.4.0").unwrap_err().to_string().contains("not `2.4.0`"));
+    assert!(by(&Document::new("f", link), "2.2.0").unwrap_err().to_string().contains("spec 2.3.0 is the first"));
+    assert!(by(&Document::new("f", link), "2.3.0").is_ok());
+    assert!(by(&Document::new("f", link), "2.4.0").unwrap_err().to_string().contains("not `2.4.0`"));
 }
 
 #[test]
@@ -192,7 +200,7 @@ fn a_wrong_value_is_told_with_its_place() {
         ("storage: {files: [{path: /a, mode: '0644'}]}\n", "1:36", "without quotes"),
         ("storage: {files: [{path: /a, mode: 0888}]}\n", "1:36", "not a mode"),
         ("storage: {files: [{path: /a, mode: 99999}]}\n", "1:36", "not a mode"),
-        ("storage: {files: [{path: /a, contents: {local: b}}]}\n", "1:48", "`inline`"),
+        ("storage: {files: [{path: /a, contents: {local: b}}]}\n", "1:48", "--files-dir"),
         ("storage: {files: [{path: /a, contents: {inline: b, remote: {url: 'http://x'}}}]}\n", "1:60", "one source"),
         ("storage: {files: [{path: /a, contents: {remote: {url: x}}}]}\n", "1:55", "schemes"),
         ("storage: {files: [{path: /a, contents: {remote: {url: 'http://x', compression: xz}}}]}\n", "1:80", "gzip"),
@@ -228,7 +236,7 @@ fn a_wrong_value_is_told_with_its_place() {
         ("storage: {directories: [{path: /a}]}\n", "1:24", "no `storage.directories`"),
         ("storage: []\n", "1:10", "a map of keys"),
     ] {
-        let told = convert(&Document::new("f", text), DEFAULT_SPEC).unwrap_err().to_string();
+        let told = by(&Document::new("f", text), DEFAULT_SPEC).unwrap_err().to_string();
         assert!(told.starts_with(&format!("f:{place}: ")) && told.contains(expected), "{text}{told}");
     }
 }
@@ -238,8 +246,7 @@ fn a_mode_is_octal_with_a_0_before_it_and_decimal_without() {
     for (written, expected) in
         [("0644", 0o644), ("0o644", 0o644), ("420", 0o644), ("493", 0o755), ("384", 0o600), ("01777", 0o1777), ("0", 0)]
     {
-        let made =
-            convert(&Document::new("f", format!("storage: {{files: [{{path: /a, mode: {written}}}]}}\n")), "2.2.0");
+        let made = by(&Document::new("f", format!("storage: {{files: [{{path: /a, mode: {written}}}]}}\n")), "2.2.0");
         assert_eq!(made.unwrap().json["storage"]["files"][0]["mode"], expected, "{written}");
     }
 }
@@ -247,13 +254,12 @@ fn a_mode_is_octal_with_a_0_before_it_and_decimal_without() {
 #[test]
 fn braces_are_metadata_in_etcd_and_flannel_only() {
     let elsewhere = "storage: {files: [{path: /a, contents: {inline: 'echo ${HOSTNAME}'}}]}\n";
-    assert!(convert(&Document::new("f", elsewhere), DEFAULT_SPEC).is_ok());
-    let told =
-        |text: &str, platform| convert_on(&Document::new("f", text), DEFAULT_SPEC, platform).unwrap_err().to_string();
+    assert!(by(&Document::new("f", elsewhere), DEFAULT_SPEC).is_ok());
+    let told = |text: &str, platform| on(&Document::new("f", text), DEFAULT_SPEC, platform).unwrap_err().to_string();
     let member = "etcd: {name: 'a-{PRIVATE_IPV6}'}\n";
     assert!(told(member, None).starts_with("f:1:17: `{PRIVATE_IPV6}` is filled in from a cloud's metadata"));
-    assert!(told(member, Some("gce")).contains("the metadata of gce do not tell"));
-    assert!(told(member, Some("gc")).contains("no platform that is known here"));
+    assert!(told(member, Some("gce")).contains("the metadata of gce have no"));
+    assert!(told(member, Some("gc")).contains("not a platform that `ct` knew"));
     assert!(told("etcd: {name: '{NAME}'}\n", Some("gce")).contains("is none of {HOSTNAME}"));
 }
 
@@ -278,9 +284,78 @@ proptest::proptest! {
         chars.splice(at..end, put.chars());
         let text: String = chars.into_iter().collect();
         let document = Document::new("f", &*text);
-        _ = convert_on(&document, spec::Spec::ALL[spec].name(), platform).map(|made| made.config());
-        _ = lint_document(&document, platform);
+        _ = on(&document, SPECS[spec], platform).map(|made| made.config());
+        _ = lint_document(&document, &Settings { platform, ..Settings::default() });
+        _ = transpile(&document, &Settings { spec: SPECS[spec], platform, files_dir: None });
         _ = migrate(&document);
         _ = migrate(&Document::new("f", format!("#cloud-config\n{text}")));
     }
+}
+
+/// What `ct` warned of, and what it passed over in silence: the text, the place of the warning, a word of it.
+const DOUBTFUL: [(&str, &str, &str); 12] = [
+    ("coreos: {}\n", "1:1", "no key `coreos`"),
+    ("etcd: {nam: a}\n", "1:8", "did you mean `name`"),
+    ("etcd: {version: 3.2.0, max_txn_ops: 5}\n", "1:37", "etcd 3.2.0 has no `max_txn_ops`"),
+    ("flannel: {kube_subnet_mgr: true}\n", "1:28", "came with 0.7"),
+    ("storage: {files: [{path: /a, filesystem: b}]}\n", "1:42", "no filesystem `b`"),
+    ("systemd: {units: [{name: a.service, enable: true, contents: \"[Service]\\nA=b\"}]}\n", "1:61", "no `[Install]`"),
+    ("update: {group: gamma}\n", "1:17", "stable, beta or alpha"),
+    ("# nothing\n", "", "is empty"),
+    ("docker: {flags: [a]}\ndocker: {flags: [b]}\n", "2:1", "a second time"),
+    ("etcd:\n", "1:1", "`etcd` has no value"),
+    ("flannel: ~\n", "1:1", "`flannel` has no value"),
+    ("systemd: {units: [{name: a.service, enable: true, contents: no unit}]}\n", "1:61", "no `[Install]`"),
+];
+
+#[test]
+fn what_ct_takes_with_a_warning_or_in_silence_is_a_warning_when_asked_for_and_else_refused() {
+    for (text, place, expected) in DOUBTFUL {
+        let document = Document::new("f", text);
+        let settings = Settings::default();
+        let (_, warnings) = transpile(&document, &settings).unwrap_or_else(|problems| panic!("{text}{problems}"));
+        let told = warnings.to_string();
+        let at = if place.is_empty() { "f: ".to_owned() } else { format!("f:{place}: ") };
+        assert!(told.starts_with(&at) && told.contains(expected) && warnings.0.len() == 1, "{text}{told}");
+        let refused = convert(&document, &settings).unwrap_err();
+        assert!(refused.to_string().contains(expected), "{text}{refused}");
+    }
+}
+
+#[test]
+fn of_what_is_there_twice_the_later_counts_and_maps_are_put_together() {
+    let text = "storage:\n  files: [{path: /a}]\nstorage:\n  filesystems: [{name: x, path: /x}]\nlocksmith: {reboot_strategy: off}\nlocksmith: {reboot_strategy: reboot, window_start: a, window_start: 4:00, window_length: 1h}\n";
+    let (made, warnings) = transpile(&Document::new("f", text), &Settings::default()).unwrap();
+    let told: Vec<bool> =
+        warnings.0.iter().map(|warning| warning.message.ends_with("the keys of both count")).collect();
+    assert_eq!(told, [true, true, false], "{warnings}");
+    assert_eq!(made.json["storage"]["files"][0]["path"], "/a");
+    assert_eq!(made.json["storage"]["filesystems"][0]["name"], "x");
+    let conf = made.json["storage"]["files"][1]["contents"]["source"].as_str().unwrap();
+    assert!(conf.contains("%22reboot%22") && conf.contains("%224%3A00%22") && !conf.contains("off"), "{conf}");
+}
+
+#[test]
+fn what_must_be_there_is_missed_even_where_only_its_value_is_missing() {
+    let told = |text: &str| transpile(&Document::new("f", text), &Settings::default()).unwrap_err().to_string();
+    assert!(told("storage: {files: [{path: }]}\n").contains("a file has no `path`"));
+    assert!(told("systemd: {units: [{name: a.service, contents: \"[Service\"}]}\n").contains("cannot read this line"));
+}
+
+#[test]
+fn files_beside_the_config_are_read_from_the_directory_that_was_given() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("sub")).unwrap();
+    std::fs::write(dir.path().join("sub/x"), b"a\xffb").unwrap();
+    let made = |text: &str, files_dir: Option<&Path>| {
+        let text = format!("storage: {{files: [{{path: /a, contents: {{{text}}}}}]}}\n");
+        convert(&Document::new("f", text), &Settings { files_dir, ..Settings::default() })
+            .map(|made| made.json["storage"]["files"][0]["contents"]["source"].clone())
+            .map_err(|problems| problems.to_string())
+    };
+    assert_eq!(made("local: sub/x", Some(dir.path())).unwrap(), "data:,a%FFb");
+    assert!(made("local: sub/x", None).unwrap_err().contains("--files-dir"));
+    assert!(made("local: none", Some(dir.path())).unwrap_err().contains("cannot read"));
+    assert!(made("local: ../x", Some(dir.path())).unwrap_err().contains("without `.` or `..`"));
+    assert!(made("local: sub/x, inline: y", Some(dir.path())).unwrap_err().contains("one source"));
 }

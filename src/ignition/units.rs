@@ -57,7 +57,7 @@ pub(super) fn systemd(reading: &mut Reading<'_>, node: &Node) -> Vec<Value> {
             && enabled
             && !contents.text().is_some_and(|text| text.lines().any(|line| line.trim() == "[Install]"))
         {
-            reading.complain(contents, "this unit is enabled, but has no `[Install]` section that says for what");
+            reading.doubt(contents, "this unit is enabled, but has no `[Install]` section that says for what");
         }
         let drop_ins = drop_ins(reading, fields);
         insert(&mut unit, "dropins", drop_ins);

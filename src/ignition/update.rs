@@ -37,7 +37,7 @@ pub(super) fn conf(reading: &mut Reading<'_>, root: Fields<'_>) -> Option<Value>
         {
             let group = group.to_lowercase();
             if !matches!(&*group, "stable" | "beta" | "alpha") && update.get("server").is_none() {
-                reading.complain(node, "`group` is stable, beta or alpha, unless a `server` of your own knows others");
+                reading.doubt(node, "`group` is stable, beta or alpha, unless a `server` of your own knows others");
             }
             content = format!("GROUP={group}");
         }

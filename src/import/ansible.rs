@@ -13,6 +13,8 @@ use crate::yaml::{Data, Document, Node, Problem, Problems, parse};
 #[derive(Debug, Default)]
 pub(super) struct Ground {
     hosts: IndexMap<String, IndexMap<String, (String, String)>>,
+    /// Where each host was met first.
+    places: IndexMap<String, String>,
     groups: IndexMap<String, Group>,
     left: Vec<String>,
     problems: Vec<Problem>,
@@ -43,8 +45,9 @@ impl Ground {
         vars.insert(key.to_owned(), (value.to_owned(), place.to_owned()));
     }
 
-    pub(super) fn host(&mut self, group: &str, name: &str) {
+    pub(super) fn host(&mut self, group: &str, name: &str, place: &str) {
         self.hosts.entry(name.to_owned()).or_default();
+        self.places.entry(name.to_owned()).or_insert_with(|| place.to_owned());
         let group = self.groups.entry(group.to_owned()).or_default();
         if !group.hosts.iter().any(|host| host == name) {
             group.hosts.push(name.to_owned());
@@ -74,7 +77,8 @@ impl Ground {
             }
         }
         for host in self.hosts.keys() {
-            found.hosts.insert(host.clone(), FoundHost::default());
+            let places = self.places.get(host).map(|place| ("name", place.clone())).into_iter().collect();
+            found.hosts.insert(host.clone(), FoundHost { places, ..FoundHost::default() });
         }
         let names: Vec<String> = self.groups.keys().cloned().collect();
         // What is said of all comes first, a host's own word last.
@@ -105,7 +109,7 @@ impl Ground {
         for (host, vars) in vars {
             let Some(found) = found.hosts.get_mut(&host) else { continue };
             for (key, (value, place)) in vars {
-                if let Some(why) = take(found, &key, &value)
+                if let Some(why) = take(found, &key, &value, &place)
                     && said.insert((key.clone(), place.clone()))
                 {
                     self.left.push(format!("{place}: {key}: {why}"));
@@ -129,7 +133,7 @@ fn role_of(group: &str) -> Option<Role> {
 }
 
 /// Takes a variable in, or says why not. Secrets are named, never shown.
-fn take(host: &mut FoundHost, key: &str, value: &str) -> Option<String> {
+fn take(host: &mut FoundHost, key: &str, value: &str, place: &str) -> Option<String> {
     if key.contains("pass") || key.contains("secret") || key.contains("token") || value.starts_with("$ANSIBLE_VAULT") {
         return Some("a secret, which stays where it is".into());
     }
@@ -139,25 +143,37 @@ fn take(host: &mut FoundHost, key: &str, value: &str) -> Option<String> {
     if value.contains("{{") {
         return Some("a template, which is not evaluated".into());
     }
-    match key {
-        "ansible_host" | "ansible_ssh_host" | "access_ip" => host.address = Some(value.to_owned()),
-        "ip" => drop(host.address.get_or_insert_with(|| value.to_owned())),
-        "ansible_port" | "ansible_ssh_port" => drop(host.ssh.insert("port", value.to_owned())),
-        "ansible_user" | "ansible_ssh_user" => drop(host.ssh.insert("user", value.to_owned())),
-        "ansible_ssh_private_key_file" | "ansible_private_key_file" => {
-            host.ssh.insert("identity", value.to_owned());
+    let ours = match key {
+        "ip" if host.address.is_some() => return None,
+        "ansible_host" | "ansible_ssh_host" | "access_ip" | "ip" => {
+            host.address = Some(value.to_owned());
+            "address"
         }
+        "ansible_port" | "ansible_ssh_port" => "port",
+        "ansible_user" | "ansible_ssh_user" => "user",
+        "ansible_ssh_private_key_file" | "ansible_private_key_file" => "identity",
         "ansible_connection" => match value {
-            "local" => host.local = true,
-            "ssh" | "smart" | "paramiko" => {}
+            "local" => {
+                host.local = true;
+                return None;
+            }
+            "ssh" | "smart" | "paramiko" => return None,
             other => return Some(format!("there is no connection `{other}` here")),
         },
         "ansible_ssh_common_args" | "ansible_ssh_extra_args" => match jump_of(value) {
-            Some(jump) => drop(host.ssh.insert("jump", jump)),
-            None => return Some("options of ssh belong into its configuration file".into()),
+            Some(jump) => {
+                host.ssh.insert("jump", jump);
+                host.places.insert("jump", place.to_owned());
+                return None;
+            }
+            None => return Some("ssh options belong in an ssh configuration file".into()),
         },
         _ => return Some("a variable of the playbooks; a runbook's variables have names of their own".into()),
+    };
+    if ours != "address" {
+        host.ssh.insert(ours, value.to_owned());
     }
+    host.places.insert(ours, place.to_owned());
     None
 }
 
@@ -222,7 +238,7 @@ pub fn ansible(path: &Path) -> Result<Found, Problems> {
 
 fn read(file: &Path) -> Result<String, Problems> {
     std::fs::read_to_string(file)
-        .map_err(|error| Problem::of(file.display().to_string().as_str(), error.to_string()).into())
+        .map_err(|error| Problem::of(file.display().to_string(), format!("cannot be read: {error}")).into())
 }
 
 fn inventory_in(dir: &Path) -> Result<PathBuf, Problems> {
@@ -238,7 +254,7 @@ fn inventory_in(dir: &Path) -> Result<PathBuf, Problems> {
     ];
     let found = names.iter().map(|name| dir.join(name)).find(|file| file.is_file());
     found.ok_or_else(|| {
-        let message = format!("there is no inventory in it; looked for {}", names.join(", "));
+        let message = format!("there is no inventory in this directory; looked for {}", names.join(", "));
         Problem::of(dir.display().to_string().as_str(), message).into()
     })
 }
@@ -288,7 +304,7 @@ fn yaml_group(name: &str, node: &Node, file: &str, ground: &mut Ground) {
             match key.as_str() {
                 "hosts" => {
                     for host in ranges(&inner) {
-                        ground.host(name, &host);
+                        ground.host(name, &host, &place);
                         for (key, value) in entries(value) {
                             let text = scalar(value);
                             ground.host_var(&host, &key, &text, &place);

@@ -51,7 +51,7 @@ pub(super) fn read(name: &str, text: &str, ground: &mut Ground) {
                         Some((host, port)) if port.parse::<u16>().is_ok() => (host.to_owned(), Some(port.to_owned())),
                         _ => (host.clone(), None),
                     };
-                    ground.host(group, &host);
+                    ground.host(group, &host, &place);
                     if let Some(port) = port {
                         ground.host_var(&host, "ansible_port", &port, &place);
                     }

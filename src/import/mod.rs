@@ -35,6 +35,8 @@ pub struct FoundHost {
     pub local: bool,
     /// What it does.
     pub roles: BTreeSet<Role>,
+    /// Where its `name`, its `address` and its `ssh` options stand, as FILE:LINE.
+    pub places: IndexMap<&'static str, String>,
 }
 
 impl Found {
@@ -46,7 +48,7 @@ impl Found {
         let mut problems = Vec::new();
         for rule in rules {
             let Some((pattern, words)) = rule.split_once('=') else {
-                problems.push(Problem::of("--role", format!("`{rule}` is no rule: write PATTERN=role,role")));
+                problems.push(Problem::of("--role", format!("`{rule}` is not of the form PATTERN=ROLE,ROLE")));
                 continue;
             };
             let mut roles = BTreeSet::new();
@@ -60,7 +62,7 @@ impl Found {
             }
             let mut fits = self.hosts.iter_mut().filter(|(name, _)| glob(pattern, name)).peekable();
             if fits.peek().is_none() {
-                problems.push(Problem::of("--role", format!("no host is called `{pattern}`")));
+                problems.push(Problem::of("--role", format!("no host matches `{pattern}`")));
             }
             fits.for_each(|(_, host)| host.roles.extend(&roles));
         }
@@ -80,10 +82,8 @@ impl Found {
             self.hosts.shift_remove(name);
         }
         if self.hosts.is_empty() {
-            let mut problems = vec![Problem::of(
-                "import",
-                "no host with a role was found; roles are given with --role PATTERN=role,role",
-            )];
+            let mut problems =
+                vec![Problem::of("import", "no host with a role was found; give roles with --role PATTERN=ROLE,ROLE")];
             problems.extend(self.left.iter().map(|left| Problem::of("import", left.clone())));
             return Err(Problems(problems));
         }

@@ -7,7 +7,9 @@ use crate::yaml::{Problem, Problems};
 
 struct Block {
     patterns: Vec<String>,
-    options: Vec<(String, String)>,
+    /// Key, value, and where they stand.
+    options: Vec<(String, String, String)>,
+    place: String,
 }
 
 /// Reads a configuration and the files it includes, and takes the hosts that fit a pattern.
@@ -16,27 +18,38 @@ struct Block {
 /// When the file cannot be read.
 pub fn ssh_config(path: &Path, pattern: &str) -> Result<Found, Problems> {
     let mut found = Found::default();
-    let mut blocks = vec![Block { patterns: vec!["*".into()], options: Vec::new() }];
+    let mut blocks = vec![Block { patterns: vec!["*".into()], options: Vec::new(), place: path.display().to_string() }];
     let text = std::fs::read_to_string(path)
-        .map_err(|error| Problem::of(path.display().to_string().as_str(), error.to_string()))?;
+        .map_err(|error| Problem::of(path.display().to_string(), format!("cannot be read: {error}")))?;
     read(path, &text, &mut blocks, &mut found.left, 0);
-    let names: Vec<String> = blocks
+    let of = |block: &Block, name: &String| (name.clone(), block.place.clone());
+    let names: Vec<(String, String)> = blocks
         .iter()
-        .flat_map(|block| &block.patterns)
-        .filter(|name| !name.contains(['*', '?', '!']) && glob(pattern, name))
-        .cloned()
+        .flat_map(|block| block.patterns.iter().map(move |name| of(block, name)))
+        .filter(|(name, _)| !name.contains(['*', '?', '!']) && glob(pattern, name))
         .collect();
-    for name in names {
-        let mut host = FoundHost::default();
-        for (key, value) in blocks.iter().filter(|block| fits(block, &name)).flat_map(|block| &block.options) {
-            match key.as_str() {
-                "hostname" => drop(host.address.get_or_insert_with(|| value.replace("%h", &name))),
-                "user" => drop(host.ssh.entry("user").or_insert_with(|| value.clone())),
-                "port" => drop(host.ssh.entry("port").or_insert_with(|| value.clone())),
-                "identityfile" => drop(host.ssh.entry("identity").or_insert_with(|| value.clone())),
-                "proxyjump" if value != "none" => drop(host.ssh.entry("jump").or_insert_with(|| value.clone())),
-                _ => {}
+    for (name, place) in names {
+        let mut host = FoundHost { places: [("name", place)].into(), ..FoundHost::default() };
+        for (key, value, place) in blocks.iter().filter(|block| fits(block, &name)).flat_map(|block| &block.options) {
+            let ours = match key.as_str() {
+                "hostname" if host.address.is_none() => {
+                    host.address = Some(value.replace("%h", &name));
+                    "address"
+                }
+                "user" => "user",
+                "port" => "port",
+                "identityfile" => "identity",
+                "proxyjump" if value != "none" => "jump",
+                _ => continue,
+            };
+            // The first word counts.
+            if ours != "address" && host.ssh.contains_key(ours) {
+                continue;
             }
+            if ours != "address" {
+                host.ssh.insert(ours, value.clone());
+            }
+            host.places.insert(ours, place.clone());
         }
         found.hosts.entry(name).or_insert(host);
     }
@@ -61,11 +74,11 @@ fn read(path: &Path, text: &str, blocks: &mut Vec<Block>, left: &mut Vec<String>
         match key.to_lowercase().as_str() {
             "host" => {
                 let patterns = value.split_whitespace().map(str::to_owned).collect();
-                blocks.push(Block { patterns, options: Vec::new() });
+                blocks.push(Block { patterns, options: Vec::new(), place });
             }
             "match" => {
                 left.push(format!("{place}: a Match block, which depends on more than a name"));
-                blocks.push(Block { patterns: Vec::new(), options: Vec::new() });
+                blocks.push(Block { patterns: Vec::new(), options: Vec::new(), place });
             }
             "include" => {
                 let file = include(path, value);
@@ -77,7 +90,7 @@ fn read(path: &Path, text: &str, blocks: &mut Vec<Block>, left: &mut Vec<String>
             }
             key => {
                 if let Some(block) = blocks.last_mut() {
-                    block.options.push((key.to_owned(), value.to_owned()));
+                    block.options.push((key.to_owned(), value.to_owned(), place));
                 }
             }
         }

@@ -78,7 +78,8 @@ impl FaultKind {
     }
 
     /// Whether it needs an etcd member to go wrong.
-    pub(super) fn of_a_member(self) -> bool {
+    #[must_use]
+    pub fn of_a_member(self) -> bool {
         matches!(self, Self::MemberUnhealthy | Self::SlowStart | Self::WontStart | Self::DiskFull | Self::CorruptFetch)
     }
 }
@@ -91,7 +92,7 @@ impl fmt::Display for Fault {
 
 /// Not a fault that can be practised.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{given}` is no fault: write HOST:KIND, where KIND is one of {}", words())]
+#[error("`{given}` is not a fault: write HOST:KIND, where KIND is one of {}", words())]
 pub struct NoSuchFault {
     given: String,
 }
@@ -142,7 +143,7 @@ mod tests {
             assert_eq!(fault.to_string().parse(), Ok(fault));
         }
         let complaint = "etcd1:flood".parse::<Fault>().unwrap_err().to_string();
-        assert!(complaint.contains("`etcd1:flood` is no fault") && complaint.contains("lost-ack"), "{complaint}");
+        assert!(complaint.contains("`etcd1:flood` is not a fault") && complaint.contains("lost-ack"), "{complaint}");
         assert!("lost-ack".parse::<Fault>().is_err());
     }
 

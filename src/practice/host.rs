@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bashkit::{Bash, ExecOptions, ExecutionLimits, FileSystem, MemoryLimits, SessionLimits, StreamData};
-use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
@@ -67,15 +66,6 @@ impl Job {
         locked(&self.run).exit = Some(exit);
         self.news.notify_waiters();
     }
-}
-
-fn digest(bytes: &[u8]) -> Digest {
-    use std::fmt::Write as _;
-    let mut text = String::with_capacity(64);
-    for byte in Sha256::digest(bytes) {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text.into()
 }
 
 impl PracticeHost {
@@ -308,7 +298,7 @@ impl Operate for PracticeHost {
             disk.put(path, content);
             disk.own(path, Some("root"), Some(mode));
         });
-        Ok(digest(content))
+        Ok(Digest::of(content))
     }
 
     async fn fetch(&self, path: &str, into: &Path) -> Result<Fetched, HostError> {
@@ -325,7 +315,7 @@ impl Operate for PracticeHost {
         }
         keep(into, &content)
             .map_err(|error| HostError::Refused(format!("{}: cannot write {}: {error}", self.name, into.display())))?;
-        Ok(Fetched { bytes: content.len() as u64, sha256: digest(&content) })
+        Ok(Fetched { bytes: content.len() as u64, sha256: Digest::of(&content) })
     }
 }
 

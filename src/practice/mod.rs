@@ -7,6 +7,7 @@
 mod atomic_hosts;
 mod boot;
 mod build;
+mod catalogue;
 mod clock;
 mod cluster;
 mod container_linux;

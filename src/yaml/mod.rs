@@ -8,7 +8,7 @@ mod reader;
 
 use std::sync::Arc;
 
-pub use parse::parse;
+pub use parse::{parse, parse_lenient};
 pub use problem::{Problem, Problems, did_you_mean};
 pub use reader::{Fields, Reader};
 

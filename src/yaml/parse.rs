@@ -19,35 +19,70 @@ const MAX_DEPTH: usize = 32;
 /// # Errors
 /// Syntax errors (only the first: what follows it is guesswork), duplicate keys (all), and what is not used here.
 pub fn parse(document: &Document) -> Result<Node, Problems> {
-    if document.text.len() > MAX_BYTES {
-        return Err(Problem::of(&*document.name, "is larger than 1 MiB: that is not a document written by hand").into());
-    }
-    let options = granit_parser::options! {
-        emit_comments: false,
-        disallow_directives: true,
-        flow_nesting_limit: MAX_DEPTH,
-        block_nesting_limit: MAX_DEPTH,
-    };
-    let parser = Parser::new_from_str_with_options(&document.text, options);
-    let mut tree = Builder { document, parser, anchors: HashMap::new(), nodes: 0, problems: Problems::default() };
+    let mut tree = Builder::new(document, false)?;
     match tree.document() {
-        Ok(root) => tree.problems.or(Some(root)),
-        Err(problem) => {
-            tree.problems.0.push(problem);
-            tree.problems.or(None)
-        }
+        Ok(Some(root)) => tree.problems.or(Some(root)),
+        Ok(None) => Err(Problem::of(&*document.name, EMPTY).into()),
+        Err(problem) => tree.fail(problem),
     }
 }
+
+/// The tree of a document of a format whose own tool warns of what [`parse`] refuses, and the warnings: an empty
+/// document is an empty map, and of a key that is there twice the later one counts. Of two maps under one key, the keys
+/// of both are there.
+///
+/// # Errors
+/// As [`parse`], but for these.
+pub fn parse_lenient(document: &Document) -> Result<(Node, Problems), Problems> {
+    let mut tree = Builder::new(document, true)?;
+    match tree.document() {
+        Ok(root) => {
+            let mut warnings = std::mem::take(&mut tree.warnings);
+            let root = root.unwrap_or_else(|| {
+                warnings.0.push(Problem::of(&*document.name, EMPTY));
+                Node { place: Place { line: 1, column: 1, width: 1 }, data: Data::Map(Vec::new()) }
+            });
+            Ok((tree.problems.or(Some(root))?, warnings))
+        }
+        Err(problem) => tree.fail(problem),
+    }
+}
+
+const EMPTY: &str = "is empty";
 
 struct Builder<'d> {
     document: &'d Document,
     parser: Parser<'d, granit_parser::StrInput<'d>>,
     anchors: HashMap<usize, (Node, usize)>,
     nodes: usize,
+    lenient: bool,
     problems: Problems,
+    warnings: Problems,
 }
 
 impl<'d> Builder<'d> {
+    fn new(document: &'d Document, lenient: bool) -> Result<Self, Problems> {
+        if document.text.len() > MAX_BYTES {
+            let message = "is larger than 1 MiB: that is not a document written by hand";
+            return Err(Problem::of(&*document.name, message).into());
+        }
+        let options = granit_parser::options! {
+            emit_comments: false,
+            disallow_directives: true,
+            flow_nesting_limit: MAX_DEPTH,
+            block_nesting_limit: MAX_DEPTH,
+        };
+        let parser = Parser::new_from_str_with_options(&document.text, options);
+        let (problems, warnings) = Default::default();
+        Ok(Self { document, parser, anchors: HashMap::new(), nodes: 0, lenient, problems, warnings })
+    }
+
+    /// What ended the reading, after what was found before it.
+    fn fail<T>(mut self, problem: Problem) -> Result<T, Problems> {
+        self.problems.0.push(problem);
+        self.problems.or(None)
+    }
+
     fn next(&mut self) -> Result<(Event<'d>, Span), Problem> {
         match self.parser.next_event() {
             Some(Ok(event)) => Ok(event),
@@ -60,7 +95,8 @@ impl<'d> Builder<'d> {
         }
     }
 
-    fn document(&mut self) -> Result<Node, Problem> {
+    /// The root; nothing of an empty document.
+    fn document(&mut self) -> Result<Option<Node>, Problem> {
         let mut root = None;
         loop {
             let (event, span) = self.next()?;
@@ -73,7 +109,7 @@ impl<'d> Builder<'d> {
                 event => root = Some(self.node(event, &span)?),
             }
         }
-        root.filter(|root| !root.is_null()).ok_or_else(|| Problem::of(&*self.document.name, "is empty"))
+        Ok(root.filter(|root| !root.is_null()))
     }
 
     fn node(&mut self, event: Event<'d>, span: &Span) -> Result<Node, Problem> {
@@ -134,9 +170,18 @@ impl<'d> Builder<'d> {
                 ));
                 continue;
             };
-            if let Some((first, _)) = entries.iter().find(|(other, _)| other.text() == Some(name)) {
-                let message = format!("`{name}` is here a second time; the first is in line {}", first.place.line);
-                self.problems.0.push(Problem::at(self.document, key.place, message));
+            if let Some(at) = entries.iter().position(|(other, _)| other.text() == Some(name)) {
+                let mut message =
+                    format!("`{name}` is here a second time; the first is in line {}", entries[at].0.place.line);
+                if self.lenient {
+                    let both = matches!((&entries[at].1.data, &value.data), (Data::Map(_), Data::Map(_)));
+                    message += if both { ", and the keys of both count" } else { ", and what stands here counts" };
+                    self.warnings.0.push(Problem::at(self.document, key.place, message));
+                    let (_, first) = entries.remove(at);
+                    entries.push((key, merged(first, value)));
+                } else {
+                    self.problems.0.push(Problem::at(self.document, key.place, message));
+                }
                 continue;
             }
             entries.push((key, value));
@@ -153,6 +198,25 @@ impl<'d> Builder<'d> {
 
     fn problem(&self, span: &Span, message: &str) -> Problem {
         Problem::at(self.document, place_of(span), message)
+    }
+}
+
+/// What two values under one key come to: of maps the keys of both, else the later one.
+fn merged(first: Node, later: Node) -> Node {
+    match (first.data, later.data) {
+        (Data::Map(mut entries), Data::Map(more)) => {
+            for (key, value) in more {
+                match entries.iter().position(|(other, _)| other.text() == key.text()) {
+                    Some(at) => {
+                        let (_, before) = entries.remove(at);
+                        entries.push((key, merged(before, value)));
+                    }
+                    None => entries.push((key, value)),
+                }
+            }
+            Node { place: later.place, data: Data::Map(entries) }
+        }
+        (_, data) => Node { place: later.place, data },
     }
 }
 

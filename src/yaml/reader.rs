@@ -9,6 +9,9 @@ pub struct Reader<'d> {
     pub document: &'d Document,
     /// What was wrong so far.
     pub problems: Problems,
+    /// What is doubtful and was passed over; always empty where whatever is doubtful is wrong.
+    pub warnings: Problems,
+    lenient: bool,
 }
 
 /// A map whose keys are all known.
@@ -30,7 +33,13 @@ impl<'d> Reader<'d> {
     /// A reader with nothing to complain of.
     #[must_use]
     pub fn new(document: &'d Document) -> Self {
-        Self { document, problems: Problems::default() }
+        Self { document, problems: Problems::default(), warnings: Problems::default(), lenient: false }
+    }
+
+    /// A reader for what other tools take with a warning: unknown keys and keys without a value are passed over.
+    #[must_use]
+    pub fn lenient(document: &'d Document) -> Self {
+        Self { lenient: true, ..Self::new(document) }
     }
 
     /// Notes a problem with a node.
@@ -41,6 +50,12 @@ impl<'d> Reader<'d> {
     /// Notes a problem at a place.
     pub fn complain_at(&mut self, place: Place, message: impl Into<String>) {
         self.problems.0.push(Problem::at(self.document, place, message));
+    }
+
+    /// Notes what a lenient reader passes over with a warning, and any other refuses.
+    pub fn doubt(&mut self, node: &Node, message: impl Into<String>) {
+        let notes = if self.lenient { &mut self.warnings } else { &mut self.problems };
+        notes.0.push(Problem::at(self.document, node.place, message));
     }
 
     /// Notes a problem with a part of a scalar's text: from byte `offset`, `width` characters.
@@ -59,9 +74,9 @@ impl<'d> Reader<'d> {
             if !known.contains(&name) {
                 let near = did_you_mean(name, known.iter().copied());
                 let keys = if near.is_empty() { format!("; it has: {}", known.join(", ")) } else { near };
-                self.complain(key, format!("{what} has no key `{name}`{keys}"));
+                self.doubt(key, format!("{what} has no key `{name}`{keys}"));
             } else if value.is_null() {
-                self.complain(key, format!("`{name}` has no value: write one, or leave the key out"));
+                self.doubt(key, format!("`{name}` has no value: write one, or leave the key out"));
             }
         }
         // A block map has the place of its first key and no width of its own.
@@ -72,7 +87,8 @@ impl<'d> Reader<'d> {
     /// The value of a key that must be there.
     pub fn required<'n>(&mut self, fields: Fields<'n>, what: &str, key: &str) -> Option<&'n Node> {
         let value = fields.get(key);
-        if value.is_none() && fields.node.get(key).is_none() {
+        // A key without a value was noted as such when the map was read, but a lenient reader went on without it.
+        if value.is_none() && (self.lenient || fields.node.get(key).is_none()) {
             self.complain_at(fields.place, format!("{what} has no `{key}`"));
         }
         value

@@ -257,7 +257,7 @@ async fn a_pushed_file_stands_there_whole_with_its_mode() {
     let path = here.path("etc/new dir/it's \"$x\".conf");
     let content = b"a\0b\nno newline".repeat(20_000);
     let digest = here.host.push(&path, "0640", &content).await.unwrap();
-    assert_eq!(digest, hex(&Sha256::digest(&content)));
+    assert_eq!(digest, Digest::of(&content));
     assert!(std::fs::read(&path).unwrap() == content);
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o640);
     here.host.push(&path, "600", b"").await.unwrap();
@@ -278,7 +278,7 @@ async fn a_fetched_file_is_the_same_or_is_not_kept() {
     std::fs::write(here.path("snapshot"), &content).unwrap();
     let into = here.dir.path().join("artifacts/copy");
     let fetched = here.host.fetch(&here.path("snapshot"), &into).await.unwrap();
-    assert_eq!(fetched, Fetched { bytes: 500_000, sha256: hex(&Sha256::digest(&content)) });
+    assert_eq!(fetched, Fetched { bytes: 500_000, sha256: Digest::of(&content) });
     assert!(std::fs::read(&into).unwrap() == content);
     assert_eq!(std::fs::metadata(&into).unwrap().permissions().mode() & 0o777, 0o600);
 

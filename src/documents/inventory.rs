@@ -60,7 +60,7 @@ fn host(reader: &mut Reader<'_>, source: &Source, node: &Node) -> Option<Host> {
             && name.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c))
             && name.len() <= 63;
         if !fits {
-            reader.complain(node, "a host's name is of letters, digits, `-`, `.` and `_`, begins with one of the first two, and has at most 63 of them");
+            reader.complain(node, "a host's name is made of letters, digits, `-`, `.` and `_`, begins with a letter or a digit, and has at most 63 characters");
         }
         fits.then_some(name)
     });
@@ -69,7 +69,7 @@ fn host(reader: &mut Reader<'_>, source: &Source, node: &Node) -> Option<Host> {
         for item in reader.one_or_more(list) {
             let Some(role) = reader.word(item, "roles", &role_words()) else { continue };
             if roles.contains(&role) {
-                reader.complain(item, format!("`{role}` stands here twice"));
+                reader.complain(item, format!("`{role}` is listed twice"));
             }
             roles.push(role);
         }

@@ -72,11 +72,11 @@ fn next_of(state: &State, id: TaskId, now: Timestamp) -> Option<Event> {
             }
             JobKind::Run if step.reboots && *rebooted => Some(Event::VerifyStarted { task: id }),
             JobKind::Run => {
-                let why = if *rebooted { "the host went down under it" } else { "it was killed" };
+                let why = if *rebooted { "the host went down while it ran" } else { "it was killed" };
                 fail(
                     FailedAt::Interrupted,
                     format!(
-                        "the script on {} left no exit status: {why}. What it did is not known; retry looks whether it has come true",
+                        "the script on {} left no exit status: {why}. What it did is not known; retry checks whether it was done",
                         task.on
                     ),
                 )
@@ -97,7 +97,7 @@ fn next_of(state: &State, id: TaskId, now: Timestamp) -> Option<Event> {
 
 fn exit_text(status: i32, step: &Step, host: &crate::model::HostName) -> String {
     match status {
-        124 => format!("the script on {host} ran longer than {} s and was ended", step.timeout().as_secs()),
+        124 => format!("the script on {host} ran longer than {} s and was stopped", step.timeout().as_secs()),
         127 => format!("the script on {host} ended with exit status 127: a command was not found; see its log"),
         status => format!("the script on {host} ended with exit status {status}; see its log"),
     }
@@ -135,9 +135,9 @@ fn rebooted(state: &State, id: TaskId, scope: &Scope) -> CheckResult {
         (None, _, None) | (_, None, None) => Verdict::Unknown("the boot id is not known".into()),
     };
     CheckResult {
-        says: "the host has booted anew".into(),
+        says: "the host has rebooted".into(),
         that: "host.boot_id has changed".into(),
-        because: "what this step brings about begins with the next boot".into(),
+        because: "it has not gone down, or not come back: look at its console".into(),
         verdict,
         read: vec![Reading {
             path: "host.boot_id".into(),
@@ -177,7 +177,7 @@ fn verified(state: &State, id: TaskId, now: Timestamp) -> Option<Event> {
     (!late.is_empty()).then(|| Event::TaskFailed {
         task: id,
         at: FailedAt::Verify,
-        reason: format!("after {} s on {} it has not come true: {}", waited.as_secs(), task.host, late.join("; ")),
+        reason: format!("after {} s on {} this does not hold: {}", waited.as_secs(), task.host, late.join("; ")),
     })
 }
 

@@ -124,7 +124,7 @@ fn what_goes_wrong_ends_as_it_should() {
     });
 }
 
-/// What is wrong with the sentence of a check. It stands beside a ✓ or a ✗ on one line of 80 columns, so it says what is
+/// What is wrong with the sentence of a check. Beside a ✓ or a ✗ in a frame of 80 columns it has 74, and it says what is
 /// so when the check holds, and never what somebody has to do.
 fn wrong_sentence(check: &Check) -> Option<&'static str> {
     let says = check.says.as_str();
@@ -138,7 +138,7 @@ fn wrong_sentence(check: &Check) -> Option<&'static str> {
         _ if word("must") || word("should") || says.contains("has to") || says.contains("have to") => {
             Some("it says what has to be, not what is")
         }
-        _ if says.chars().count() > 78 => Some("it does not fit on one line of 80 columns"),
+        _ if says.chars().count() > 74 => Some("it does not fit on one line of 80 columns"),
         _ if says == check.because => Some("it is its own reason"),
         _ => None,
     }

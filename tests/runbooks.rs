@@ -6,7 +6,8 @@
 use std::process::Command;
 use std::sync::Mutex;
 
-use lockkeeper::documents::{builtin_runbooks, find_runbook, read_runbook};
+use lockkeeper::documents::{builtin_runbooks, find_runbook, preflight, read_runbook};
+use lockkeeper::model::runbook::Check;
 use lockkeeper::practice::Kind;
 use serde_json::Value;
 
@@ -91,13 +92,13 @@ const WAYS: &[(&str, &str, &[&str], &str, &str)] = &[
     ),
     // Something is refused, and nothing was begun.
     ("etcd-2-to-3-container-linux", "container-linux", &["--var", "onward=3.2.32"], "stuck", "none left out"),
-    ("etcd-2-to-3-container-linux", "container-linux", &["--var", "target=3.1.20"], "stuck", "do not speak"),
-    ("kubeadm-minor", "arch-arm", &["--var", "target=1.13.0"], "stuck", "one minor version at a time"),
+    ("etcd-2-to-3-container-linux", "container-linux", &["--var", "target=3.1.20"], "stuck", "3.0 release"),
+    ("kubeadm-minor", "arch-arm", &["--var", "target=1.13.0"], "stuck", "one minor above the API server"),
     ("kubeadm-minor", "arch-arm", &["--var", "delete_local_data=no"], "stuck", "emptyDir"),
-    ("kubeadm-minor", "arch-arm", &["--var", "cri_socket=/var/run/dockershim.sock"], "stuck", "wrong socket"),
-    ("etcd-minor", "etcd", &["--var", "target=3.6.0"], "stuck", "one minor version at a time"),
-    ("etcd-minor", "etcd", &["--var", "target=3.5.1"], "stuck", "corrupt"),
-    ("etcd-minor", "kubeadm", &["--var", "floor_before_3_6=3.5.32"], "stuck", "newest 3.5"),
+    ("kubeadm-minor", "arch-arm", &["--var", "cri_socket=/var/run/dockershim.sock"], "stuck", "annotation"),
+    ("etcd-minor", "etcd", &["--var", "target=3.6.0"], "stuck", "one minor version above"),
+    ("etcd-minor", "etcd", &["--var", "target=3.5.1"], "stuck", "allow_bad_patch"),
+    ("etcd-minor", "kubeadm", &["--var", "floor_before_3_6=3.5.32"], "stuck", "floor_before_3_6"),
     ("flatcar-update", "flatcar", &["--var", "release=9999.0.0"], "failed", "exit status 1"),
     ("fedora-coreos-update", "fedora-coreos", &["--var", "release=99.0"], "failed", "exit status 1"),
     (
@@ -107,8 +108,8 @@ const WAYS: &[(&str, &str, &[&str], &str, &str)] = &[
         "failed",
         "exit status 1",
     ),
-    ("atomic-27-system-containers", "fedora-atomic-layered", &["--var", "unlayer="], "stuck", "name them in unlayer"),
-    ("system-containers-deploy", "system-containers", &[], "stuck", "there is a cluster already"),
+    ("atomic-27-system-containers", "fedora-atomic-layered", &["--var", "unlayer="], "stuck", "named in unlayer"),
+    ("system-containers-deploy", "system-containers", &[], "stuck", "member directory"),
     ("arch-kubernetes-build", "arch-arm", &["--var", "crio_version=1.12.0"], "stuck", "PKGBUILD"),
 ];
 
@@ -121,4 +122,42 @@ fn what_goes_wrong_ends_as_it_should() {
             summary["outcome"] == *outcome && said.contains(why) && (status == Some(0)) == (*outcome == "completed");
         if right { Ok(()) } else { Err(format!("{runbook} on {cluster} {more:?}: {summary}")) }
     });
+}
+
+/// What is wrong with the sentence of a check. Beside a ✓ or a ✗ in a frame of 80 columns it has 74, and it says what is
+/// so when the check holds, and never what somebody has to do.
+fn wrong_sentence(check: &Check) -> Option<&'static str> {
+    let says = check.says.as_str();
+    let first = says.split(' ').next().unwrap_or_default();
+    let name = first.starts_with('/') || first.contains('_') || (first.len() > 1 && first == first.to_uppercase());
+    let word = |wanted: &str| says.split(|c: char| !c.is_alphanumeric()).any(|word| word == wanted);
+    match says {
+        "" => Some("it has no sentence"),
+        _ if !name && !says.starts_with(char::is_lowercase) => Some("it begins with neither a small letter nor a name"),
+        _ if says.ends_with('.') => Some("it ends with a full stop"),
+        _ if word("must") || word("should") || says.contains("has to") || says.contains("have to") => {
+            Some("it says what has to be, not what is")
+        }
+        _ if says.chars().count() > 74 => Some("it does not fit on one line of 80 columns"),
+        _ if says == check.because => Some("it is its own reason"),
+        _ => None,
+    }
+}
+
+#[test]
+fn every_check_says_a_sentence_that_is_true_when_it_holds() {
+    let mut wrong = Vec::new();
+    for source in builtin_runbooks().map(|(name, _)| find_runbook(name).unwrap()).chain([preflight()]) {
+        let runbook = read_runbook(&source).unwrap();
+        let steps = runbook.stages.iter().flat_map(|stage| &stage.steps);
+        let lists = steps.flat_map(|step| [(step.name.as_str(), &step.require), (step.name.as_str(), &step.verify)]);
+        for (step, checks) in lists.chain([("promise", &runbook.promise)]) {
+            for (number, check) in checks.iter().enumerate() {
+                let twice = checks[..number].iter().any(|other| other.says == check.says);
+                let what = wrong_sentence(check).or(twice.then_some("another check of this list says the same"));
+                wrong.extend(what.map(|what| format!("{}: {step}: `{}`: {what}", runbook.name, check.says)));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

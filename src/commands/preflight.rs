@@ -222,9 +222,14 @@ fn as_table(state: &State, findings: &[Finding], go: bool) -> String {
     for finding in &against {
         let whose = finding.host.as_ref().map_or("cluster", |host| host.as_str());
         let mark = if matches!(finding.result.verdict, Verdict::Unknown(_)) { "unknown" } else { "no-go" };
-        text.push_str(&format!("{mark:<8} {whose}  {}: {}\n", finding.guard, finding.result.sentence()));
+        let holds = if mark == "unknown" { "not known whether it holds" } else { "does not hold" };
+        text.push_str(&format!("{mark:<8} {whose}  {}\n", finding.guard));
+        text.push_str(&format!("           {holds}: {}\n", finding.result.sentence()));
         if let Verdict::Unknown(why) = &finding.result.verdict {
             text.push_str(&format!("           {why}\n"));
+        }
+        if !finding.result.says.is_empty() {
+            text.push_str(&format!("           {}\n", finding.result.because));
         }
         for reading in &finding.result.read {
             text.push_str(&format!("           {} = {}\n", reading.path, crate::model::logtail::clean(&reading.value)));

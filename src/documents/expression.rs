@@ -126,7 +126,7 @@ impl Walk<'_, '_> {
             let bound: Vec<_> = self.bound.iter().map(|(bound, _)| bound.clone()).collect();
             let hint = did_you_mean(name, bound.iter().map(String::as_str).chain(roots.iter().copied()));
             let hint = if hint.is_empty() { format!("; it can be one of: {}", roots.join(", ")) } else { hint };
-            let message = format!("nothing is called `{name}`{hint} (a text stands in quotes)");
+            let message = format!("nothing is called `{name}`{hint} (text goes in quotes)");
             self.complain(at, name.chars().count(), message);
         }
         Shape::Any

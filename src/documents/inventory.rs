@@ -66,7 +66,7 @@ fn host(reader: &mut Reader<'_>, source: &Source, node: &Node) -> Option<Host> {
         for item in reader.one_or_more(list) {
             let Some(role) = reader.word(item, "roles", &role_words()) else { continue };
             if roles.contains(&role) {
-                reader.complain(item, format!("`{role}` stands here twice"));
+                reader.complain(item, format!("`{role}` is listed twice"));
             }
             roles.push(role);
         }

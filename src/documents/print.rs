@@ -185,7 +185,7 @@ fn step_body(out: &mut String, step: &Step) -> fmt::Result {
         item(out, 4, "DESTROYS", what)?;
     }
     if step.reboots {
-        item(out, 4, "REBOOTS", "the host restarts; a new boot id is waited for")?;
+        item(out, 4, "REBOOTS", "the host restarts; its new boot id is waited for")?;
     }
     if let Some(why) = &step.point_of_no_return {
         item(out, 4, "NO RETURN", why)?;
@@ -229,7 +229,7 @@ fn promise(out: &mut String, runbook: &Runbook) -> fmt::Result {
     if runbook.promise.is_empty() {
         return Ok(());
     }
-    writeln!(out, "\nPROMISE: when it has ended well")?;
+    writeln!(out, "\nPROMISE: what holds when all is done")?;
     checks(out, "", &runbook.promise, true)
 }
 

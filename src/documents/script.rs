@@ -47,7 +47,7 @@ pub(super) fn check(reader: &mut Reader<'_>, node: &Node, declared: Declared<'_>
         if !known && told.insert(name) {
             let names = declared.names.iter().map(String::as_str).chain(found.assigned.iter().map(String::as_str));
             let hint = did_you_mean(name, names);
-            let message = format!("`${name}` is no variable of the runbook, and this script does not set it{hint}");
+            let message = format!("`${name}` is not a variable of the runbook, and this script does not set it{hint}");
             reader.complain_in(node, use_of(script, *from, name), name.chars().count() + 1, message);
         }
     }

@@ -85,11 +85,11 @@ fn next_of(state: &State, id: TaskId, now: Timestamp) -> Option<Event> {
             }
             JobKind::Run if step.reboots && *rebooted => Some(Event::VerifyStarted { task: id }),
             JobKind::Run => {
-                let why = if *rebooted { "the host went down under it" } else { "it was killed" };
+                let why = if *rebooted { "the host went down while it ran" } else { "it was killed" };
                 fail(
                     FailedAt::Interrupted,
                     format!(
-                        "the script on {} left no exit status: {why}. What it did is not known; retry looks whether it has come true",
+                        "the script on {} left no exit status: {why}. What it did is not known; retry checks whether it was done",
                         task.on
                     ),
                 )
@@ -110,7 +110,7 @@ fn next_of(state: &State, id: TaskId, now: Timestamp) -> Option<Event> {
 
 fn exit_text(status: i32, step: &Step, host: &crate::model::HostName) -> String {
     match status {
-        124 => format!("the script on {host} ran longer than {} s and was ended", step.timeout().as_secs()),
+        124 => format!("the script on {host} ran longer than {} s and was stopped", step.timeout().as_secs()),
         127 => format!("the script on {host} ended with exit status 127: a command was not found; see its log"),
         status => format!("the script on {host} ended with exit status {status}; see its log"),
     }

@@ -192,10 +192,10 @@ pub enum Refusal {
     #[error("there is no such task in this plan")]
     NoSuchTask,
     /// The task does not stand before the operator.
-    #[error("{0} does not stand at its gate")]
+    #[error("{0} is not waiting at a gate")]
     NotAtGate(String),
     /// The task has not come to a stop.
-    #[error("{0} has not come to a stop, so there is nothing to retry")]
+    #[error("{0} has not stopped, so there is nothing to retry")]
     NotStopped(String),
     /// All gates are held shut.
     #[error("the session is paused; continue first (p)")]
@@ -218,13 +218,13 @@ pub enum Refusal {
     #[error("{0} is opened host by host: {1}")]
     NotTogether(String, &'static str),
     /// The host has rebooted, and nobody here asked it to.
-    #[error("{0} has rebooted and nobody here ordered it: look into it, then say so (v)")]
+    #[error("{0} has rebooted, and nobody here ordered it: find out why, then say so (v)")]
     Rebooted(HostName),
     /// The host has not rebooted without being asked to.
     #[error("{0} has not rebooted on its own")]
     NotRebooted(HostName),
     /// What the wizard knows of the host does not count.
-    #[error("no fresh facts of {host}: {why}")]
+    #[error("no fresh facts from {host}: {why}")]
     NoFacts {
         /// Which host.
         host: HostName,
@@ -244,10 +244,10 @@ pub enum Refusal {
     #[error("work is under way ({0}); wait for it, or quit and resume later")]
     UnderWay(String),
     /// Another host of the stage holds the place.
-    #[error("{0} has to come to its end first: no more hosts may be worked on at once")]
+    #[error("{0} has to finish first: no more hosts may be worked on at once")]
     NotItsTurn(String),
     /// Another host of the stage is between two states.
-    #[error("{0} is half-way: finish it, take it back or pass it over first; no more hosts may be worked on at once")]
+    #[error("{0} is half-way: finish it, take it back or skip it first; no more hosts may be worked on at once")]
     HalfWay(HostName),
     /// Something of an earlier stage was taken back.
     #[error("{0} comes first: it was taken back, or is not done yet")]
@@ -268,14 +268,14 @@ pub enum Refusal {
     },
     /// It is not known what a script did, and nothing could tell.
     #[error(
-        "whether {0} was done is not known, it cannot simply be run again, and it has no verification: look at the host, then undo or skip it"
+        "it is not known whether {0} was done; it cannot simply be run again, and nothing verifies it: look at the host, then undo or skip it"
     )]
     OutcomeUnknown(String),
 }
 
 fn checks_text(checks: &[CheckResult]) -> String {
     let failed: Vec<_> = checks.iter().filter(|check| !check.passed()).map(CheckResult::sentence).collect();
-    format!("not yet: {}", failed.join("; "))
+    format!("does not hold: {}", failed.join("; "))
 }
 
 fn confirm_text(confirm: &Confirm) -> String {

@@ -31,7 +31,7 @@ pub fn undo_chain(state: &State, host: &HostName) -> Result<Vec<TaskId>, Refusal
         if changed(id) {
             let barrier = match (&step.point_of_no_return, &step.undo) {
                 (Some(why), _) => Some(why.clone()),
-                (None, None) => Some("this step has no undo; only the operator's own hands lead back".to_owned()),
+                (None, None) => Some("this step has no undo: it has to be taken back by hand".to_owned()),
                 (None, Some(_)) => passed
                     .filter(|passed| state.tasks[id.index()].since_seq < state.tasks[passed.index()].since_seq)
                     .map(|passed| format!("{} was done since, and is a point of no return", state.label(passed))),

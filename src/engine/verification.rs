@@ -32,9 +32,9 @@ fn rebooted(state: &State, id: TaskId, scope: &Scope) -> CheckResult {
         (None, _, None) | (_, None, None) => Verdict::Unknown("the boot id is not known".into()),
     };
     CheckResult {
-        says: "the host has booted anew".into(),
+        says: "the host has rebooted".into(),
         that: "host.boot_id has changed".into(),
-        because: "what this step brings about begins with the next boot".into(),
+        because: "it has not gone down, or not come back: look at its console".into(),
         verdict,
         read: vec![Reading {
             path: "host.boot_id".into(),
@@ -78,7 +78,7 @@ pub(super) fn verified(state: &State, id: TaskId, now: Timestamp) -> Option<Even
     (!late.is_empty()).then(|| Event::TaskFailed {
         task: id,
         at: FailedAt::Verify,
-        reason: format!("after {} s on {} it has not come true: {}", waited.as_secs(), task.host, late.join("; ")),
+        reason: format!("after {} s on {} this does not hold: {}", waited.as_secs(), task.host, late.join("; ")),
     })
 }
 

@@ -104,8 +104,10 @@ impl<S: Shell> Remote<S> {
     fn well(&self, ended: &Ended, deadline: Duration) -> Result<(), HostError> {
         match ended.status {
             0 => Ok(()),
-            _ if ended.out_of_time() => Err(self
-                .named(HostError::Lost(format!("it answers, but did not end a command in {} s", deadline.as_secs())))),
+            _ if ended.out_of_time() => Err(self.named(HostError::Lost(format!(
+                "it answers, but a command did not finish within {} s",
+                deadline.as_secs()
+            )))),
             status if ended.complaint.is_empty() => self.refuse(format!("a command failed with status {status}")),
             _ => self.refuse(&ended.complaint),
         }
@@ -129,14 +131,14 @@ impl<S: Shell> Remote<S> {
         let fits = name.starts_with(|c: char| c.is_ascii_alphanumeric())
             && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
             && name.len() <= 200;
-        if fits { Ok(name) } else { self.refuse(format!("{job:?} is no name for a job")) }
+        if fits { Ok(name) } else { self.refuse(format!("{job:?} is not a name for a job")) }
     }
 
     fn whole<'a>(&self, path: &'a str) -> Result<&'a str, HostError> {
         if path.starts_with('/') && !path.ends_with('/') && !path.chars().any(char::is_control) {
             Ok(path)
         } else {
-            self.refuse(format!("{path:?} is no path of a file: it must be absolute"))
+            self.refuse(format!("{path:?} is not the path of a file: it must be absolute"))
         }
     }
 
@@ -157,9 +159,9 @@ impl<S: Shell> Remote<S> {
         let output = self.ask(DIGEST, &[path], &[], LATER).await?;
         match read_digest(&output) {
             Some(found) => Ok(found),
-            None => {
-                self.refuse(format!("no SHA-256 of {path} could be had: sha256sum, openssl and shasum are missing"))
-            }
+            None => self.refuse(format!(
+                "the SHA-256 of {path} cannot be computed there: sha256sum, openssl and shasum are missing"
+            )),
         }
     }
 }
@@ -179,7 +181,7 @@ impl<S: Shell> Observe for Remote<S> {
         self.plain.store(ended.plain, Ordering::Relaxed);
         if ended.out_of_time() {
             return self.refuse(format!(
-                "the probe did not end in {} s: the host is very busy, or a tool hangs there",
+                "the probe did not finish in {} s: the host is very busy, or a tool hangs there",
                 deadline.as_secs()
             ));
         }
@@ -220,7 +222,7 @@ impl<S: Shell> Operate for Remote<S> {
         let name = self.fit(&job.name)?;
         let env = match exports(&job.env) {
             Ok(env) => env,
-            Err(key) => return self.refuse(format!("the variable {key:?} cannot be handed to a shell")),
+            Err(key) => return self.refuse(format!("the variable {key:?} cannot be passed to a shell")),
         };
         if job.script.contains('\0') {
             return self.refuse("the script holds a NUL byte");
@@ -244,7 +246,7 @@ impl<S: Shell> Operate for Remote<S> {
     async fn push(&self, path: &str, mode: &str, content: &[u8]) -> Result<Digest, HostError> {
         let path = self.whole(path)?;
         if !(3..=4).contains(&mode.len()) || !mode.bytes().all(|digit| matches!(digit, b'0'..=b'7')) {
-            return self.refuse(format!("{mode:?} is no mode for {path}: three or four octal digits are"));
+            return self.refuse(format!("{mode:?} is not a mode for {path}: use three or four octal digits"));
         }
         let bytes = content.len().to_string();
         self.ask(PUSH, &[path, mode, &bytes], content, transfer(content.len() as u64)).await?;
@@ -255,7 +257,7 @@ impl<S: Shell> Operate for Remote<S> {
         let path = self.whole(path)?;
         let (bytes, sha256) = self.digest(path).await?;
         if bytes == 0 {
-            return self.refuse(format!("{path} is empty: there is nothing to bring back"));
+            return self.refuse(format!("{path} is empty: there is nothing to copy here"));
         }
         let here = |error: std::io::Error| {
             HostError::Refused(format!("{}: {path} cannot be kept as {}: {error}", self.name, into.display()))

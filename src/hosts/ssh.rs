@@ -66,9 +66,7 @@ impl Route {
         for name in names.into_iter().flatten() {
             if name.is_empty() || name.starts_with('-') || name.contains(|c: char| c.is_whitespace() || c.is_control())
             {
-                return Err(format!(
-                    "{name:?} in the inventory is no address, user or bastion that ssh could be given"
-                ));
+                return Err(format!("{name:?} in the inventory is not an address, user or bastion that ssh takes"));
             }
         }
         for path in [&config.identity, &config.known_hosts, &config.config].into_iter().flatten() {
@@ -224,7 +222,7 @@ impl Ssh {
             Ok(Err(Attempt::Over(error))) => return Err(error),
             Ok(Err(Attempt::Broken(said))) => said,
             Ok(Err(Attempt::Gone)) => "the connection closed at once".into(),
-            Err(_) => format!("the login works, but no command runs in {} s", ALIVE.as_secs()),
+            Err(_) => format!("the login works, but no command finishes within {} s", ALIVE.as_secs()),
         };
         Err(HostError::Connect(reason))
     }
@@ -313,7 +311,7 @@ impl Shell for Ssh {
                 Err(Attempt::Over(error)) => return Err(error),
                 Err(Attempt::Crowded) => match pauses.next() {
                     Some(pause) => tokio::time::sleep(*pause).await,
-                    None => return Err(HostError::Lost("sshd takes no more commands at once (MaxSessions)".into())),
+                    None => return Err(HostError::Lost("sshd accepts no more commands at once (MaxSessions)".into())),
                 },
                 Err(Attempt::Gone) if !reconnected => {
                     reconnected = true;

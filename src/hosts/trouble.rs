@@ -32,7 +32,7 @@ pub(super) fn explain(log: &str, target: Target<'_>) -> String {
         let print = lines.iter().find(|line| line.starts_with("SHA256:") || line.starts_with("MD5:"));
         let print = print.map_or("", |print| print.trim_end_matches('.'));
         return format!(
-            "the host key of {address} HAS CHANGED{via}: either the host was installed anew, or something stands between \
+            "the host key of {address} HAS CHANGED{via}: either the host was reinstalled, or someone stands between \
              you and it. It now shows {print}; {place} has another. Compare at the host's console with \
              `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`; only if it is the same, remove the old key with \
              `ssh-keygen -R` and accept the new one with `{by_hand}`"
@@ -70,7 +70,7 @@ pub(super) fn explain(log: &str, target: Target<'_>) -> String {
     if has("Connection refused") {
         let port = target.port.map_or_else(|| "the SSH port".into(), |port| format!("port {port}"));
         return format!(
-            "{address} refuses {port}{via}: the host is up, but no sshd listens there, or a firewall says no"
+            "{address} refuses {port}{via}: the host is up, but no sshd listens there, or a firewall rejects it"
         );
     }
     if has("timed out") || has("No route to host") || has("Network is unreachable") {

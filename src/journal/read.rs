@@ -31,9 +31,9 @@ pub fn read(path: &Path) -> Result<Journal, JournalError> {
     let text = std::str::from_utf8(&bytes[..whole]).map_err(|error| broken(1, error.to_string()))?;
 
     let mut lines = text.lines();
-    let first = lines.next().ok_or_else(|| broken(1, "the file is empty: this is no journal".into()))?;
+    let first = lines.next().ok_or_else(|| broken(1, "the file is empty: this is not a journal".into()))?;
     let header: Header =
-        serde_json::from_str(first).map_err(|_| broken(1, "this is not a journal of Lockkeeper".into()))?;
+        serde_json::from_str(first).map_err(|_| broken(1, "this is not a Lockkeeper journal".into()))?;
     if header.lockkeeper_journal != FORMAT {
         let found = header.lockkeeper_journal;
         return Err(broken(

@@ -101,7 +101,7 @@ impl State {
                 }
             }
             Event::RebootAccepted { host } => {
-                self.say(host, LineKind::Wizard, "the reboot was looked into");
+                self.say(host, LineKind::Wizard, "the operator has looked into the reboot");
                 self.on_host(host, |host| host.rebooted = None);
             }
             Event::WindowSet { until } => self.window_until = Some(*until),
@@ -188,11 +188,11 @@ impl State {
                 self.enter(*task, Phase::Uncertain { reason: reason.clone() }, |_| {});
             }
             Event::JobAbsent { task } => {
-                self.say_task(*task, LineKind::Wizard, "the job had not started on the host, and will not");
+                self.say_task(*task, LineKind::Wizard, "the job had not been started on the host, and will not be");
                 self.absent(*task);
             }
             Event::JobInterrupted { task, rebooted } => {
-                let why = if *rebooted { "the host went down under it" } else { "its process is gone" };
+                let why = if *rebooted { "the host went down while it ran" } else { "its process is gone" };
                 self.say_task(*task, LineKind::Wizard, &format!("the job left no exit status: {why}"));
                 self.enter(*task, Phase::Interrupted { rebooted: *rebooted }, |_| {});
             }
@@ -276,7 +276,7 @@ impl State {
         let phase = match undo {
             Some(JobKind::Undo) => Phase::Failed {
                 at: super::event::FailedAt::Undo,
-                reason: "the undo had not started on the host".into(),
+                reason: "the undo had not been started on the host".into(),
             },
             Some(JobKind::Run) | None => Phase::Waiting,
         };

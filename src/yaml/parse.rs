@@ -131,7 +131,7 @@ impl<'d> Builder<'d> {
             Event::MappingStart(_, anchor, tag) => (Data::Map(self.entries()?), anchor, tag),
             Event::Alias(anchor) => {
                 let Some((node, size)) = self.anchors.get(&anchor).cloned() else {
-                    return Err(self.problem(span, "this alias stands within what it names"));
+                    return Err(self.problem(span, "this alias lies within the value that it names"));
                 };
                 self.count(size, span)?;
                 return Ok(node);

@@ -317,7 +317,10 @@ async fn a_probe_reads_nothing_of_its_own_script_and_ends_in_time() {
     let long = format!("# {}\necho long", "x".repeat(500_000));
     assert_eq!(here.host.probe(&long, SOON).await.unwrap(), "long\n");
     let answer = here.host.probe("sleep 30", Duration::from_secs(1)).await;
-    assert!(matches!(&answer, Err(HostError::Refused(reason)) if reason.contains("did not end in 1 s")), "{answer:?}");
+    assert!(
+        matches!(&answer, Err(HostError::Refused(reason)) if reason.contains("did not finish in 1 s")),
+        "{answer:?}"
+    );
     let answer = here.host.probe("echo no such tool >&2; exit 3", SOON).await;
     assert_eq!(answer, Err(HostError::Refused("here: no such tool".into())));
 }

@@ -543,7 +543,7 @@ async fn scripts_run_as_root_in_roots_home() {
 
 #[test]
 fn a_fault_that_cannot_strike_is_refused_with_a_reason() {
-    let check = |fault: &str| Kind::ContainerLinux.check(&fault.parse().unwrap());
+    let check = |fault: &str| Kind::ContainerLinux.check(None, &fault.parse().unwrap());
     assert_eq!(check("etcd2:slow-start"), Ok(()));
     assert_eq!(check("worker1:lost-ack"), Ok(()));
     assert!(check("etcd9:lost-ack").unwrap_err().contains("there are etcd1, etcd2"));

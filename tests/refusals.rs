@@ -106,6 +106,11 @@ fn otherwise(value: &Value, each: &mut impl FnMut(&Value) -> bool) -> bool {
     false
 }
 
+/// Takes an event in, at the moment that the state has come to.
+fn happen(state: &mut State, event: Event) {
+    state.apply(&Record { seq: state.seq, at: state.now, event });
+}
+
 /// Whether something other than it was makes the gate be refused by this very check.
 fn can_be_shut(state: &State, id: TaskId, number: usize) -> bool {
     let (task, step, _) = state.task(id).unwrap();
@@ -121,10 +126,13 @@ fn can_be_shut(state: &State, id: TaskId, number: usize) -> bool {
     };
     // The session: nothing brought back, or all of it passed over by hand.
     let mut bare = state.clone();
-    bare.artifacts.clear();
+    for task in state.artifacts.iter().map(|artifact| artifact.task) {
+        happen(&mut bare, Event::TaskUndone { task });
+        happen(&mut bare, Event::TaskDone { task, checks: Vec::new() });
+    }
     let mut skipped = state.clone();
-    for task in skipped.tasks.iter_mut().filter(|task| task.phase == Phase::Done) {
-        task.phase = Phase::Skipped { reason: "by hand".into() };
+    for task in state.task_ids().filter(|id| state.tasks[id.index()].phase == Phase::Done) {
+        happen(&mut skipped, Event::TaskSkipped { task, reason: "by hand".into() });
     }
     // The inventory: the host has every role.
     let mut everything = state.clone();

@@ -108,3 +108,33 @@ fn a_monitor_and_a_replay_cannot_name_what_acts() {
         }
     }
 }
+
+#[test]
+fn the_rooms_of_the_engine_ask_each_other_in_no_circle() {
+    let rooms: BTreeMap<String, String> = rust_files(Path::new("src/engine"))
+        .into_iter()
+        .map(|file| (file.file_stem().unwrap().to_str().unwrap().to_owned(), fs::read_to_string(&file).unwrap()))
+        .filter(|(name, _)| name != "mod" && name != "tests")
+        .collect();
+    let asks = |room: &str| -> Vec<String> {
+        without_tests(&rooms[room])
+            .split("super::")
+            .skip(1)
+            .flat_map(|rest| {
+                let list = rest.strip_prefix('{').and_then(|list| list.split('}').next());
+                list.unwrap_or(rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default())
+                    .split(',')
+            })
+            .map(|name| name.trim().to_owned())
+            .filter(|name| rooms.contains_key(name) && name != room)
+            .collect()
+    };
+    // Whatever asks nobody that is left may go; what stays at the end goes round.
+    let mut left: BTreeMap<String, Vec<String>> = rooms.keys().map(|room| (room.clone(), asks(room))).collect();
+    while let Some(done) = left.iter().find(|(_, asked)| asked.iter().all(|room| !left.contains_key(room))) {
+        let done = done.0.clone();
+        left.remove(&done);
+    }
+    assert!(left.is_empty(), "these rooms of the engine ask each other in a circle: {left:?}");
+    assert!(asks("advance").contains(&"opening".to_owned()), "this test reads the imports");
+}

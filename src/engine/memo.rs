@@ -5,6 +5,7 @@ use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::rc::Rc;
 use std::sync::{Arc, Weak};
 
 use cel::common::value::Val;
@@ -70,24 +71,44 @@ impl Part<'_> {
 
 /// Values that are made once for all who ask for what is made of the same parts.
 pub(super) struct Values {
-    known: RefCell<Generations<Vec<usize>, (Arc<Root>, Vec<Weak<dyn Any>>)>>,
+    known: RefCell<Generations<Vec<usize>, Rc<Made>>>,
+    /// Who asks for one mostly asks for the same again, which is told without a look at the others.
+    last: RefCell<Option<Rc<Made>>>,
+}
+
+struct Made {
+    told_by: Vec<usize>,
+    guards: Vec<Weak<dyn Any>>,
+    root: Arc<Root>,
 }
 
 impl Values {
     /// Keeps about so many that are still asked for.
     pub(super) fn keeping(count: usize) -> Self {
-        Self { known: RefCell::new(Generations::keeping(count)) }
+        Self { known: RefCell::new(Generations::keeping(count)), last: RefCell::default() }
     }
 
-    pub(super) fn get(&self, parts: &[Part], make: impl FnOnce() -> Arc<Root>) -> Arc<Root> {
-        let key: Vec<usize> = parts.iter().map(|part| part.told_by()).collect();
-        if let Some((root, _)) = self.known.borrow_mut().get(&key) {
-            return root.clone();
+    pub(super) fn get<'p>(
+        &self,
+        parts: impl Iterator<Item = Part<'p>> + Clone,
+        make: impl FnOnce() -> Arc<Root>,
+    ) -> Arc<Root> {
+        if let Some(last) = &*self.last.borrow()
+            && parts.clone().map(Part::told_by).eq(last.told_by.iter().copied())
+        {
+            return last.root.clone();
         }
-        let root = make();
-        let guards = parts.iter().filter_map(|part| part.guard()).collect();
-        let gone = |(_, guards): &(_, Vec<Weak<dyn Any>>)| guards.iter().any(|guard| guard.strong_count() == 0);
-        self.known.borrow_mut().insert(key, (root.clone(), guards), gone);
+        let told_by: Vec<usize> = parts.clone().map(Part::told_by).collect();
+        let known = self.known.borrow_mut().get(&told_by).cloned();
+        let known = known.unwrap_or_else(|| {
+            let guards = parts.filter_map(Part::guard).collect();
+            let known = Rc::new(Made { told_by: told_by.clone(), guards, root: make() });
+            let gone = |known: &Rc<Made>| known.guards.iter().any(|guard| guard.strong_count() == 0);
+            self.known.borrow_mut().insert(told_by, known.clone(), gone);
+            known
+        });
+        let root = known.root.clone();
+        *self.last.borrow_mut() = Some(known);
         root
     }
 }
@@ -150,7 +171,11 @@ mod tests {
         let ids: std::collections::BTreeSet<u64> = (0..1000)
             .map(|_| {
                 let facts = Arc::new(Facts::default());
-                values.get(&[Part::Facts(Some(&facts))], || Root::new(super::super::value::list(Vec::new()))).id
+                values
+                    .get(std::iter::once(Part::Facts(Some(&facts))), || {
+                        Root::new(super::super::value::list(Vec::new()))
+                    })
+                    .id
             })
             .collect();
         assert_eq!(ids.len(), 1000, "each of these facts was another");

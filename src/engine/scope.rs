@@ -4,9 +4,10 @@
 //! simply not there, so that an expression which needs it cannot be evaluated, and does not pass.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::sync::Arc;
+use std::rc::Rc;
+use std::sync::{Arc, Weak};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -24,9 +25,6 @@ pub const FRESH_FOR: SignedDuration = SignedDuration::from_secs(20);
 /// The names that an expression may begin a path with.
 pub const ROOTS: [&str; 7] = ["host", "hosts", "etcd", "kube", "vars", "session", "config"];
 
-/// A root's value, where there is one, and when the oldest fact behind it was seen.
-type Seeing = (Option<Arc<Root>>, Option<Timestamp>);
-
 /// The values of one moment, for one task. Each is made when it is first asked for.
 pub struct Scope<'s> {
     state: &'s State,
@@ -34,12 +32,15 @@ pub struct Scope<'s> {
     task: Option<TaskId>,
     since: u64,
     now: Timestamp,
-    roots: [OnceCell<Seeing>; ROOTS.len()],
+    roots: [OnceCell<Option<Arc<Root>>>; ROOTS.len()],
 }
 
 thread_local! {
     static KNOWN: Known = Known::default();
 }
+
+/// Places of hosts in an inventory, by their role.
+type Places = HashMap<Role, Rc<[usize]>>;
 
 /// The values of all scopes of a thread.
 struct Known {
@@ -50,6 +51,8 @@ struct Known {
     vars: Values,
     session: Values,
     config: Values,
+    /// Places of hosts by their role, of the inventory that was asked for last.
+    roles: RefCell<(Weak<Inventory>, Places)>,
     /// Hosts mostly have the same variables: what was found with those of one holds for the others.
     vars_by_content: RefCell<Generations<BTreeMap<String, String>, Arc<Root>>>,
 }
@@ -67,6 +70,7 @@ impl Default for Known {
             vars: Values::keeping(MANY),
             session: Values::keeping(FEW),
             config: Values::keeping(MANY),
+            roles: RefCell::default(),
             vars_by_content: RefCell::new(Generations::keeping(MANY)),
         }
     }
@@ -84,7 +88,14 @@ impl<'s> Scope<'s> {
     /// When the oldest fact behind a root name was seen; nothing for what is no fact.
     #[must_use]
     pub fn seen(&self, root: &str) -> Option<Timestamp> {
-        self.seeing(root)?.1
+        let oldest = |seen: &mut dyn Iterator<Item = Option<&'s Seen>>| seen.flatten().map(|seen| seen.at).min();
+        match root {
+            "host" => oldest(&mut self.place().map(|(_, seen)| seen).into_iter()),
+            "hosts" => oldest(&mut self.all().map(|(_, seen)| seen)),
+            "etcd" => oldest(&mut self.with_role(Role::Etcd).iter().map(|place| self.at(*place).1)),
+            "kube" => oldest(&mut self.plane().into_iter().map(Some)),
+            _ => None,
+        }
     }
 
     /// Hosts whose facts do not count, and why.
@@ -107,31 +118,23 @@ impl<'s> Scope<'s> {
 
     /// The value of a root name.
     pub(super) fn root(&self, name: &str) -> Option<&Arc<Root>> {
-        self.seeing(name)?.0.as_ref()
-    }
-
-    fn seeing(&self, name: &str) -> Option<&Seeing> {
         let index = ROOTS.iter().position(|root| *root == name)?;
-        let make = || KNOWN.with(|known| self.make(name, known));
-        Some(self.roots[index].get_or_init(make))
+        self.roots[index].get_or_init(|| KNOWN.with(|known| self.make(name, known))).as_ref()
     }
 
-    fn make(&self, name: &str, known: &Known) -> Seeing {
-        let nothing = (None, None);
+    fn make(&self, name: &str, known: &Known) -> Option<Arc<Root>> {
         match name {
-            "host" => self.place().map_or(nothing, |(place, seen)| {
-                (Some(self.host(known, place, seen.map(|seen| &seen.facts))), seen.map(|seen| seen.at))
-            }),
-            "hosts" => self.hosts(known),
-            "etcd" => self.etcd(known),
-            "kube" => self.kube(known),
-            "vars" => (Some(self.vars(known)), None),
+            "host" => self.place().map(|(place, seen)| self.host(known, place, seen.map(|seen| &seen.facts))),
+            "hosts" => Some(self.hosts(known)),
+            "etcd" => Some(self.etcd(known)),
+            "kube" => Some(self.kube(known)),
+            "vars" => Some(self.vars(known)),
             "session" => {
                 let parts = [Part::Inventory(&self.inventory), Part::Deeds(self.state.deeds())];
-                (Some(known.session.get(&parts, || Root::new(value::of(session_value(self.state))))), None)
+                Some(known.session.get(parts.into_iter(), || Root::new(value::of(session_value(self.state)))))
             }
-            "config" => (self.config(known), None),
-            _ => nothing,
+            "config" => self.config(known),
+            _ => None,
         }
     }
 
@@ -146,60 +149,78 @@ impl<'s> Scope<'s> {
         Some((place, self.countable(self.state.host(&task.host)).ok()))
     }
 
-    /// Hosts of the inventory, with their facts where they count.
-    fn all(&self) -> impl Iterator<Item = (&Host, Option<&'s Seen>)> {
-        self.inventory.hosts.iter().enumerate().map(|(place, host)| {
-            // The state has them in the same order, unless a name is there twice.
-            let there = self.state.hosts.get_index(place).filter(|(name, _)| **name == host.name);
-            let state = there.map(|(_, state)| state).or_else(|| self.state.host(&host.name));
-            (host, self.countable(state).ok())
+    /// The hosts of the inventory, with their facts where they count.
+    fn all(&self) -> impl Iterator<Item = (&Host, Option<&'s Seen>)> + Clone {
+        (0..self.inventory.hosts.len()).map(|place| self.at(place))
+    }
+
+    /// The host at a place of the inventory, with its facts where they count.
+    fn at(&self, place: usize) -> (&Host, Option<&'s Seen>) {
+        let host = &self.inventory.hosts[place];
+        // The state has them in the same order, unless a name is there twice.
+        let there = self.state.hosts.get_index(place).filter(|(name, _)| **name == host.name);
+        let state = there.map(|(_, state)| state).or_else(|| self.state.host(&host.name));
+        (host, self.countable(state).ok())
+    }
+
+    /// The places of the hosts that have a role.
+    fn with_role(&self, role: Role) -> Rc<[usize]> {
+        KNOWN.with(|known| {
+            let mut roles = known.roles.borrow_mut();
+            if !std::ptr::eq(roles.0.as_ptr(), Arc::as_ptr(&self.inventory)) {
+                *roles = (Arc::downgrade(&self.inventory), HashMap::new());
+            }
+            let hosts = self.inventory.hosts.iter().enumerate();
+            let places = || hosts.filter(|(_, host)| host.roles.contains(&role)).map(|(place, _)| place).collect();
+            roles.1.entry(role).or_insert_with(places).clone()
         })
     }
 
     fn host(&self, known: &Known, place: usize, facts: Option<&Arc<Facts>>) -> Arc<Root> {
-        known.host.get(&[Part::Inventory(&self.inventory), Part::Number(place), Part::Facts(facts)], || {
+        let parts = [Part::Inventory(&self.inventory), Part::Number(place), Part::Facts(facts)];
+        known.host.get(parts.into_iter(), || {
             Root::new(value::of(host_value(&self.inventory.hosts[place], facts.map(|facts| &**facts))))
         })
     }
 
-    fn hosts(&self, known: &Known) -> Seeing {
-        let all: Vec<_> = self.all().map(|(_, seen)| seen).collect();
-        let facts = |seen: &Option<&'s Seen>| seen.map(|seen| &seen.facts);
-        let parts: Vec<_> = std::iter::once(Part::Inventory(&self.inventory))
-            .chain(all.iter().map(|seen| Part::Facts(facts(seen))))
-            .collect();
-        let make = || {
-            let each =
-                all.iter().enumerate().map(|(place, seen)| self.host(known, place, facts(seen)).value.clone_as_boxed());
+    fn hosts(&self, known: &Known) -> Arc<Root> {
+        let facts = self.all().map(|(_, seen)| seen.map(|seen| &seen.facts));
+        let parts = std::iter::once(Part::Inventory(&self.inventory)).chain(facts.clone().map(Part::Facts));
+        known.hosts.get(parts, || {
+            let each = facts.enumerate().map(|(place, facts)| self.host(known, place, facts).value.clone_as_boxed());
             Root::new(value::list(each.collect()))
-        };
-        (Some(known.hosts.get(&parts, make)), all.iter().flatten().map(|seen| seen.at).min())
+        })
     }
 
-    fn etcd(&self, known: &Known) -> Seeing {
-        let members: Vec<_> = self.all().filter(|(host, _)| host.roles.contains(&Role::Etcd)).collect();
-        let facts = members.iter().map(|(_, seen)| Part::Facts(seen.map(|seen| &seen.facts)));
-        let parts: Vec<_> = std::iter::once(Part::Inventory(&self.inventory)).chain(facts).collect();
-        let make = || {
-            let told = members.iter().map(|(host, seen)| (*host, seen.and_then(|seen| seen.facts.etcd.as_ref())));
+    fn etcd(&self, known: &Known) -> Arc<Root> {
+        let places = self.with_role(Role::Etcd);
+        let members = places.iter().map(|place| self.at(*place));
+        let facts = members.clone().map(|(_, seen)| Part::Facts(seen.map(|seen| &seen.facts)));
+        known.etcd.get(std::iter::once(Part::Inventory(&self.inventory)).chain(facts), || {
+            let told = members.map(|(host, seen)| (host, seen.and_then(|seen| seen.facts.etcd.as_ref())));
             Root::new(value::of(etcd_value(&told.collect::<Vec<_>>())))
-        };
-        (Some(known.etcd.get(&parts, make)), members.iter().filter_map(|(_, seen)| Some((*seen)?.at)).min())
+        })
     }
 
-    /// The API server's view, from the first control plane that has one.
-    fn kube(&self, known: &Known) -> Seeing {
-        let mut planes = self.all().filter(|(host, _)| host.roles.contains(&Role::ControlPlane));
-        let seen = planes.find_map(|(_, seen)| seen.filter(|seen| seen.facts.kube.is_some()));
-        let make = || Root::new(value::of(seen.map_or_else(|| json!({}), |seen| json!(seen.facts.kube))));
-        (Some(known.kube.get(&[Part::Facts(seen.map(|seen| &seen.facts))], make)), seen.map(|seen| seen.at))
+    fn kube(&self, known: &Known) -> Arc<Root> {
+        let facts = self.plane().map(|seen| &seen.facts);
+        let make = || Root::new(value::of(facts.map_or_else(|| json!({}), |facts| json!(facts.kube))));
+        known.kube.get(std::iter::once(Part::Facts(facts)), make)
+    }
+
+    /// The first control plane that tells what the API server sees.
+    fn plane(&self) -> Option<&'s Seen> {
+        let places = self.with_role(Role::ControlPlane);
+        places.iter().filter_map(|place| self.at(*place).1).find(|seen| seen.facts.kube.is_some())
     }
 
     fn vars(&self, known: &Known) -> Arc<Root> {
-        let Some(plan) = &self.state.plan else { return known.vars.get(&[], || Root::new(value::of(json!(null)))) };
+        let Some(plan) = &self.state.plan else {
+            return known.vars.get(std::iter::empty(), || Root::new(value::of(json!(null))));
+        };
         let task = self.task.and_then(|id| plan.tasks.get(id.index()));
         let parts = [Part::Plan(plan), Part::Number(task.map_or(usize::MAX, |task| task.id.index()))];
-        known.vars.get(&parts, || {
+        known.vars.get(parts.into_iter(), || {
             let first = || plan.vars.get(&plan.inventory.hosts.first()?.name).cloned();
             let Some(vars) = task.map(|task| plan.vars_of(task)).or_else(first) else {
                 return Root::new(value::of(json!(null)));
@@ -219,7 +240,8 @@ impl<'s> Scope<'s> {
         let config = plan.tasks.get(id.index())?.pushes.iter().find_map(|push| push.config.as_ref())?;
         let facts = self.place().and_then(|(_, seen)| seen).map(|seen| &seen.facts);
         let make = || Root::new(value::of(on_this_host(config.clone(), facts.map(|facts| &**facts))));
-        Some(known.config.get(&[Part::Plan(plan), Part::Number(id.index()), Part::Facts(facts)], make))
+        let parts = [Part::Plan(plan), Part::Number(id.index()), Part::Facts(facts)];
+        Some(known.config.get(parts.into_iter(), make))
     }
 
     /// The facts of a host, if they count.

@@ -42,6 +42,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn only_what_has_workers_can_have_more() {
+        use super::super::{Kind, Practice};
+        for (kind, workers, refused) in [
+            (Kind::Etcd, 3, Some("`etcd` has the hosts it has")),
+            (Kind::Kubeadm, 0, Some("from 1 to")),
+            (Kind::Kubeadm, MOST + 1, Some("from 1 to")),
+            (Kind::Kubeadm, 40, None),
+        ] {
+            match (kind.can_have(workers), refused) {
+                (Ok(()), None) => {
+                    let practice = Practice::with_workers(kind, Some(workers), 1, Vec::new());
+                    assert_eq!(practice.inventory().with_role(Role::Worker).count(), workers);
+                }
+                (Err(why), Some(refused)) => assert!(why.contains(refused), "{why}"),
+                (found, _) => panic!("{workers} workers of {}: {found:?}", kind.word()),
+            }
+        }
+    }
+
+    #[test]
     fn workers_are_as_many_as_asked_for_and_the_others_stay() {
         let plans = super::super::kubeadm::ARCH;
         let names = |count| with_workers(&plans, count).iter().map(|plan| plan.name).collect::<Vec<_>>();

@@ -5,8 +5,10 @@ pub mod form;
 mod hints;
 pub mod keymap;
 mod layout;
+mod palette;
 pub mod panes;
 mod press;
+mod signs;
 pub mod theme;
 mod view;
 

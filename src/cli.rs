@@ -21,6 +21,23 @@ use crate::model::HostName;
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
+    #[command(flatten)]
+    pub habits: Habits,
+}
+
+/// Stronger than the configuration and the environment; see `lockkeeper config`.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Screen")]
+pub struct Habits {
+    /// Colours: `terminal` uses your terminal's own
+    #[arg(long, global = true, value_parser = crate::ui::theme::Theme::WORDS.map(|(word, _)| word))]
+    pub theme: Option<String>,
+    /// Signs and lines without Unicode
+    #[arg(long, global = true)]
+    pub ascii: bool,
+    /// Do not ring when something wants you
+    #[arg(long, global = true)]
+    pub no_bell: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -50,6 +67,8 @@ pub enum Command {
     Ignition(Ignition),
     /// Play a journal on the same screen
     Replay(Replay),
+    /// Print every setting, and whether the configuration, the environment or a flag decided it
+    Config(Config),
     /// Print a completion script for your shell
     Completions {
         /// Which shell
@@ -256,6 +275,16 @@ pub enum Ignition {
         #[arg(short, long, value_name = "FILE", requires = "host")]
         inventory: Option<PathBuf>,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct Config {
+    /// Print a configuration to start from, with comments
+    #[arg(long)]
+    pub example: bool,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t = Output::Table)]
+    pub output: Output,
 }
 
 #[derive(Debug, Args)]

@@ -1,4 +1,4 @@
-//! The front door: arguments, errors, logs, dispatch.
+//! The front door: arguments, errors, dispatch.
 
 use std::process::ExitCode;
 

@@ -1,6 +1,8 @@
 //! The screen: draws a state, turns keys into intents. It sees no host and no journal; whoever shows a session gives it a
 //! `Source`.
 
+mod attention;
+pub mod chord;
 pub mod form;
 mod hints;
 pub mod keymap;
@@ -9,6 +11,7 @@ mod palette;
 pub mod panes;
 mod press;
 mod signs;
+pub mod terminal;
 pub mod theme;
 mod view;
 
@@ -17,17 +20,20 @@ pub use panes::grid::rows as grid_rows;
 pub use press::{UiAction, press};
 pub use view::{Pane, Playhead, Popup, UiState};
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use color_eyre::eyre::Result;
-use crossterm::event::{Event as Input, EventStream, KeyEventKind};
+use crossterm::event::{Event as Input, KeyEventKind};
 use futures::{Stream, StreamExt as _};
 use jiff::Timestamp;
 use ratatui::Terminal;
 use ratatui::backend::{Backend, TestBackend};
 use tokio::time::Instant;
 
+use self::attention::Attended;
 use self::keymap::Command;
+use self::terminal::{Habits, Interrupt, Screen};
 use crate::engine::{Intent, Refusal};
 use crate::model::State;
 
@@ -87,15 +93,22 @@ const FRAME: Duration = Duration::from_millis(33);
 /// Ages on the screen are redrawn this often.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Shows a session on the terminal until the operator leaves, and gives the terminal back.
+/// Shows a session on the terminal until the operator leaves, and gives the terminal back. What comes back says what
+/// ended it, if the operator did not.
 ///
 /// # Errors
 /// When the terminal does not work, or the session cannot go on.
-pub async fn run(source: &mut impl Source) -> Result<()> {
-    let mut terminal = ratatui::try_init()?;
-    let result = show(source, &mut terminal, EventStream::new()).await;
-    ratatui::restore();
-    result
+pub async fn run(source: &mut impl Source, habits: Habits) -> Result<Option<Interrupt>> {
+    let interrupt = Cell::new(None);
+    let mut screen = Screen::enter(habits)?;
+    let input = terminal::input(habits, &interrupt)?;
+    let result = show(&mut Attended::new(source, habits), &mut screen.terminal, input).await;
+    drop(screen);
+    match result {
+        // A frame that cannot be drawn on a terminal that is gone is no failure of the session.
+        Err(_) if terminal::is_lost() => Ok(interrupt.get().or(Some(Interrupt::Lost))),
+        result => result.map(|()| interrupt.get()),
+    }
 }
 
 /// The loop behind `run`, on any terminal and any input.
@@ -120,7 +133,10 @@ where
         if dirty && Instant::now() >= due {
             ui.playhead = source.playback().map(|playback| playhead(playback));
             let now = source.now();
-            terminal.draw(|frame| draw(source.state(), now, &mut ui, frame))?;
+            terminal.draw(|frame| {
+                draw(source.state(), now, &mut ui, frame);
+                theme::finish(frame.buffer_mut());
+            })?;
             due = Instant::now() + FRAME;
             dirty = false;
         }
@@ -128,7 +144,12 @@ where
             biased;
             event = input.next() => match event {
                 Some(event) => {
-                    if take(source, &mut ui, &event?)? {
+                    let event = event?;
+                    if matches!(event, Input::Resize(..)) {
+                        // Nobody knows what stands there now.
+                        terminal.clear()?;
+                    }
+                    if take(source, &mut ui, &event)? {
                         return Ok(());
                     }
                     // What was pressed is answered at once.

@@ -29,6 +29,7 @@ use futures::{Stream, StreamExt as _};
 use jiff::Timestamp;
 use ratatui::Terminal;
 use ratatui::backend::{Backend, TestBackend};
+use ratatui::layout::Rect;
 use tokio::time::Instant;
 
 use self::attention::Attended;
@@ -102,11 +103,11 @@ pub async fn run(source: &mut impl Source, habits: Habits) -> Result<Option<Inte
     let interrupt = Cell::new(None);
     let mut screen = Screen::enter(habits)?;
     let input = terminal::input(habits, &interrupt)?;
-    let result = show(&mut Attended::new(source, habits), &mut screen.terminal, input).await;
+    let result = show(&mut Attended::new(source, habits), &mut *screen.terminal, input).await;
     drop(screen);
     match result {
         // A frame that cannot be drawn on a terminal that is gone is no failure of the session.
-        Err(_) if terminal::is_lost() => Ok(interrupt.get().or(Some(Interrupt::Lost))),
+        Err(error) if terminal::is_lost(&error) => Ok(interrupt.get().or(Some(Interrupt::Lost))),
         result => result.map(|()| interrupt.get()),
     }
 }
@@ -145,9 +146,10 @@ where
             event = input.next() => match event {
                 Some(event) => {
                     let event = event?;
-                    if matches!(event, Input::Resize(..)) {
-                        // Nobody knows what stands there now.
-                        terminal.clear()?;
+                    if let Input::Resize(columns, lines) = event {
+                        // Nobody knows what stands there now. `clear` would ask the terminal where its cursor is, and the
+                        // answer is read by the input already.
+                        terminal.resize(Rect::new(0, 0, columns, lines))?;
                     }
                     if take(source, &mut ui, &event)? {
                         return Ok(());

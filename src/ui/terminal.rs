@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::fmt;
 use std::io::{self, IsTerminal as _, Stdout, Write};
+use std::mem::ManuallyDrop;
 use std::sync::{Mutex, Once, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use crossterm::{execute, queue};
 use futures::{Stream, StreamExt as _, stream};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use rustix::io::Errno;
 use rustix::process::{Signal as Posix, kill_current_process_group};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
@@ -102,8 +104,9 @@ static TAKEN: Mutex<Option<Habits>> = Mutex::new(None);
 /// The terminal, as long as it is ours. Whatever ends this gives it back: the end of a scope, an error, a panic.
 #[derive(Debug)]
 pub struct Screen {
-    /// What is drawn on.
-    pub terminal: Terminal<CrosstermBackend<Stdout>>,
+    /// What is drawn on. Dropped, it would show the cursor and print to a terminal that may be gone, and a print that fails
+    /// panics; the cursor is shown here anyway.
+    pub terminal: ManuallyDrop<Terminal<CrosstermBackend<Stdout>>>,
 }
 
 impl Screen {
@@ -112,7 +115,7 @@ impl Screen {
     /// # Errors
     /// When there is none, or it does not work.
     pub fn enter(habits: Habits) -> Result<Self, TerminalError> {
-        if is_lost() {
+        if is_gone() {
             return Err(TerminalError::None("standard output"));
         }
         // Keys come from the controlling terminal where standard input is something else.
@@ -122,7 +125,7 @@ impl Screen {
         give_back_on_panic();
         take(habits)?;
         match Terminal::new(CrosstermBackend::new(io::stdout())) {
-            Ok(terminal) => Ok(Self { terminal }),
+            Ok(terminal) => Ok(Self { terminal: ManuallyDrop::new(terminal) }),
             Err(error) => {
                 give_back();
                 Err(error.into())
@@ -188,8 +191,14 @@ async fn suspend(habits: Habits, continued: &mut Signal) -> io::Result<()> {
     take(habits)
 }
 
-/// Whether the terminal is gone.
-pub(super) fn is_lost() -> bool {
+/// Whether a session broke off because the terminal is gone.
+pub(super) fn is_lost(error: &color_eyre::Report) -> bool {
+    // What was being written finds out before the terminal says so itself.
+    let broken = |error: &io::Error| error.raw_os_error() == Some(Errno::IO.raw_os_error());
+    is_gone() || error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(broken))
+}
+
+fn is_gone() -> bool {
     !io::stdout().is_terminal()
 }
 
@@ -249,7 +258,7 @@ impl Input {
                     give_back();
                     return self.anew(take(self.habits));
                 }
-                _ = self.look.tick() => if is_lost() {
+                _ = self.look.tick() => if is_gone() {
                     return Err(Interrupt::Lost);
                 },
                 event = self.events.next() => match event {
@@ -257,7 +266,7 @@ impl Input {
                         let came_back = suspend(self.habits, &mut self.continued).await;
                         return self.anew(came_back);
                     }
-                    Some(Err(_)) | None if is_lost() => return Err(Interrupt::Lost),
+                    Some(Err(_)) | None if is_gone() => return Err(Interrupt::Lost),
                     Some(event) => return Ok(event),
                     None => return Err(Interrupt::Lost),
                 },

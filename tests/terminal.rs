@@ -335,6 +335,7 @@ fn a_terminal_without_unicode_is_sent_none() {
     let home = tempfile::tempdir().unwrap();
     let run = Run::lockkeeper(&["practice"], home.path(), &[("LC_ALL", "C")]);
     run.shows("etcd1");
+    run.until("a title", |shown| shown.raw.contains("\x1b]0;").then_some(()));
     run.signal(Signal::TERM);
     let (_, raw) = run.end();
     let beyond: String = raw.chars().filter(|c| !c.is_ascii()).collect();

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::terminal::Habits;
-use super::theme::{Sign, sign};
+use super::theme::{Sign, sign, spell};
 use super::{Playback, Source};
 use crate::engine::{Intent, Refusal, gate_view};
 use crate::model::state::Phase;
@@ -109,11 +109,12 @@ impl<'s, S: Source, W: Write> Attended<'s, S, W> {
         let here = self.acted.is_some_and(|acted| now < acted + AWAY_AFTER);
         for want in wants {
             if self.called.insert(want.key) && !here {
-                self.habits.call(&mut self.out, &format!("{cluster}: {} {}", want.about, want.what))?;
+                let text = format!("{cluster}: {} {}", want.about, want.what);
+                self.habits.call(&mut self.out, &spell(&text))?;
             }
         }
         if title != self.title {
-            self.habits.title(&mut self.out, &title)?;
+            self.habits.title(&mut self.out, &spell(&title))?;
             self.title = title;
         }
         Ok(())

@@ -29,6 +29,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 use crate::model::logtail::clean;
 
 /// What the operator lets us do to the terminal.
+#[expect(clippy::struct_excessive_bools, reason = "four things, each of which may be had without the others")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Habits {
     /// Ring its bell when something wants the operator.
@@ -256,7 +257,7 @@ impl Input {
                 // Stopped from outside, or after a pause of its own: the shell has had the terminal meanwhile.
                 _ = self.continued.recv() => {
                     give_back();
-                    return self.anew(take(self.habits));
+                    return Ok(anew(take(self.habits)));
                 }
                 _ = self.look.tick() => if is_gone() {
                     return Err(Interrupt::Lost);
@@ -264,7 +265,7 @@ impl Input {
                 event = self.events.next() => match event {
                     Some(Ok(event)) if is_suspend(&event) => {
                         let came_back = suspend(self.habits, &mut self.continued).await;
-                        return self.anew(came_back);
+                        return Ok(anew(came_back));
                     }
                     Some(Err(_)) | None if is_gone() => return Err(Interrupt::Lost),
                     Some(event) => return Ok(event),
@@ -273,11 +274,12 @@ impl Input {
             }
         }
     }
+}
 
-    /// Back on the terminal, of which nothing is known but its size.
-    fn anew(&self, taken: io::Result<()>) -> Result<io::Result<Event>, Interrupt> {
-        Ok(taken.and_then(|()| crossterm::terminal::size()).map(|(columns, lines)| Event::Resize(columns, lines)))
-    }
+/// Back on the terminal, of which nothing is known but its size.
+fn anew(taken: io::Result<()>) -> io::Result<Event> {
+    let (columns, lines) = taken.and_then(|()| crossterm::terminal::size())?;
+    Ok(Event::Resize(columns, lines))
 }
 
 fn is_suspend(event: &Event) -> bool {

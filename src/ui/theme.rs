@@ -85,6 +85,17 @@ pub fn sign(sign: Sign) -> &'static str {
     sign.form(chosen().ascii)
 }
 
+/// A text for where no frame is drawn: a title, a notification.
+#[must_use]
+pub fn spell(text: &str) -> String {
+    if !chosen().ascii {
+        return text.to_owned();
+    }
+    text.chars()
+        .map(|c| if c.is_ascii() { c.to_string() } else { super::signs::plain(c.encode_utf8(&mut [0; 4])).to_owned() })
+        .collect()
+}
+
 /// The lines of a box, heavy ones for the box that has the focus.
 #[must_use]
 pub fn lines(heavy: bool) -> Set<'static> {

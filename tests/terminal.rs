@@ -184,6 +184,16 @@ fn a_signal_gives_the_terminal_back_and_says_how_to_go_on() {
 }
 
 #[test]
+fn a_form_gives_the_terminal_back_and_writes_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let run = Run::lockkeeper(&["inventory", "init"], home.path(), &[]);
+    run.shows("A new inventory");
+    run.signal(Signal::TERM);
+    let (_, raw) = run.end();
+    assert!(raw.ends_with("nothing was written\r\n"), "{raw:?}");
+}
+
+#[test]
 fn a_window_that_is_closed_ends_the_session_soundly() {
     let home = tempfile::tempdir().unwrap();
     let mut run = Run::lockkeeper(&["practice"], home.path(), &[]);

@@ -26,6 +26,23 @@ use crate::model::HostName;
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
+    #[command(flatten)]
+    pub habits: Habits,
+}
+
+/// Stronger than the configuration and the environment; see `lockkeeper config`.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Screen")]
+pub struct Habits {
+    /// Colours: `terminal` uses your terminal's own
+    #[arg(long, global = true, value_parser = crate::ui::theme::Theme::WORDS.map(|(word, _)| word))]
+    pub theme: Option<String>,
+    /// Signs and lines without Unicode
+    #[arg(long, global = true)]
+    pub ascii: bool,
+    /// Do not ring when something wants you
+    #[arg(long, global = true)]
+    pub no_bell: bool,
 }
 
 /// What the exit status says; the manual prints it.
@@ -76,6 +93,8 @@ pub enum Command {
     Ignition(Ignition),
     /// Play a journal on the same screen; contacts nobody
     Replay(Replay),
+    /// Print every setting, and whether the configuration, the environment or a flag decided it
+    Config(Config),
     /// Print a script that has your shell complete commands, runbooks, clusters, faults and hosts
     ///
     /// bash: source <(lockkeeper completions bash)
@@ -327,6 +346,16 @@ pub struct Reading {
     /// Where the files lie that the config names under `local`
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub files_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Config {
+    /// Print a configuration to start from, with comments
+    #[arg(long)]
+    pub example: bool,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t = Output::Table)]
+    pub output: Output,
 }
 
 #[derive(Debug, Args)]

@@ -15,5 +15,6 @@ pub mod model;
 pub mod practice;
 pub mod probe;
 pub mod runner;
+pub mod settings;
 pub mod ui;
 pub mod yaml;

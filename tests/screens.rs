@@ -125,7 +125,7 @@ impl Screen {
                 }
             }
             Some(UiAction::Quit) => self.left = true,
-            Some(UiAction::Playback(_) | UiAction::Suspend) | None => {}
+            Some(UiAction::Playback(_)) | None => {}
         }
     }
 

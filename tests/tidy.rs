@@ -26,6 +26,7 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("practice", &["model", "hosts"][..]),
         ("runner", &["model", "engine", "journal", "hosts", "probe"][..]),
         ("ui", &["model", "engine"][..]),
+        ("settings", &["ui", "yaml"][..]),
     ])
 }
 

@@ -222,7 +222,9 @@ fn form() -> Result<Option<String>> {
         }
         std::fs::write(&answers.file, filled(answers).0).map_err(|error| format!("{}: {error}", answers.file))
     };
-    let written = crate::ui::form::fill(&mut form, |answers| filled(answers).1, write)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let fill = crate::ui::form::fill(&mut form, super::habits(), |answers| filled(answers).1, write);
+    let written = runtime.block_on(fill)?;
     Ok(written.then(|| form.answers().file))
 }
 

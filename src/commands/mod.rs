@@ -3,6 +3,7 @@
 mod acting;
 mod auto;
 pub(crate) mod complete;
+mod config;
 mod given;
 mod ignition;
 mod inventory;
@@ -19,6 +20,7 @@ mod upgrade;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use clap::CommandFactory as _;
 use color_eyre::eyre::{Result, WrapErr as _};
@@ -26,6 +28,8 @@ use jiff::Timestamp;
 
 use crate::cli::{Cli, Command};
 use crate::journal::JournalError;
+use crate::settings::{self, Settings};
+use crate::ui::terminal::{Habits, Interrupt};
 use crate::yaml::Problems;
 
 /// What the operator gave cannot be used; nothing was contacted.
@@ -47,7 +51,18 @@ pub fn run(cli: Cli) -> ExitCode {
 }
 
 fn dispatch(cli: Cli) -> Result<ExitCode> {
+    let (settings, problems) = config::settings(&cli.habits);
+    if let Command::Config(args) = &cli.command {
+        return config::run(args, &settings, &problems);
+    }
+    if !problems.0.is_empty() {
+        return Ok(refuse(&problems));
+    }
+    config::settle(&settings);
+    let _ = SETTINGS.set(settings);
     match cli.command {
+        // Printed above, right or wrong.
+        Command::Config(_) => Ok(ExitCode::SUCCESS),
         Command::Practice(args) => practice::run(&args),
         Command::Upgrade(args) => upgrade::run(&args),
         Command::Resume(args) => upgrade::resume(&args),
@@ -68,6 +83,31 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// What the operator prefers, settled before anything else runs.
+static SETTINGS: OnceLock<Settings> = OnceLock::new();
+
+fn preferred() -> &'static Settings {
+    SETTINGS.get_or_init(|| settings::resolve(None, |_| None, &settings::Flags::default()).0)
+}
+
+/// What may be done to the terminal.
+fn habits() -> Habits {
+    preferred().habits()
+}
+
+/// How often a host is looked at.
+fn interval() -> std::time::Duration {
+    preferred().interval.value
+}
+
+/// Says what ended the screen, if the operator did not, and makes it the exit status.
+fn ended(interrupt: Option<Interrupt>, otherwise: ExitCode) -> ExitCode {
+    interrupt.map_or(otherwise, |interrupt| {
+        complain(&format!("lockkeeper: {interrupt}"));
+        ExitCode::from(interrupt.exit_status())
+    })
 }
 
 /// Writes a text to standard output. A reader that has gone away (`| head`) is no error.

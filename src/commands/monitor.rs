@@ -28,14 +28,13 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
     let exit = runtime.block_on(async {
         let links = Links::new()?;
         let mut monitor = watch(inventory, runbook.as_ref(), &links)?;
-        let exit = crate::ui::run(&mut Watching(&mut monitor)).await;
+        let exit = crate::ui::run(&mut Watching(&mut monitor), super::habits()).await;
         drop(monitor);
         links.close().await;
         exit
     });
     runtime.shutdown_background();
-    exit?;
-    Ok(ExitCode::SUCCESS)
+    Ok(super::ended(exit?, ExitCode::SUCCESS))
 }
 
 /// What to look at; all that is wrong with it at once.
@@ -70,7 +69,7 @@ pub(super) fn watch(inventory: Inventory, runbook: Option<&Runbook>, links: &Lin
         inventory: Box::new(inventory),
         plan: None,
     })?;
-    Ok(Monitor::new(recorder, hosts))
+    Ok(Monitor::new(recorder, hosts, super::interval()))
 }
 
 struct Watching<'m>(&'m mut Monitor);

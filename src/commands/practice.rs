@@ -106,7 +106,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         let mut recorder = Recorder::new(State::default(), writer, clock);
         recorder.record(started)?;
         // Nobody looks on, and whatever waits for an answer asks for it.
-        let interval = if args.auto { 3 * INTERVAL } else { INTERVAL };
+        let interval = if args.auto { 3 * INTERVAL } else { super::interval() };
         let mut runner = Runner::new(recorder, Setup { hosts, artifacts, operator: operator(), interval });
 
         let mut hands = Hands { practice: practice.clone(), lent: HashSet::new() };
@@ -116,14 +116,14 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
             return report(&summary, &practice.invariants(), args);
         }
         let mut acting = Acting { runner: &mut runner, followed: |state: &State| hands.lend(state) };
-        let exit = crate::ui::run(&mut acting).await;
-        let ended = super::upgrade::exit_code(runner.state());
+        let left = crate::ui::run(&mut acting, super::habits()).await;
+        let code = super::upgrade::exit_code(runner.state());
         runner.close().await;
-        exit?;
+        let code = super::ended(left?, code);
         if let Some(path) = journal {
             complain(&format!("recorded in {}; play it with: lockkeeper replay {0}", path.display()));
         }
-        Ok(ended)
+        Ok(code)
     })
 }
 

@@ -117,7 +117,7 @@ async fn look(plan: Plan, practice: Option<&Practice>, wait: Duration) -> Result
         inventory: Box::new(plan.inventory.clone()),
         plan: Some(Box::new(plan)),
     })?;
-    let mut monitor = Monitor::new(recorder, hosts);
+    let mut monitor = Monitor::new(recorder, hosts, super::interval());
     let mut worst: Vec<Finding> = Vec::new();
     let mut seen: BTreeMap<HostName, Timestamp> = BTreeMap::new();
     for _ in 0..ROUNDS {

@@ -28,11 +28,11 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         return Ok(code);
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let left = runtime.block_on(async {
         let mut player = Player::new(journal.records);
-        crate::ui::run(&mut player).await
+        crate::ui::run(&mut player, super::habits()).await
     })?;
-    Ok(ExitCode::SUCCESS)
+    Ok(super::ended(left, ExitCode::SUCCESS))
 }
 
 /// Longest wait between two events, however long it was: nobody trains by watching nothing happen.

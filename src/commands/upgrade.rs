@@ -14,7 +14,7 @@ use crate::journal::{self, Writer};
 use crate::model::event::{Mode, Outcome};
 use crate::model::{Event, State};
 use crate::probe::Request;
-use crate::runner::{Clock, INTERVAL, Recorder, Runner, Setup};
+use crate::runner::{Clock, Recorder, Runner, Setup};
 
 /// Nothing opens gates but an operator who has seen them.
 const WITHOUT_TERMINAL: &str = "`lockkeeper plan`, `lockkeeper preflight`, `lockkeeper replay --print`";
@@ -98,14 +98,16 @@ fn act(recorder: Recorder, path: &Path) -> Result<ExitCode> {
                 members.insert(host.name.clone(), (operate, request.script()));
             }
         }
-        let setup = Setup { hosts: members, artifacts: artifacts_of(path), operator: operator(), interval: INTERVAL };
+        let setup =
+            Setup { hosts: members, artifacts: artifacts_of(path), operator: operator(), interval: super::interval() };
         let mut runner = Runner::new(recorder, setup);
-        let exit = crate::ui::run(&mut Acting { runner: &mut runner, followed: |_: &State| {} }).await;
+        let mut acting = Acting { runner: &mut runner, followed: |_: &State| {} };
+        let left = crate::ui::run(&mut acting, super::habits()).await;
         let code = exit_code(runner.state());
         let ended = runner.state().outcome.is_some();
         runner.close().await;
         links.close().await;
-        exit?;
+        let code = super::ended(left?, code);
         if !ended {
             complain(&format!("not finished; go on with: lockkeeper resume {}", path.display()));
         }

@@ -32,7 +32,8 @@ impl Kind {
     /// Every fault that can strike here, with the host that it strikes.
     pub fn faults(self) -> impl Iterator<Item = (&'static str, FaultKind)> {
         let all = self.host_names().flat_map(|host| FaultKind::ALL.map(|kind| (host, kind))).collect::<Vec<_>>();
-        all.into_iter().filter(move |(host, kind)| self.check(None, &Fault { host: (*host).into(), kind: *kind }).is_ok())
+        all.into_iter()
+            .filter(move |(host, kind)| self.check(None, &Fault { host: (*host).into(), kind: *kind }).is_ok())
     }
 }
 

@@ -21,9 +21,13 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// Begins to look. The recorder's state has a session.
+    /// Begins to look, so often at each host. The recorder's state has a session.
     #[must_use]
-    pub fn new(recorder: Recorder, hosts: IndexMap<HostName, (Arc<dyn Observe>, String)>) -> Self {
+    pub fn new(
+        recorder: Recorder,
+        hosts: IndexMap<HostName, (Arc<dyn Observe>, String)>,
+        interval: std::time::Duration,
+    ) -> Self {
         let (reporter, reports) = mpsc::channel(BACKLOG);
         let mut watching = JoinSet::new();
         for (name, (host, script)) in hosts {
@@ -36,7 +40,7 @@ impl Monitor {
                     reports: reporter.clone(),
                     seq: recorder.seq(),
                     clock: recorder.clock(),
-                    interval: super::INTERVAL,
+                    interval,
                 }
                 .run(),
             );

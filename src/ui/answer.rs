@@ -25,9 +25,6 @@ pub(super) fn in_popup(state: &State, now: Timestamp, ui: &mut UiState, key: Key
         }
         return None;
     }
-    if control && key.code == KeyCode::Char('z') {
-        return Some(UiAction::Suspend);
-    }
     if key.code == KeyCode::Esc {
         close(ui);
         return None;

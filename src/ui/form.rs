@@ -1,6 +1,9 @@
 //! A form for a new inventory: some fields, and a row for every host.
 
+use std::cell::Cell;
+
 use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use futures::StreamExt as _;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
@@ -9,6 +12,7 @@ use tui_textarea::TextArea;
 
 use super::panes::frame as framed;
 use super::press::editor;
+use super::terminal::{self, Habits, Screen};
 use super::theme::{Meaning, style};
 
 /// Name of each field, and what it means to leave it empty.
@@ -200,39 +204,43 @@ fn row() -> [TextArea<'static>; 3] {
 }
 
 /// Shows the form until it is left. `check` says what is wrong with the answers; `write` is asked for once nothing is.
+/// What ends it from outside leaves it unwritten.
 ///
 /// # Errors
 /// When the terminal fails.
-pub fn fill(
+pub async fn fill(
     form: &mut Form,
+    habits: Habits,
     check: impl Fn(&Answers) -> Vec<String>,
     mut write: impl FnMut(&Answers) -> Result<(), String>,
-) -> std::io::Result<bool> {
-    let mut terminal = ratatui::try_init()?;
-    let left = loop {
-        if let Err(error) = terminal.draw(|frame| form.draw(frame)) {
-            break Err(error);
+) -> color_eyre::Result<bool> {
+    let interrupt = Cell::new(None);
+    let mut screen = Screen::enter(habits)?;
+    let mut input = std::pin::pin!(terminal::input(habits, &interrupt)?);
+    loop {
+        screen.terminal.draw(|frame| {
+            form.draw(frame);
+            super::theme::finish(frame.buffer_mut());
+        })?;
+        let Some(input) = input.next().await else { return Ok(false) };
+        let input = input?;
+        if let Input::Resize(columns, lines) = input {
+            screen.terminal.resize(Rect::new(0, 0, columns, lines))?;
         }
-        let input = match crossterm::event::read() {
-            Ok(input) => input,
-            Err(error) => break Err(error),
-        };
         match form.take(&input) {
             Left::No => form.messages = check(&form.answers()),
-            Left::Without => break Ok(false),
+            Left::Without => return Ok(false),
             Left::Write => {
                 form.messages = check(&form.answers());
                 if form.messages.is_empty() {
                     match write(&form.answers()) {
-                        Ok(()) => break Ok(true),
+                        Ok(()) => return Ok(true),
                         Err(why) => form.messages = vec![why],
                     }
                 }
             }
         }
-    };
-    ratatui::restore();
-    left
+    }
 }
 
 #[cfg(test)]

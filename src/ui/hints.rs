@@ -3,7 +3,7 @@
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr as _;
 
-use super::keymap::{BINDINGS, Command, key_name};
+use super::keymap::{BINDINGS, Command};
 use super::possible::possible;
 use super::theme::{Meaning, style};
 use super::view::UiState;
@@ -18,7 +18,7 @@ pub(super) fn line(state: &State, ui: &UiState, width: u16) -> (Line<'static>, V
     // Help and the palette lead to all the rest: they are never pushed out.
     let kept = 20;
     for row in BINDINGS.iter().filter(|row| !row.hint.is_empty() && possible(state, ui, row.command)) {
-        let key = format!(" {} ", key_name(super::keymap::key_of(ui, row)));
+        let key = format!(" {} ", super::chord::keys(row.command).first().map(ToString::to_string).unwrap_or_default());
         let hint = match row.command {
             Command::Pause if state.paused => "continue",
             _ => row.hint,

@@ -2,6 +2,8 @@
 //! `Source`.
 
 mod answer;
+mod attention;
+pub mod chord;
 mod clock;
 mod copy;
 pub mod form;
@@ -13,10 +15,13 @@ pub mod look;
 mod mouse;
 mod notice;
 mod page;
+mod palette;
 pub mod panes;
 mod possible;
 mod press;
+mod signs;
 mod since;
+pub mod terminal;
 pub mod theme;
 pub mod usual;
 mod view;
@@ -26,17 +31,21 @@ pub use panes::grid::rows as grid_rows;
 pub use press::{UiAction, press};
 pub use view::{Pane, Playhead, Popup, Sort, Tiles, UiState};
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use color_eyre::eyre::Result;
-use crossterm::event::{Event as Input, EventStream};
+use crossterm::event::Event as Input;
 use futures::{Stream, StreamExt as _};
 use jiff::Timestamp;
 use ratatui::Terminal;
 use ratatui::backend::{Backend, TestBackend};
+use ratatui::layout::Rect;
 use tokio::time::Instant;
 
+use self::attention::Attended;
 use self::keymap::Command;
+use self::terminal::{Habits, Interrupt, Screen};
 use crate::engine::{Intent, Refusal};
 use crate::model::State;
 
@@ -74,10 +83,12 @@ pub trait Source {
     }
 
     /// Hands a text to the operator's clipboard, where there is one.
-    fn copy(&mut self, _text: &str) {}
-
-    /// Leaves to the shell until the operator comes back.
-    fn suspend(&mut self) {}
+    ///
+    /// # Errors
+    /// When the terminal does not work.
+    fn copy(&mut self, _text: &str) -> Result<()> {
+        Ok(())
+    }
 
     /// The playhead, in a replay.
     fn playback(&mut self) -> Option<&mut dyn Playback>;
@@ -107,15 +118,22 @@ const FRAME: Duration = Duration::from_millis(33);
 /// Ages on the screen are redrawn this often.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Shows a session on the terminal until the operator leaves, and gives the terminal back.
+/// Shows a session on the terminal until the operator leaves, and gives the terminal back. What comes back says what
+/// ended it, if the operator did not.
 ///
 /// # Errors
 /// When the terminal does not work, or the session cannot go on.
-pub async fn run(source: &mut impl Source) -> Result<()> {
-    let mut terminal = ratatui::try_init()?;
-    let result = show(source, &mut terminal, EventStream::new()).await;
-    ratatui::restore();
-    result
+pub async fn run(source: &mut impl Source, habits: Habits) -> Result<Option<Interrupt>> {
+    let interrupt = Cell::new(None);
+    let mut screen = Screen::enter(habits)?;
+    let input = terminal::input(habits, &interrupt)?;
+    let result = show(&mut Attended::new(source, habits), &mut *screen.terminal, input).await;
+    drop(screen);
+    match result {
+        // A frame that cannot be drawn on a terminal that is gone is no failure of the session.
+        Err(error) if terminal::is_lost(&error) => Ok(interrupt.get().or(Some(Interrupt::Lost))),
+        result => result.map(|()| interrupt.get()),
+    }
 }
 
 /// The loop behind `run`, on any terminal and any input.
@@ -133,8 +151,6 @@ where
 {
     let mut ui = UiState { usual: source.usual(), ..UiState::default() };
     let opened = Instant::now();
-    // What another program left on the screen would show through every blank.
-    terminal.clear()?;
     let mut input = std::pin::pin!(input);
     let mut due = Instant::now();
     let mut dirty = true;
@@ -147,10 +163,11 @@ where
             let mut copied = None;
             terminal.draw(|frame| {
                 draw(source.state(), now, &mut ui, frame);
+                theme::finish(frame.buffer_mut());
                 copied = ui.copied(frame.buffer_mut());
             })?;
             if let Some(text) = copied {
-                source.copy(&text);
+                source.copy(&text)?;
                 ui.say("copied");
             }
             due = Instant::now() + FRAME;
@@ -162,9 +179,10 @@ where
                 Some(event) => {
                     let event = event?;
                     ui.at = opened.elapsed();
-                    if matches!(event, Input::Resize(..)) {
-                        // Nobody knows what stands there now.
-                        terminal.clear()?;
+                    if let Input::Resize(columns, lines) = event {
+                        // Nobody knows what stands there now. `clear` would ask the terminal where its cursor is, and the
+                        // answer is read by the input already.
+                        terminal.resize(Rect::new(0, 0, columns, lines))?;
                     }
                     if take(source, &mut ui, &event)? {
                         return Ok(());
@@ -189,7 +207,6 @@ fn take(source: &mut impl Source, ui: &mut UiState, event: &Input) -> Result<boo
     let now = source.now();
     match press(source.state(), now, ui, event) {
         Some(UiAction::Quit) => return Ok(true),
-        Some(UiAction::Suspend) => source.suspend(),
         Some(UiAction::Submit(intent)) => {
             let answer = source.submit(intent)?;
             ui.answered(answer.map_err(|refusal| refusal.to_string()));

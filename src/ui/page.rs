@@ -142,17 +142,18 @@ pub(super) fn cut(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
     }
+    let more = sign(Sign::More);
     let mut out = String::new();
     let mut used = 0;
     for c in text.chars() {
         used += c.width().unwrap_or(0);
-        if used + 1 > width {
+        if used + more.width() > width {
             break;
         }
         out.push(c);
     }
-    if width > 0 {
-        out.push_str(sign(Sign::More));
+    if width >= more.width() {
+        out.push_str(more);
     }
     out
 }

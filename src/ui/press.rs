@@ -5,8 +5,9 @@ use jiff::Timestamp;
 use tui_textarea::TextArea;
 
 use super::answer::in_popup;
+use super::chord::command;
 use super::hand::Readiness;
-use super::keymap::{Command, command};
+use super::keymap::Command;
 use super::mouse::{Asked, Spot};
 use super::panes::gate::{unread_row, writes};
 use super::panes::grid::visible;
@@ -33,8 +34,6 @@ pub enum UiAction {
     },
     /// Leave.
     Quit,
-    /// Leave to the shell for a while.
-    Suspend,
     /// Move the playhead.
     Playback(Command),
 }
@@ -49,7 +48,7 @@ pub fn press(state: &State, now: Timestamp, ui: &mut UiState, input: &Input) -> 
                 return None;
             }
             if ui.popups.is_empty() {
-                let command = command(*key, ui);
+                let command = command(*key, ui.playhead.is_some());
                 return if key.code == KeyCode::Esc { back(ui) } else { execute(state, now, ui, command?) };
             }
             in_popup(state, now, ui, *key)
@@ -121,7 +120,6 @@ pub(super) fn execute(state: &State, now: Timestamp, ui: &mut UiState, command: 
             return Some(UiAction::Quit);
         }
         Command::Quit => ui.popup(Popup::Quit),
-        Command::Suspend => return Some(UiAction::Suspend),
         Command::Help => ui.popup(Popup::Help(0)),
         Command::Palette => ui.popup(Popup::Palette(editor(""), 0)),
         Command::NextPane => ui.focus = ui.focus.step(1),

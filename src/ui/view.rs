@@ -1,6 +1,5 @@
 //! Where the operator looks: the lit host, scroll, popups. Never folded, never recorded.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -223,8 +222,6 @@ pub struct UiState {
     pub playhead: Option<Playhead>,
     /// How long steps usually take.
     pub usual: Usual,
-    /// Keys that the operator has bound otherwise.
-    pub keys: BTreeMap<super::keymap::Command, crossterm::event::KeyCode>,
     /// When the topmost popup was opened.
     pub(super) popup_since: Duration,
     /// Since when the lit host is.

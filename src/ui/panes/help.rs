@@ -2,7 +2,8 @@
 
 use ratatui::text::{Line, Span};
 
-use crate::ui::keymap::{BINDINGS, Group, key_name};
+use crate::ui::chord::keys;
+use crate::ui::keymap::{BINDINGS, Group};
 use crate::ui::theme::{Meaning, Sign, sign, style};
 use crate::ui::view::Pane;
 
@@ -20,12 +21,17 @@ pub fn lines(groups: &[Group], pane: Pane) -> Vec<Line<'static>> {
     for group in order {
         lines.push(Line::styled(group.title(), style(Meaning::Title)));
         for row in BINDINGS.iter().filter(|row| row.group == group) {
-            let keys: Vec<_> = row.keys.iter().map(|key| key_name(*key)).collect();
+            let keys: Vec<_> = keys(row.command).iter().map(ToString::to_string).collect();
             lines.push(Line::from(vec![
                 Span::styled(format!("  {:<12}", keys.join(" ")), style(Meaning::Active)),
                 Span::raw(row.help),
             ]));
         }
+    }
+    let always =
+        [("Ctrl-C", "ask to leave, from wherever you are"), ("Ctrl-Z", "to the shell for a while; fg comes back")];
+    for (key, help) in [("Esc", "one step back; throws nothing away unasked")].into_iter().chain(always) {
+        lines.push(Line::from(vec![Span::styled(format!("  {key:<12}"), style(Meaning::Active)), Span::raw(help)]));
     }
     lines.push(Line::styled("Signs", style(Meaning::Title)));
     for pair in SIGNS.chunks(2) {

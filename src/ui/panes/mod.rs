@@ -27,7 +27,7 @@ use crate::model::{State, TaskId};
 pub(super) fn frame(title: &str, focused: bool) -> Block<'static> {
     let meaning = if focused { Meaning::Active } else { Meaning::Quiet };
     Block::bordered()
-        .border_set(super::theme::border())
+        .border_set(super::theme::lines(false))
         .border_style(style(meaning))
         .title(Span::styled(format!(" {title} "), style(if focused { Meaning::Active } else { Meaning::Title })))
 }
@@ -68,7 +68,7 @@ pub(super) fn word(state: &State, id: TaskId, standing: Option<&Standing>, now: 
 pub(super) fn bar(done: usize, total: usize, width: usize) -> Line<'static> {
     let full = (width * done).checked_div(total).unwrap_or_default().min(width);
     Line::from(vec![
-        Span::styled(sign(Sign::Full).repeat(full), style(Meaning::Active)),
-        Span::styled(sign(Sign::Empty).repeat(width - full), style(Meaning::Quiet)),
+        Span::styled(sign(Sign::BarFull).repeat(full), style(Meaning::Active)),
+        Span::styled(sign(Sign::BarEmpty).repeat(width - full), style(Meaning::Quiet)),
     ])
 }

@@ -14,7 +14,6 @@ use crate::model::event::Mode;
 use crate::model::logtail::clean;
 use crate::model::runbook::Confirm;
 use crate::model::{HostName, State, TaskId};
-use crate::ui::keymap::key_name;
 use crate::ui::page::{Page, cut};
 use crate::ui::possible::groups;
 use crate::ui::theme::{Meaning, style};
@@ -223,7 +222,9 @@ fn palette(state: &State, ui: &UiState, input: &TextArea<'static>, at: &mut usiz
         .enumerate()
         .map(|(n, entry)| {
             let key = match entry {
-                super::palette::Entry::Command(row) => key_name(crate::ui::keymap::key_of(ui, row)),
+                super::palette::Entry::Command(row) => {
+                    crate::ui::chord::keys(row.command).first().map(ToString::to_string).unwrap_or_default()
+                }
                 super::palette::Entry::Host(_) => String::new(),
             };
             let meaning = if n == *at { Meaning::Lit } else { Meaning::Plain };

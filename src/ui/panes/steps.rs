@@ -111,8 +111,8 @@ fn stage(state: &State, plan: &Plan, look: &Look, number: usize, width: usize) -
     let (mark, meaning) = match () {
         () if tally.failed > 0 => (Sign::Failed, Meaning::Bad),
         () if over == tally.total => (Sign::Done, Meaning::Good),
-        () if here => (Sign::Open, Meaning::Active),
-        () if state.current_stage() == Some(number) => (Sign::Here, Meaning::Active),
+        () if here => (Sign::Unfolded, Meaning::Active),
+        () if state.current_stage() == Some(number) => (Sign::Folded, Meaning::Active),
         () => (Sign::Ahead, Meaning::Quiet),
     };
     let count = format!("{over}/{}", tally.total);
@@ -153,7 +153,7 @@ fn lane(state: &State, plan: &Plan, look: &Look, host: &HostName, width: usize) 
     };
     let name = cut(host.as_str(), 12);
     let mut spans = vec![
-        Span::styled(if lit { format!("{} ", sign(Sign::Here)) } else { "  ".to_owned() }, style(Meaning::Active)),
+        Span::styled(if lit { format!("{} ", sign(Sign::Folded)) } else { "  ".to_owned() }, style(Meaning::Active)),
         Span::styled(format!("{name:<12} "), style(if lit { Meaning::Title } else { Meaning::Plain })),
     ];
     spans.extend(bar(over, ours.len(), 10.min(width.saturating_sub(30))).spans);

@@ -6,6 +6,7 @@ use crate::documents;
 use crate::engine::{Intent, Refusal};
 use crate::model::{State, TaskId};
 use crate::runner::Runner;
+use crate::ui::usual::Usual;
 use crate::ui::{Playback, Source};
 
 /// A runner as the screen sees it. A journal that cannot be written ends the session.
@@ -47,6 +48,10 @@ impl<F: FnMut(&State)> Source for Acting<'_, F> {
         self.runner.changed().await?;
         (self.followed)(self.runner.state());
         Ok(())
+    }
+
+    fn usual(&self) -> Usual {
+        super::usual::load()
     }
 
     fn playback(&mut self) -> Option<&mut dyn Playback> {

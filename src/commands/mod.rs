@@ -16,6 +16,8 @@ mod replay;
 mod runbook;
 mod status;
 mod upgrade;
+mod usual;
+mod window;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};

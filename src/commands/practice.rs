@@ -8,6 +8,7 @@ use color_eyre::eyre::Result;
 use indexmap::IndexMap;
 
 use super::acting::Acting;
+use super::{usual, window};
 use super::{artifacts_of, auto, complain, default_journal, given, new_session, operator, print, refuse};
 use crate::cli::{Output, Practice as Args};
 use crate::documents::{self, Source};
@@ -115,9 +116,13 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
             runner.close().await;
             return report(&summary, &practice.invariants(), args);
         }
+        if let Some(intent) = window::intent(&args.window, &jiff::Zoned::now()) {
+            runner.submit(&intent)?.ok();
+        }
         let mut acting = Acting { runner: &mut runner, followed: |state: &State| hands.lend(state) };
         let left = crate::ui::run(&mut acting, super::habits()).await;
         let code = super::upgrade::exit_code(runner.state());
+        usual::learn(runner.state());
         runner.close().await;
         let code = super::ended(left?, code);
         if let Some(path) = journal {

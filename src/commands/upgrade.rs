@@ -7,8 +7,9 @@ use color_eyre::eyre::Result;
 use indexmap::IndexMap;
 
 use super::acting::Acting;
+use super::{usual, window};
 use super::{artifacts_of, complain, default_journal, given, new_session, operator, refuse, runtime};
-use crate::cli::{Resume, Upgrade};
+use crate::cli::{Resume, Upgrade, Window};
 use crate::hosts::{self, Links};
 use crate::journal::{self, Writer};
 use crate::model::event::{Mode, Outcome};
@@ -40,7 +41,7 @@ pub(super) fn run(args: &Upgrade) -> Result<ExitCode> {
         inventory: Box::new(plan.inventory.clone()),
         plan: Some(Box::new(plan)),
     })?;
-    act(recorder, &path)
+    act(recorder, &path, &args.window)
 }
 
 /// Takes a session up where its journal ends. What was under way then is asked for, never run again on a guess.
@@ -82,10 +83,10 @@ pub(super) fn resume(args: &Resume) -> Result<ExitCode> {
     }
     let mut recorder = Recorder::new(state, Some(writer), Clock::Real);
     recorder.record(Event::SessionResumed { operator: operator() })?;
-    act(recorder, &path)
+    act(recorder, &path, &args.window)
 }
 
-fn act(recorder: Recorder, path: &Path) -> Result<ExitCode> {
+fn act(recorder: Recorder, path: &Path, window: &Window) -> Result<ExitCode> {
     let runtime = runtime()?;
     let code = runtime.block_on(async {
         let links = Links::new()?;
@@ -101,10 +102,14 @@ fn act(recorder: Recorder, path: &Path) -> Result<ExitCode> {
         let setup =
             Setup { hosts: members, artifacts: artifacts_of(path), operator: operator(), interval: super::interval() };
         let mut runner = Runner::new(recorder, setup);
+        if let Some(intent) = window::intent(window, &jiff::Zoned::now()) {
+            runner.submit(&intent)?.ok();
+        }
         let mut acting = Acting { runner: &mut runner, followed: |_: &State| {} };
         let left = crate::ui::run(&mut acting, super::habits()).await;
         let code = exit_code(runner.state());
         let ended = runner.state().outcome.is_some();
+        usual::learn(runner.state());
         runner.close().await;
         links.close().await;
         let code = super::ended(left?, code);

@@ -106,7 +106,7 @@ const ASCII: Row<Option<bool>> = row("ascii", "LOCKKEEPER_ASCII", ("auto", None)
 const BELL: Row<bool> = row("bell", "LOCKKEEPER_BELL", ("yes", true), yes_or_no);
 const NOTIFICATIONS: Row<bool> = row("notifications", "LOCKKEEPER_NOTIFY", ("yes", true), yes_or_no);
 const TITLE: Row<bool> = row("title", "LOCKKEEPER_TITLE", ("yes", true), yes_or_no);
-const MOUSE: Row<bool> = row("mouse", "LOCKKEEPER_MOUSE", ("no", false), yes_or_no);
+const MOUSE: Row<bool> = row("mouse", "LOCKKEEPER_MOUSE", ("yes", true), yes_or_no);
 const INTERVAL: Row<Duration> = row("interval", "LOCKKEEPER_INTERVAL", ("2s", Duration::from_secs(2)), seconds);
 
 const fn row<T>(

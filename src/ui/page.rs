@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn prose_is_wrapped_at_words() {
         let rows = wrap(&Line::raw("  the cluster is one member short"), 20, Wrapped::Prose);
-        assert_eq!(texts(&rows), ["  the cluster is one ", "  member short"]);
+        assert_eq!(texts(&rows), ["  the cluster is ", "  one member short"]);
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub struct Habits {
 
 impl Default for Habits {
     fn default() -> Self {
-        Self { bell: true, notifications: true, title: true, mouse: false }
+        Self { bell: true, notifications: true, title: true, mouse: true }
     }
 }
 

@@ -11,6 +11,7 @@ mod practice;
 mod preflight;
 mod replay;
 mod runbook;
+mod sessions;
 mod status;
 mod upgrade;
 

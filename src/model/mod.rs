@@ -13,6 +13,7 @@ pub mod names;
 pub mod plan;
 pub mod runbook;
 pub mod state;
+pub mod summary;
 
 pub use event::{Event, Record};
 pub use facts::Facts;
@@ -21,3 +22,4 @@ pub use names::{Digest, HostName, JobName, SessionId, TaskId};
 pub use plan::{Plan, Task};
 pub use runbook::Runbook;
 pub use state::State;
+pub use summary::{Standing, Summary};

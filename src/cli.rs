@@ -19,8 +19,9 @@ use crate::model::HostName;
     after_help = "Begin with `lockkeeper practice`: a whole upgrade on hosts that cannot be hurt."
 )]
 pub struct Cli {
+    /// The start screen where none is given
     #[command(subcommand)]
-    pub command: Command,
+    pub command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]

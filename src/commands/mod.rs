@@ -12,6 +12,7 @@ mod preflight;
 mod replay;
 mod runbook;
 mod sessions;
+mod start;
 mod status;
 mod upgrade;
 
@@ -46,7 +47,8 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
 }
 
 fn dispatch(cli: Cli) -> Result<ExitCode> {
-    match cli.command {
+    let Some(command) = cli.command else { return start::run() };
+    match command {
         Command::Practice(args) => practice::run(&args),
         Command::Upgrade(args) => upgrade::run(&args),
         Command::Resume(args) => upgrade::resume(&args),

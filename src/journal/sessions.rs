@@ -49,8 +49,8 @@ impl Locks {
         Self(fs::read_to_string("/proc/locks").ok().map(|text| locks(&text)))
     }
 
-    /// Whether a process writes this journal now, and which.
-    fn writer(&self, file: &File) -> Option<Option<u32>> {
+    /// That a process writes this journal now, if one does.
+    fn writer(&self, file: &File) -> Option<Standing> {
         let process = match &self.0 {
             Some(held) => Some(*held.get(&file.metadata().ok()?.ino())?),
             None => None,
@@ -61,7 +61,7 @@ impl Locks {
                 let _ = flock(file, FlockOperation::Unlock);
                 None
             }
-            Err(_) => Some(process.filter(|process| *process > 0)),
+            Err(_) => Some(Standing::Running { process: process.filter(|process| *process > 0) }),
         }
     }
 }
@@ -177,9 +177,9 @@ fn read_ends(summary: &mut Summary, locks: &Locks) -> Result<(), String> {
     }
     read_tail(&mut file, summary).map_err(said)?;
     if !summary.standing.ended()
-        && let Some(process) = locks.writer(&file)
+        && let Some(running) = locks.writer(&file)
     {
-        summary.standing = Standing::Running { process };
+        summary.standing = running;
     }
     Ok(())
 }

@@ -7,6 +7,8 @@ pub mod keymap;
 mod layout;
 pub mod panes;
 mod press;
+mod screen;
+pub mod start;
 pub mod theme;
 mod view;
 

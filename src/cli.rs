@@ -51,6 +51,8 @@ pub enum Command {
     Ignition(Ignition),
     /// Play a journal on the same screen
     Replay(Replay),
+    /// Examine this machine, and the hosts of an inventory, before an upgrade does; changes nothing
+    Doctor(Doctor),
     /// Print a completion script for your shell
     Completions {
         /// Which shell
@@ -133,6 +135,16 @@ pub struct Observe {
     /// Also look at what this runbook looks at
     #[arg(long, short)]
     pub runbook: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Also visit these hosts: a YAML file
+    #[arg(long, short, value_name = "FILE")]
+    pub inventory: Option<PathBuf>,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t = Output::Table)]
+    pub output: Output,
 }
 
 #[derive(Debug, Subcommand)]

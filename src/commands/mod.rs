@@ -2,6 +2,7 @@
 
 mod acting;
 mod auto;
+mod doctor;
 mod given;
 mod ignition;
 mod inventory;
@@ -60,6 +61,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Runbook(args) => runbook::run(&args),
         Command::Ignition(args) => ignition::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "lockkeeper", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)

@@ -113,7 +113,7 @@ struct Shown {
 /// What Home offers besides sessions: what it is called, and what it is.
 const MENU: [(&str, &str); 6] = [
     ("Practice", "a whole upgrade on simulated hosts: nothing can be hurt"),
-    ("Connect a cluster", "say where its hosts are; the rest is found and written down"),
+    ("Connect a cluster", "say where its hosts are; the rest is found out"),
     ("Monitor", "watch the hosts of an inventory, without a way to act"),
     ("Status", "print how they stand, and leave"),
     ("Upgrade", "a runbook on the hosts of an inventory, gate by gate"),

@@ -185,9 +185,7 @@ impl Start {
 fn draw_field(page: &Page, body: Rect, frame: &mut Frame<'_>) {
     let (about, field) = match page {
         Page::File(_, field) => ("The path of an inventory:", field),
-        Page::Vars { field, .. } => {
-            ("Values for its variables, as name=value; those that have to be given stand here:", field)
-        }
+        Page::Vars { field, .. } => ("Its variables, as name=value. The ones below need a value:", field),
         _ => return,
     };
     let block = framed(&title_of(page), true);

@@ -28,7 +28,7 @@ impl Row {
 #[derive(Clone, Debug)]
 pub(super) struct List {
     pub(super) rows: Vec<Row>,
-    /// The row that is lit.
+    /// The row that is lit; beyond the last where none is.
     pub(super) at: usize,
     /// The first row in sight, counted among those that pass the filter.
     pub(super) top: usize,
@@ -64,7 +64,6 @@ impl List {
     /// Other rows, in the same places.
     pub(super) fn renew(&mut self, rows: Vec<Row>) {
         self.rows = rows;
-        self.at = self.at.min(self.rows.len().saturating_sub(1));
     }
 
     pub(super) fn begin_filter(&mut self) {
@@ -74,15 +73,16 @@ impl List {
 
     pub(super) fn end_filter(&mut self) {
         (self.filter, self.typing) = (None, false);
+        self.at = self.at.min(self.rows.len().saturating_sub(1));
     }
 
-    /// Lights the first row that was looked for, where the one that was lit is out of sight.
+    /// Lights the first row that was looked for; where there is none, nothing is lit.
     pub(super) fn refilter(&mut self) {
         if self.filter.is_none() {
             return;
         }
         let passing = self.passing();
-        let wanted = passing.iter().find(|row| !self.rows[**row].fixed).or(passing.first());
-        self.at = wanted.copied().unwrap_or(self.at);
+        let wanted = passing.iter().find(|row| !self.rows[**row].fixed);
+        self.at = wanted.copied().unwrap_or(usize::MAX);
     }
 }

@@ -2,6 +2,7 @@
 
 mod acting;
 mod auto;
+mod discover;
 mod doctor;
 mod given;
 mod ignition;
@@ -16,6 +17,7 @@ mod sessions;
 mod start;
 mod status;
 mod upgrade;
+mod written;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

@@ -235,7 +235,7 @@ mod tests {
         assert_eq!(found, [(dir.path().join("b.yaml"), "cluster prod".to_owned())]);
         assert_eq!(
             Shelf.wanted(&found[0].0, "etcd-minor").unwrap(),
-            ["target", "previous", "etcd_install", "etcd_uninstall"]
+            ["target", "previous"]
         );
     }
 }

@@ -1,6 +1,7 @@
 //! The screen: draws a state, turns keys into intents. It sees no host and no journal; whoever shows a session gives it a
 //! `Source`.
 
+mod field;
 pub mod form;
 mod hints;
 pub mod keymap;

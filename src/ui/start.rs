@@ -1,8 +1,10 @@
 //! The start screen: what there is to go on with and to begin. It starts nothing: it answers with a choice.
 
+mod choice;
 mod draw;
 mod list;
-mod text;
+
+pub use choice::{Choice, Library};
 
 use std::collections::BTreeSet;
 use std::io;
@@ -14,68 +16,9 @@ use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyEventKind, KeyModif
 use jiff::Timestamp;
 
 use self::list::{List, Row};
-use self::text::Field;
+use super::field::Field;
 use crate::model::event::Mode;
 use crate::model::{Standing, Summary};
-
-/// What the operator wants.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Choice {
-    /// Go on with an upgrade.
-    Resume(PathBuf),
-    /// Play a journal.
-    Replay(PathBuf),
-    /// Walk through a runbook on simulated hosts.
-    Practice {
-        /// Its name.
-        runbook: String,
-        /// The kind of cluster.
-        cluster: String,
-        /// `HOST:KIND` each.
-        faults: Vec<String>,
-    },
-    /// Make an inventory.
-    Connect,
-    /// Watch the hosts of an inventory.
-    Monitor(PathBuf),
-    /// Print how the hosts of an inventory stand.
-    Status(PathBuf),
-    /// Walk through a runbook on real hosts.
-    Upgrade {
-        /// The hosts.
-        inventory: PathBuf,
-        /// The runbook's name.
-        runbook: String,
-        /// Values for its variables.
-        vars: Vec<(String, String)>,
-    },
-    /// Leave.
-    Quit,
-}
-
-/// What can be chosen from, looked up when it is asked for.
-pub trait Library {
-    /// Name and title of every built-in runbook.
-    fn runbooks(&self) -> Vec<(String, String)>;
-    /// A runbook as `runbook show` prints it.
-    fn text(&self, runbook: &str) -> String;
-    /// The kinds of practice cluster that suit a runbook, the best first.
-    fn clusters(&self, runbook: &str) -> Vec<String>;
-    /// What can go wrong on a practice cluster: `HOST:KIND` each.
-    fn faults(&self, cluster: &str) -> Vec<String>;
-    /// Inventories that lie about, with a word on each.
-    fn inventories(&self) -> Vec<(PathBuf, String)>;
-    /// Variables of a runbook that have to be given, and have no value in this inventory.
-    ///
-    /// # Errors
-    /// What is wrong with the inventory.
-    fn wanted(&self, inventory: &std::path::Path, runbook: &str) -> Result<Vec<String>, String>;
-    /// What stands against a choice, before the screen is left for it.
-    ///
-    /// # Errors
-    /// Says what.
-    fn check(&self, choice: &Choice) -> Result<(), String>;
-}
 
 /// A session for the list, and its place in it. The same place comes again once more is known.
 pub type News = (usize, Summary);
@@ -160,13 +103,20 @@ impl Start {
         } else {
             self.sessions.push(summary);
         }
-        let first = self.sessions.len() == 1;
-        let rows = self.home();
+        let row = self.session_row(&self.sessions[place.min(self.sessions.len() - 1)]);
         let home = &mut self.pages[0].list;
-        home.renew(rows);
+        home.put(MENU.len() + place, row);
         // Whoever has sessions most often wants the last one.
-        if first && home.at == 0 {
+        if home.rows.len() == MENU.len() + 1 && home.at == 0 {
             home.at = MENU.len();
+        }
+    }
+
+    /// Time goes on, and with it the ages.
+    fn tick(&mut self, now: Timestamp) {
+        if now.duration_since(self.now) >= AGES {
+            self.now = now;
+            self.pages[0].list.rows = self.home();
         }
     }
 
@@ -182,22 +132,23 @@ impl Start {
 
     fn home(&self) -> Vec<Row> {
         let menu = MENU.iter().map(|(name, about)| Row::fixed([(*name).to_owned(), (*about).to_owned()]));
-        let sessions = self.sessions.iter().map(|summary| {
-            let holder = match &summary.standing {
-                Standing::Unreadable { why } => why.clone(),
-                _ => summary.holder(),
-            };
-            let practice = if summary.mode == Some(Mode::Practice) { "practice" } else { "" };
-            Row::of([
-                draw::standing(&summary.standing),
-                summary.cluster.clone(),
-                summary.runbook.clone(),
-                summary.progress(),
-                summary.age(self.now),
-                if holder.is_empty() { practice.to_owned() } else { holder },
-            ])
-        });
-        menu.chain(sessions).collect()
+        menu.chain(self.sessions.iter().map(|summary| self.session_row(summary))).collect()
+    }
+
+    fn session_row(&self, summary: &Summary) -> Row {
+        let holder = match &summary.standing {
+            Standing::Unreadable { why } => why.clone(),
+            _ => summary.holder(),
+        };
+        let practice = if summary.mode == Some(Mode::Practice) { "practice" } else { "" };
+        Row::of([
+            draw::standing(&summary.standing),
+            summary.cluster.clone(),
+            summary.runbook.clone(),
+            summary.progress(),
+            summary.age(self.now),
+            if holder.is_empty() { practice.to_owned() } else { holder },
+        ])
     }
 
     fn shown(&mut self) -> &mut Shown {
@@ -469,6 +420,12 @@ impl Start {
 /// How long the first frame waits for the sessions that it would show.
 const FIRST: Duration = Duration::from_millis(8);
 
+/// How much is taken in between two frames.
+const BETWEEN: Duration = Duration::from_millis(20);
+
+/// How often the ages are told anew.
+const AGES: jiff::SignedDuration = jiff::SignedDuration::from_secs(1);
+
 /// Shows the screen on the terminal until something is chosen.
 ///
 /// # Errors
@@ -480,22 +437,20 @@ pub fn choose(start: &mut Start, library: &dyn Library, news: &Receiver<News>) -
             start.learn(one);
         }
         loop {
-            start.now = start.now.max(Timestamp::now());
+            start.tick(Timestamp::now());
             terminal.draw(|frame| start.draw(frame))?;
-            let pause = Duration::from_millis(if start.loading { 50 } else { 1000 });
+            let pause = Duration::from_millis(if start.loading { 20 } else { 1000 });
             if crossterm::event::poll(pause)?
                 && let Some(choice) = start.take(&crossterm::event::read()?, library)
             {
                 return Ok(choice);
             }
-            loop {
+            let drawn = Instant::now();
+            while start.loading && drawn.elapsed() < BETWEEN {
                 match news.try_recv() {
                     Ok(one) => start.learn(one),
                     Err(TryRecvError::Empty) => break,
-                    Err(TryRecvError::Disconnected) => {
-                        start.complete();
-                        break;
-                    }
+                    Err(TryRecvError::Disconnected) => start.complete(),
                 }
             }
         }

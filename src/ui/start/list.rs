@@ -1,6 +1,6 @@
 //! Rows with one of them lit, and a filter.
 
-use super::text::Field;
+use super::super::field::Field;
 
 /// A row.
 #[derive(Clone, Debug)]
@@ -61,9 +61,12 @@ impl List {
         self.at = passing[place.saturating_add_signed(by).min(last)];
     }
 
-    /// Other rows, in the same places.
-    pub(super) fn renew(&mut self, rows: Vec<Row>) {
-        self.rows = rows;
+    /// A row in its place, which is at most one after the last.
+    pub(super) fn put(&mut self, place: usize, row: Row) {
+        match self.rows.get_mut(place) {
+            Some(known) => *known = row,
+            None => self.rows.push(row),
+        }
     }
 
     pub(super) fn begin_filter(&mut self) {

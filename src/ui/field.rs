@@ -19,6 +19,7 @@ impl Field {
         Self(Box::new(area))
     }
 
+    /// What stands in it.
     pub(super) fn text(&self) -> String {
         self.0.lines().join(" ").trim().to_owned()
     }

@@ -172,7 +172,7 @@ fn an_inventory_is_asked_for_on_the_screen() {
         // Nobody answers at a name that cannot be; what was found out is written beside it.
         ("A new inventory", "prod\tcore\t\t\tetcd1=10.0.0.999"),
         ("✗ `10.0.0.999` is no address", "\x15etcd1=no-such-host.invalid, "),
-        ("check the address in the inventory, or DNS", "\x13"),
+        ("Could not resolve hostname", "\x13"),
     ];
     in_a_terminal(&["inventory", "init"], scratch.path(), (80, 24), &play);
     let yaml = std::fs::read_to_string(scratch.path().join("cluster.yaml")).unwrap();

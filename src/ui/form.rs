@@ -18,7 +18,7 @@ use crate::model::inventory::Role;
 const FIELDS: [(&str, &str); 6] = [
     ("Cluster", "what it is called"),
     ("Log in as", "empty: whatever ssh does"),
-    ("Key", "a private key's file; empty: whatever ssh does"),
+    ("Key", "a file; empty: whatever ssh does"),
     ("Jump host", "empty: none"),
     ("Hosts", ""),
     ("Write to", ""),

@@ -176,7 +176,7 @@ fn an_inventory_is_asked_for_on_the_screen() {
     ];
     in_a_terminal(&["inventory", "init"], scratch.path(), (80, 24), &play);
     let yaml = std::fs::read_to_string(scratch.path().join("cluster.yaml")).unwrap();
-    for words in ["cluster: prod", "user: core", "name: etcd1", "# Not seen: cannot connect", "roles: [etcd]"] {
+    for words in ["cluster: prod", "user: core", "name: etcd1", "# Not seen: Could not resolve", "roles: [etcd]"] {
         assert!(yaml.contains(words), "{yaml}");
     }
     // What is there is kept, unless writing over it is said; what was typed is not thrown away by one key.

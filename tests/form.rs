@@ -100,6 +100,7 @@ screens! {
     found: filled(), 120 x 40;
     found_small: filled().keys("<down><down><down><down>"), 80 x 24;
     bad_words: Screen::new().keys("??? x<tab>-oops<tab><tab>a b<tab>10.0.0.11, 10.0.0.999 n[1-"), 80 x 24;
+    many: Screen::new().keys("prod<tab><tab><tab><tab>n[1-40],"), 80 x 24;
     leaving_is_asked: Screen::new().keys("p<esc>"), 80 x 24;
 }
 
@@ -116,7 +117,7 @@ fn hosts_are_tried_while_the_next_is_typed_and_again_when_their_way_changes() {
     assert!(screen.due().is_empty(), "nobody logs in as half a user");
     let mut screen = screen.keys("ot<down>");
     assert!(screen.due().is_empty(), "the key and the jump host may still change");
-    let mut screen = screen.keys("<down><down>");
+    let mut screen = screen.keys("<down><down><down>");
     assert_eq!(screen.due(), ["root@10.0.0.11", "root@10.0.0.12"]);
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::hosts::{self, Links};
+use crate::hosts::{self, HostError, Links};
 use crate::model::inventory::{Connection, Host, Inventory, Role, Ssh};
 use crate::model::logtail::clean;
 use crate::ui::form::{Attempt, Proposal};
@@ -33,9 +33,16 @@ pub(super) async fn discover(attempt: &Attempt, links: &Links) -> Result<Proposa
     };
     let inventory = Inventory { ssh, hosts: vec![host], ..Inventory::default() };
     let observe = hosts::observe(&inventory, &inventory.hosts[0], links);
-    observe.connect().await.map_err(|error| error.to_string())?;
-    let said = observe.probe(SCRIPT, PATIENCE).await.map_err(|error| error.to_string())?;
+    let why = |error: HostError| plain(&error.to_string(), &attempt.address);
+    observe.connect().await.map_err(why)?;
+    let said = observe.probe(SCRIPT, PATIENCE).await.map_err(why)?;
     Ok(proposal(&said))
+}
+
+/// An error without what stands before it on the screen already.
+fn plain(error: &str, address: &str) -> String {
+    let error = error.strip_prefix("cannot connect: ").unwrap_or(error);
+    error.strip_prefix(&format!("{address}: ")).unwrap_or(error).to_owned()
 }
 
 /// A process of a cluster, by its arguments and environment.

@@ -233,9 +233,6 @@ mod tests {
         std::fs::write(dir.path().join("c.txt"), "cluster: no\nhosts:\n").unwrap();
         let found = inventories_in(dir.path());
         assert_eq!(found, [(dir.path().join("b.yaml"), "cluster prod".to_owned())]);
-        assert_eq!(
-            Shelf.wanted(&found[0].0, "etcd-minor").unwrap(),
-            ["target", "previous"]
-        );
+        assert_eq!(Shelf.wanted(&found[0].0, "etcd-minor").unwrap(), ["target", "previous"]);
     }
 }

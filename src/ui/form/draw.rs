@@ -11,7 +11,7 @@ use super::{Asked, FIELDS, Form, HOSTS, HostAnswer, Tried};
 use crate::model::inventory::Role;
 
 const ON_FIELD: &str = " Enter next   ↑↓ move   Ctrl-U clear   Ctrl-S write   Esc leave";
-const ON_HOST: &str = " e etcd   c control-plane   w worker   b build   r try again   Ctrl-S write   Esc leave";
+const ON_HOST: &str = " e etcd  c control-plane  w worker  b build  r try again  Ctrl-S write  Esc leave";
 
 /// Where fields begin, and how wide those are that have a word beside them.
 const LABEL: u16 = 11;
@@ -85,13 +85,15 @@ impl Form {
         if hosts.is_empty() {
             return;
         }
-        let head = format!("   {:<16} {:<22} {:<19} FOUND", "HOST", "ADDRESS", "ROLES");
-        frame.render_widget(Line::styled(head, style(Meaning::Title)), Rect { height: 1, ..area });
         let height = area.height.saturating_sub(1) as usize;
         let lit = self.at.checked_sub(FIELDS.len());
         // While hosts are typed the newest is in sight.
         let last = lit.unwrap_or(if self.at == HOSTS { hosts.len() - 1 } else { 0 });
         let first = (last + 1).saturating_sub(height.max(1));
+        let all = hosts.len();
+        let sight = if all > height { format!("  {}–{} of {all}", first + 1, first + height) } else { String::new() };
+        let head = format!("   {:<16} {:<22} {:<19} FOUND", "HOST", format!("ADDRESS{sight}"), "ROLES");
+        frame.render_widget(Line::styled(head, style(Meaning::Title)), Rect { height: 1, ..area });
         for (line, (number, host)) in hosts.iter().enumerate().skip(first).take(height).enumerate() {
             let (sign, meaning) = sign(host);
             let words: Vec<&str> = host.roles.iter().map(|role| short(*role)).collect();

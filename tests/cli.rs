@@ -92,6 +92,29 @@ fn a_dead_host_is_named_and_the_others_go_on() {
 }
 
 #[test]
+fn resume_lists_the_sessions_where_more_than_one_may_be_meant() {
+    let scratch = tempfile::tempdir().unwrap();
+    let sessions = scratch.path().join("lockkeeper/sessions");
+    std::fs::create_dir_all(&sessions).unwrap();
+    let whole = std::fs::read_to_string("tests/journals/container-linux.jsonl").unwrap();
+    let whole = whole.replacen(r#""mode":"practice""#, r#""mode":"upgrade""#, 1);
+    let write = |name: &str, lines: usize| {
+        let text: String = whole.lines().take(lines).map(|line| format!("{line}\n")).collect();
+        std::fs::write(sessions.join(name), text).unwrap();
+    };
+    let resume = || said(lockkeeper().arg("resume").env("XDG_STATE_HOME", scratch.path()), 2).1;
+    write("ended.jsonl", usize::MAX);
+    assert!(resume().contains("there is nothing to resume"), "a session that has ended is never opened");
+    write("early.jsonl", 200);
+    write("late.jsonl", 700);
+    let list = resume();
+    for words in ["which session?", "lockkeeper resume ", "early.jsonl", "late.jsonl", "42 of 60", "unfinished"] {
+        assert!(list.contains(words), "{words}:\n{list}");
+    }
+    assert!(!list.contains("ended.jsonl"), "{list}");
+}
+
+#[test]
 fn man_page_and_completions_are_made() {
     assert!(said(lockkeeper().arg("man"), 0).0.contains("lockkeeper"));
     assert!(said(lockkeeper().args(["completions", "bash"]), 0).0.contains("_lockkeeper"));

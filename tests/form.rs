@@ -138,8 +138,8 @@ fn what_is_found_is_proposed_and_can_be_corrected() {
             "w2 {Etcd} false",
         ]
     );
-    // The third: it gets a role, and loses the one that was guessed.
-    let screen = screen.keys("<down><down><down><down>ew");
+    // The third: it gets a role in place of the one that was guessed.
+    let screen = screen.keys("<down><down><down><down>e");
     let host = &screen.0.answers().hosts[2];
     assert_eq!((host.roles.iter().copied().collect::<Vec<_>>(), host.guessed), (vec![Role::Etcd], false));
     let screen = screen.keys("e");

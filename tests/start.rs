@@ -1,6 +1,10 @@
 //! The start screen: keys, clicks and pastes on it, what they choose, and how soon it is there.
 
-#![allow(clippy::unwrap_used, reason = "what a test cannot do without may end it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "what a test cannot do without may end it, and one tells a figure"
+)]
 
 use std::path::{Path, PathBuf};
 
@@ -259,4 +263,48 @@ fn the_first_click_lights_and_the_second_takes() {
     let screen = Screen::new().click("12 min");
     assert_eq!(screen.1, None);
     assert_eq!(screen.click("12 min").1, Some(Choice::Resume("/state/open.jsonl".into())));
+}
+
+/// From the first instruction to the last line of the first frame, with a thousand sessions in the state directory:
+/// `cargo test --release --test start -- --ignored --nocapture`
+#[test]
+#[ignore = "measures, and so wants a machine of its own"]
+fn the_first_frame_is_there_at_once() {
+    use std::io::{Read as _, Write as _};
+    let scratch = tempfile::tempdir().unwrap();
+    let sessions = scratch.path().join("lockkeeper/sessions");
+    std::fs::create_dir_all(&sessions).unwrap();
+    let whole = std::fs::read_to_string("tests/journals/container-linux.jsonl").unwrap();
+    for number in 0..1000 {
+        let lines = whole.lines().take(200 + number % 4 * 300);
+        let text: String = lines.map(|line| format!("{line}\n")).collect();
+        std::fs::write(sessions.join(format!("{number:04}.jsonl")), text).unwrap();
+    }
+    let mut took: Vec<u128> = (0..9)
+        .map(|_| {
+            let size = portable_pty::PtySize { rows: 40, cols: 120, pixel_width: 0, pixel_height: 0 };
+            let pty = portable_pty::native_pty_system().openpty(size).unwrap();
+            let mut command = portable_pty::CommandBuilder::new(env!("CARGO_BIN_EXE_lockkeeper"));
+            command.cwd(scratch.path());
+            command.env("XDG_STATE_HOME", scratch.path());
+            let began = std::time::Instant::now();
+            let mut child = pty.slave.spawn_command(command).unwrap();
+            drop(pty.slave);
+            let mut output = pty.master.try_clone_reader().unwrap();
+            let (mut seen, mut bytes) = (Vec::new(), [0; 1 << 16]);
+            while !String::from_utf8_lossy(&seen).contains("q leave") {
+                let count = output.read(&mut bytes).unwrap();
+                assert!(count > 0, "it ended before it was drawn");
+                seen.extend_from_slice(&bytes[..count]);
+            }
+            let took = began.elapsed().as_millis();
+            pty.master.take_writer().unwrap().write_all(b"q").unwrap();
+            while matches!(output.read(&mut bytes), Ok(1..)) {}
+            child.wait().unwrap();
+            took
+        })
+        .collect();
+    took.sort_unstable();
+    println!("first frame with 1,000 sessions, in ms: {took:?}");
+    assert!(cfg!(debug_assertions) || took[took.len() / 2] < 30, "{took:?}");
 }

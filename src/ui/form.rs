@@ -333,7 +333,8 @@ impl Form {
             }
             _ => return,
         };
-        let mut roles = host.roles;
+        // What the operator says takes the place of a guess.
+        let mut roles = if host.guessed { BTreeSet::new() } else { host.roles };
         if !roles.remove(&role) {
             roles.insert(role);
         }

@@ -291,7 +291,7 @@ fn the_first_frame_is_there_at_once() {
             let mut child = pty.slave.spawn_command(command).unwrap();
             drop(pty.slave);
             let mut output = pty.master.try_clone_reader().unwrap();
-            let (mut seen, mut bytes) = (Vec::new(), [0; 1 << 16]);
+            let (mut seen, mut bytes) = (Vec::new(), vec![0; 1 << 16]);
             while !String::from_utf8_lossy(&seen).contains("q leave") {
                 let count = output.read(&mut bytes).unwrap();
                 assert!(count > 0, "it ended before it was drawn");

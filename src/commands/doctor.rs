@@ -12,7 +12,7 @@ use std::time::Duration;
 use color_eyre::eyre::Result;
 use serde_json::json;
 
-use self::findings::{Agent, Client, Finding, Found, Key, Place, ROOM, Terminal, Verdict, Visit};
+use self::findings::{ANYTHING, Agent, Client, Finding, Found, Key, Place, ROOM, Terminal, Verdict, Visit, WRITE};
 use super::{given, print, refuse, runtime};
 use crate::cli::{Doctor as Args, Output};
 use crate::hosts::{self, Links};
@@ -163,7 +163,7 @@ fn place(path: PathBuf) -> Place {
 fn directories() -> Result<Vec<Finding>> {
     const AREA: &str = "directories";
     let sessions = journal::directory()?;
-    let mut found = findings::place(AREA, "sessions", &place(sessions.clone()), ROOM);
+    let mut found = findings::place(AREA, "sessions", &place(sessions.clone()), ANYTHING, ROOM);
     if !sessions.exists() {
         // It will lie on the file system of the first directory above it that there is.
         let above = sessions.ancestors().skip(1).find(|above| above.exists()).unwrap_or(Path::new("/"));
@@ -172,6 +172,10 @@ fn directories() -> Result<Vec<Finding>> {
             let says = format!("sessions: nothing can be made in {}", above.display());
             found = vec![Finding::wrong(AREA, says, "set XDG_STATE_HOME to a directory of yours")];
         }
+    }
+    if let Ok(base) = etcetera::choose_base_strategy() {
+        let config = place(etcetera::BaseStrategy::config_dir(&base).join("lockkeeper"));
+        found.extend(findings::place(AREA, "inventories", &config, WRITE, 0));
     }
     Ok(found)
 }
@@ -197,7 +201,9 @@ fn visits(inventory: &Inventory) -> Result<Vec<Visit>> {
                     Ok(()) => observe.probe(VISIT, Duration::from_secs(15)).await,
                     Err(error) => Err(error),
                 };
-                let answer = answer.map_err(|error| error.to_string()).and_then(|said| visited(&said));
+                let twice = format!("{}: ", host.name);
+                let answer = answer.map_err(|error| error.to_string().replacen(&twice, "", 1));
+                let answer = answer.and_then(|said| visited(&said));
                 Visit { host: host.name.to_string(), answer }
             }
         });

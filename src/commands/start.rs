@@ -156,9 +156,11 @@ impl Library for Shelf {
 /// The first problems, a line each, and how many more there are.
 fn brief(problems: &Problems) -> String {
     const MOST: usize = 4;
-    let mut lines: Vec<String> = problems.0.iter().take(MOST).map(|problem| clean(&problem.message)).collect();
-    if problems.0.len() > MOST {
-        lines.push(format!("… and {} more: `lockkeeper plan` shows all of them", problems.0.len() - MOST));
+    let mut lines: Vec<String> = problems.0.iter().map(|problem| clean(&problem.message)).collect();
+    lines.dedup();
+    if let Some(more @ 1..) = lines.len().checked_sub(MOST) {
+        lines.truncate(MOST);
+        lines.push(format!("… and {more} more: `lockkeeper plan` shows all of them"));
     }
     lines.join("\n")
 }

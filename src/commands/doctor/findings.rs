@@ -190,7 +190,7 @@ pub(super) fn client(seen: &Client) -> Vec<Finding> {
             Finding::note(AREA, "there is no agent: a key with a passphrase cannot be used", fix)
         }
     });
-    found.extend(place(AREA, "connections", &seen.sockets, 0));
+    found.extend(place(AREA, "connections", &seen.sockets, ANYTHING, 0));
     found
 }
 
@@ -265,8 +265,12 @@ pub(super) struct Found {
 /// Room that a session's journal may well need, in MiB.
 pub(super) const ROOM: u64 = 200;
 
-/// A directory that is to be this user's alone, with so much room.
-pub(super) fn place(area: &'static str, what: &str, seen: &Place, room: u64) -> Vec<Finding> {
+/// What others may not do with a directory: anything, or write to it.
+pub(super) const ANYTHING: u32 = 0o077;
+pub(super) const WRITE: u32 = 0o022;
+
+/// A directory that is to be this user's, kept from others so far, and with so many MiB of room.
+pub(super) fn place(area: &'static str, what: &str, seen: &Place, closed: u32, room: u64) -> Vec<Finding> {
     let path = seen.path.display();
     let Some(found) = seen.found else {
         return vec![Finding::well(area, format!("{what}: {path}, made when it is needed"))];
@@ -277,9 +281,9 @@ pub(super) fn place(area: &'static str, what: &str, seen: &Place, room: u64) -> 
     } else if !found.ours {
         let fix = format!("sudo chown -R \"$(id -u)\" {path}");
         wrong.push(Finding::wrong(area, format!("{what}: {path} belongs to somebody else"), fix));
-    } else if found.mode & 0o077 != 0 {
+    } else if found.mode & closed != 0 {
         let says = format!("{what}: {path} is open to others ({:03o})", found.mode & 0o777);
-        wrong.push(Finding::wrong(area, says, format!("chmod 700 {path}")));
+        wrong.push(Finding::wrong(area, says, format!("chmod go-rwx {path}")));
     } else if !found.writable {
         wrong.push(Finding::wrong(area, format!("{what}: {path} cannot be written"), format!("chmod u+rwx {path}")));
     }
@@ -288,7 +292,7 @@ pub(super) fn place(area: &'static str, what: &str, seen: &Place, room: u64) -> 
         wrong.push(Finding::wrong(area, says, format!("make {room} MiB of room, or set XDG_STATE_HOME elsewhere")));
     }
     if wrong.is_empty() {
-        wrong.push(Finding::well(area, format!("{what}: {path}, yours alone, {} MiB free", found.free_mib)));
+        wrong.push(Finding::well(area, format!("{what}: {path}, yours, {} MiB free", found.free_mib)));
     }
     wrong
 }
@@ -305,8 +309,10 @@ pub(super) fn visit(seen: &Visit) -> Vec<Finding> {
     const AREA: &str = "hosts";
     let host = &seen.host;
     let (user, missing) = match &seen.answer {
-        // What is wrong with a connection is told together with what to do about it.
-        Err(why) => return vec![Finding::wrong(AREA, format!("{host}: {why}"), "")],
+        Err(why) => {
+            let fix = "connect by hand with ssh, as the inventory says; what helps there helps here";
+            return vec![Finding::wrong(AREA, format!("{host}: {why}"), fix)];
+        }
         Ok(answer) => answer,
     };
     let mut found = Vec::new();
@@ -413,13 +419,17 @@ mod tests {
         let with = |change: &dyn Fn(&mut Found)| {
             let mut place = dir(0o40700);
             change(place.found.as_mut().unwrap());
-            wrong(&super::place("directories", "state", &place, ROOM))
+            wrong(&super::place("directories", "state", &place, ANYTHING, ROOM))
         };
         assert!(with(&|_| ()).is_empty());
-        assert!(wrong(&super::place("directories", "state", &Place { found: None, ..dir(0) }, ROOM)).is_empty());
+        assert!(
+            wrong(&super::place("directories", "state", &Place { found: None, ..dir(0) }, ANYTHING, ROOM)).is_empty()
+        );
         assert!(with(&|found| found.directory = false)[0].contains("is no directory"));
         assert!(with(&|found| found.ours = false)[0].contains("belongs to somebody else"));
-        assert!(with(&|found| found.mode = 0o40755)[0].contains("chmod 700 /home/op"));
+        assert!(with(&|found| found.mode = 0o40755)[0].contains("chmod go-rwx /home/op"));
+        let config = super::place("directories", "config", &dir(0o40755), WRITE, 0);
+        assert!(wrong(&config).is_empty(), "others may read it: {config:?}");
         assert!(with(&|found| found.writable = false)[0].contains("cannot be written"));
         assert!(with(&|found| found.free_mib = 10)[0].contains("10 MiB are free"));
     }

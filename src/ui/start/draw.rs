@@ -185,7 +185,10 @@ impl Start {
 fn draw_field(page: &Page, body: Rect, frame: &mut Frame<'_>) {
     let (about, field) = match page {
         Page::File(_, field) => ("The path of an inventory:", field),
-        Page::Vars { field, .. } => ("Its variables, as name=value. The ones below need a value:", field),
+        Page::Vars { field, .. } if field.text().is_empty() => {
+            ("It has all values it needs. Others may be given, as name=value:", field)
+        }
+        Page::Vars { field, .. } => ("Its variables, as name=value. All that need one are here:", field),
         _ => return,
     };
     let block = framed(&title_of(page), true);

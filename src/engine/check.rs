@@ -23,7 +23,13 @@ pub const ROOTS: [&str; 7] = ["host", "hosts", "etcd", "kube", "vars", "session"
 #[must_use]
 pub fn evaluate(check: &Check, scope: &Scope) -> CheckResult {
     let (verdict, read) = evaluate_expression(&check.that, scope);
-    CheckResult { says: check.says.clone(), that: check.that.0.clone(), because: check.because.clone(), verdict, read }
+    CheckResult {
+        says: check.says.clone(),
+        that: check.that.0.clone(),
+        because: check.because.clone(),
+        verdict,
+        read,
+    }
 }
 
 /// Evaluates a bare condition.

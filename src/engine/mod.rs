@@ -159,8 +159,7 @@ pub fn rebooted(state: &State, event: &Event) -> Option<Event> {
     }
     let reboots = |id: TaskId| {
         state.task(id).is_some_and(|(task, step, now)| {
-            let ours =
-                now.phase.is_under_way() || matches!(now.phase, Phase::Failed { .. }) || state.undo.contains(&id);
+            let ours = now.phase.is_under_way() || matches!(now.phase, Phase::Failed { .. }) || state.undo.contains(&id);
             step.reboots && task.host == *host && ours
         })
     };

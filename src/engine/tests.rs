@@ -607,8 +607,7 @@ fn what_was_taken_back_on_one_host_comes_before_the_gate_of_another() {
     play.submit(&Intent::Undo { host: "etcd1".into() }).unwrap();
     play.work(0);
     play.probe();
-    let refusal =
-        play.submit(&Intent::OpenGate { task: shown, typed: Some("etcd3".into()), shown_ms: None }).unwrap_err();
+    let refusal = play.submit(&Intent::OpenGate { task: shown, typed: Some("etcd3".into()), shown_ms: None }).unwrap_err();
     assert_eq!(refusal, Refusal::ComesAfter("members/stop on etcd1".into()));
     let gates: Vec<String> = play.state.gates().map(|id| play.label(id)).collect();
     assert!(gates.contains(&"members/stop on etcd1".to_owned()), "{gates:?}");

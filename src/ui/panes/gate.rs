@@ -249,10 +249,7 @@ fn check_lines(check: &CheckResult, now: Timestamp, lines: &mut Vec<Line<'static
         Verdict::Fail => ("✗", Meaning::Bad),
         Verdict::Unknown(_) => ("?", Meaning::Warn),
     };
-    lines.push(Line::from(vec![
-        Span::styled(format!("  {mark} "), style(meaning)),
-        Span::raw(check.sentence().to_owned()),
-    ]));
+    lines.push(Line::from(vec![Span::styled(format!("  {mark} "), style(meaning)), Span::raw(check.sentence().to_owned())]));
     if let Verdict::Unknown(why) = &check.verdict {
         lines.push(Line::styled(format!("      unknown: {why}"), style(Meaning::Warn)));
     }

@@ -123,7 +123,7 @@ pub struct Upgrade {
 
 #[derive(Debug, Args)]
 pub struct Resume {
-    /// The journal; the newest unfinished one of the state directory if not given
+    /// The journal; if not given, the one unfinished upgrade there is, or a list of them
     pub journal: Option<PathBuf>,
 }
 

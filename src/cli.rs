@@ -24,8 +24,9 @@ use crate::model::HostName;
                   manual: keys, files, environment, exit statuses."
 )]
 pub struct Cli {
+    /// The start screen where none is given
     #[command(subcommand)]
-    pub command: Command,
+    pub command: Option<Command>,
     #[command(flatten)]
     pub habits: Habits,
 }
@@ -93,6 +94,8 @@ pub enum Command {
     Ignition(Ignition),
     /// Play a journal on the same screen; contacts nobody
     Replay(Replay),
+    /// Examine this machine, and the hosts of an inventory, before an upgrade does; changes nothing
+    Doctor(Doctor),
     /// Print every setting, and whether the configuration, the environment or a flag decided it
     Config(Config),
     /// Print a script that has your shell complete commands, runbooks, clusters, faults and hosts
@@ -209,6 +212,16 @@ pub struct Observe {
     /// Also look at what this runbook looks at
     #[arg(long, short, add = ArgValueCompleter::new(complete::runbooks))]
     pub runbook: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Also visit these hosts: a YAML file
+    #[arg(long, short, value_name = "FILE")]
+    pub inventory: Option<PathBuf>,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t = Output::Table)]
+    pub output: Output,
 }
 
 #[derive(Debug, Subcommand)]

@@ -101,6 +101,29 @@ fn offered(words: &[&str]) -> Vec<String> {
 }
 
 #[test]
+fn resume_lists_the_sessions_where_more_than_one_may_be_meant() {
+    let scratch = tempfile::tempdir().unwrap();
+    let sessions = scratch.path().join("lockkeeper/sessions");
+    std::fs::create_dir_all(&sessions).unwrap();
+    let whole = std::fs::read_to_string("tests/journals/container-linux.jsonl").unwrap();
+    let whole = whole.replacen(r#""mode":"practice""#, r#""mode":"upgrade""#, 1);
+    let write = |name: &str, lines: usize| {
+        let text: String = whole.lines().take(lines).map(|line| format!("{line}\n")).collect();
+        std::fs::write(sessions.join(name), text).unwrap();
+    };
+    let resume = || said(lockkeeper().arg("resume").env("XDG_STATE_HOME", scratch.path()), 2).1;
+    write("ended.jsonl", usize::MAX);
+    assert!(resume().contains("there is nothing to resume"), "a session that has ended is never opened");
+    write("early.jsonl", 200);
+    write("late.jsonl", 700);
+    let list = resume();
+    for words in ["which session?", "lockkeeper resume ", "early.jsonl", "late.jsonl", "42 of 60", "unfinished"] {
+        assert!(list.contains(words), "{words}:\n{list}");
+    }
+    assert!(!list.contains("ended.jsonl"), "{list}");
+}
+
+#[test]
 fn the_shell_is_told_hosts_runbooks_clusters_and_faults() {
     let scratch = tempfile::tempdir().unwrap();
     let file = scratch.path().join("cluster.yaml");
@@ -194,10 +217,10 @@ fn whatever_a_user_can_do_ends_with_a_line_and_a_status() {
         (&["replay", dir], 2, "Is a directory"),
         (&["replay", &none], 2, "cannot read the journal"),
         (&["replay", &path("empty")], 2, "empty"),
-        (&["replay", &path("text"), "--print"], 2, "not a journal of Lockkeeper"),
+        (&["replay", &path("text"), "--print"], 2, "not a Lockkeeper journal"),
         (&["resume", dir], 1, "Is a directory"),
         (&["resume", &none], 1, "cannot open the journal"),
-        (&["resume"], 2, "no unfinished session"),
+        (&["resume"], 2, "there is nothing to resume"),
         (&["ignition", "convert", dir], 2, "cannot be read"),
         (&["ignition", "lint", &path("binary")], 2, "cannot be read"),
         (&["runbook", "show", dir], 2, "cannot be read"),
@@ -380,24 +403,66 @@ fn a_small_terminal_is_enough() {
 fn an_inventory_is_asked_for_on_the_screen() {
     let scratch = tempfile::tempdir().unwrap();
     let play = [
-        ("A new inventory", "prod\tcore\t\t\tetcd1\t10.0.0.1\tetcdd"),
-        // What is wrong is said while it is typed, and keeps it from being written.
-        ("no role; did you mean `etcd`?", "\x13"),
-        ("no role; did you mean `etcd`?", "\x7f\r"),
-        ("10.0.0.1                  etcd ", "node1\t\tworker"),
-        ("node1                                           worker", "\x13"),
+        // Nobody answers at a name that cannot be; what was found out is written beside it.
+        ("A new inventory", "prod\tcore\t\t\tetcd1=10.0.0.999"),
+        ("✗ `10.0.0.999` is no address", "\x15etcd1=no-such-host.invalid, "),
+        ("Could not resolve hostname", "\x13"),
     ];
     in_a_terminal(&["inventory", "init"], scratch.path(), (80, 24), &play);
     let yaml = std::fs::read_to_string(scratch.path().join("cluster.yaml")).unwrap();
-    assert!(yaml.contains("cluster: prod") && yaml.contains("user: core") && !yaml.contains("etcdd"), "{yaml}");
-    // What is there is kept, unless that is asked for twice.
+    for words in ["cluster: prod", "user: core", "name: etcd1", "# Not seen: Could not resolve", "roles: [etcd]"] {
+        assert!(yaml.contains(words), "{yaml}");
+    }
+    // What is there is kept, unless writing over it is said; what was typed is not thrown away by one key.
     let play = [
-        ("A new inventory", "other\t\t\t\tx\t\tworker"),
-        ("x                                               worker", "\x13"),
-        ("once more writes over it", "\x1b"),
+        ("A new inventory", "other\t\t\t\tx\t\x13"),
+        ("cluster.yaml is there already", "n"),
+        ("Write to", "\x1b"),
+        ("Leave, and lose what was typed?", "y"),
     ];
     in_a_terminal(&["inventory", "init"], scratch.path(), (80, 24), &play);
     assert_eq!(std::fs::read_to_string(scratch.path().join("cluster.yaml")).unwrap(), yaml);
+}
+
+#[test]
+fn the_start_screen_leads_to_practice_and_back() {
+    let scratch = tempfile::tempdir().unwrap();
+    let play = [
+        ("none yet: practice makes the first", "\r"),
+        ("Practice › which runbook", "/etcd-minor\r"),
+        ("1 of", "\r"),
+        ("on which cluster", "\r"),
+        ("what goes wrong", "\r"),
+        ("etcd1", "q"),
+        ("not finished", "y"),
+        ("● unfinished  practice-etcd", "v"),
+        ("REPLAY", "q"),
+        ("● unfinished  practice-etcd", "q"),
+    ];
+    in_a_terminal(&[], scratch.path(), (100, 30), &play);
+    let (_, err) = said(&mut lockkeeper(), 2);
+    assert!(err.contains("Usage: lockkeeper"), "without a terminal it is the help: {err}");
+}
+
+#[test]
+fn what_stands_against_an_upgrade_is_told_with_its_fix() {
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join("hosts.yaml");
+    let text = "cluster: x\nssh: {identity: nowhere}\nhosts:\n  - {name: a, address: 127.0.0.1, roles: worker, ssh: {port: 1}}\n";
+    std::fs::write(&file, text).unwrap();
+    let mut doctor = lockkeeper();
+    doctor
+        .args(["doctor", "--output", "json", "-i"])
+        .arg(&file)
+        .env("XDG_STATE_HOME", scratch.path())
+        .env("TERM", "dumb");
+    let told: serde_json::Value = serde_json::from_str(&said(&mut doctor, 1).0).unwrap();
+    let found = |words: &str| {
+        let all = told["findings"].as_array().unwrap().iter();
+        all.filter(|row| row["verdict"] == "wrong").any(|row| row["says"].as_str().unwrap().contains(words))
+    };
+    assert!(found("TERM is `dumb`") && found("nowhere cannot be found") && found("a: cannot connect"), "{told:#}");
+    assert!(!scratch.path().join("lockkeeper").exists(), "nothing is made");
 }
 
 #[test]

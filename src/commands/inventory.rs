@@ -1,18 +1,27 @@
 //! `inventory import` and `inventory init`.
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
 
 use color_eyre::eyre::{Result, WrapErr as _};
 
-use super::{complain, print, refuse};
+use super::discover::discover;
+use super::{complain, print, refuse, runtime, written};
 use crate::cli::{Import, Inventory as Args};
 use crate::documents::{self, Source};
+use crate::hosts::Links;
 use crate::import::{Found, FoundHost, ansible, ssh_config};
 use crate::model::inventory::Role;
-use crate::ui::form::{Answers, Form};
-use crate::yaml::{Problem, Problems, did_you_mean};
+use crate::runner::Clock;
+use crate::ui::form::{Answers, Attempt, Form, NotWritten, Prober, Proposal};
+use crate::yaml::{Problem, Problems};
+
+/// How long connections may take to be closed when the form is left.
+const LEAVE: Duration = Duration::from_secs(2);
 
 pub(super) fn run(args: &Args) -> Result<ExitCode> {
     match args {
@@ -158,74 +167,89 @@ fn answers() -> Result<(String, String), Gone> {
     Ok((file, yaml))
 }
 
-/// What a filled-in form comes to, and everything that is wrong with it. `roles` are one or more words.
-fn filled(answers: &Answers) -> (String, Vec<String>) {
-    let mut wrong = Vec::new();
-    if answers.cluster.is_empty() {
-        wrong.push("the cluster needs a name".to_owned());
-    } else {
-        wrong.extend(documents::check_cluster(&answers.cluster).err());
-    }
-    // What is said of all hosts is wrong once, and no host is to blame.
-    wrong.extend(some(&answers.user).and_then(|user| documents::check_user(&user).err()));
-    wrong.extend(some(&answers.jump).and_then(|jump| documents::check_jump(&jump).err()));
-    if answers.hosts.is_empty() {
-        wrong.push("an inventory has at least one host".to_owned());
-    }
-    if answers.file.is_empty() {
-        wrong.push("say which file to write".to_owned());
-    }
-    let mut found = Found::default();
-    for [name, address, roles] in &answers.hosts {
-        if name.is_empty() {
-            wrong.push(format!("the host at {} needs a name", if address.is_empty() { roles } else { address }));
-            continue;
-        }
-        let mut host = FoundHost { address: some(address), ..FoundHost::default() };
-        for word in roles.split([',', ' ']).filter(|word| !word.is_empty()) {
-            if let Some(role) = Role::from_word(word) {
-                host.roles.insert(role);
-            } else {
-                let hint = did_you_mean(word, Role::ALL.map(Role::word));
-                wrong.push(format!("{name}: `{word}` is no role{hint}"));
-            }
-        }
-        if host.roles.is_empty() {
-            wrong.push(format!("{name}: its roles are one or more of {}", Role::ALL.map(Role::word).join(", ")));
-            host.roles.insert(Role::Worker);
-        }
-        wrong.extend(wrong_words(name, &host).into_iter().map(|(key, why)| format!("{name}: {key}: {why}")));
-        for (key, value) in [("user", &answers.user), ("jump", &answers.jump)] {
-            host.ssh.extend(some(value).map(|value| (key, value)));
-        }
-        if found.hosts.insert(name.clone(), host).is_some() {
-            wrong.push(format!("there are two hosts `{name}`"));
-        }
-    }
-    wrong.dedup();
-    (found.inventory(&answers.cluster).unwrap_or_default(), wrong)
-}
-
 fn some(text: &str) -> Option<String> {
     Some(text.to_owned()).filter(|text| !text.is_empty())
+}
+
+/// A path as shells have it: `~/` is the home directory.
+pub(super) fn home(path: &str) -> PathBuf {
+    match (path.strip_prefix("~/"), etcetera::home_dir()) {
+        (Some(rest), Ok(home)) => home.join(rest),
+        _ => PathBuf::from(path),
+    }
+}
+
+/// Tries hosts beside the form, and writes what it comes to.
+struct Visitor {
+    runtime: tokio::runtime::Runtime,
+    links: Arc<Links>,
+    told: Sender<(Attempt, Result<Proposal, String>)>,
+    heard: Receiver<(Attempt, Result<Proposal, String>)>,
+}
+
+impl Prober for Visitor {
+    fn begin(&mut self, attempt: &Attempt) {
+        let (attempt, links, told) = (attempt.clone(), self.links.clone(), self.told.clone());
+        self.runtime.spawn(async move {
+            let result = discover(&attempt, &links).await;
+            // Whoever has left the form does not listen any more.
+            let _ = told.send((attempt, result));
+        });
+    }
+
+    fn news(&mut self) -> Vec<(Attempt, Result<Proposal, String>)> {
+        self.heard.try_iter().collect()
+    }
+
+    fn key(&self, path: &str) -> Option<String> {
+        use std::os::unix::fs::MetadataExt as _;
+        if path.is_empty() {
+            return None;
+        }
+        match home(path).metadata() {
+            Err(_) => Some("no such file".into()),
+            Ok(found) if !found.is_file() => Some("that is no file".into()),
+            Ok(found) if found.mode() & 0o077 != 0 => Some("open to others: chmod 600 it".into()),
+            Ok(_) if Path::new(path).extension().is_some_and(|extension| extension == "pub") => {
+                Some("the private key, without .pub".into())
+            }
+            Ok(_) => None,
+        }
+    }
+
+    fn write(&mut self, answers: &Answers, over: bool) -> Result<(), NotWritten> {
+        let because = |why: String| NotWritten::Because(why);
+        let mut answers = answers.clone();
+        // In the file a path starts where the file lies.
+        if !answers.key.is_empty() && !answers.key.starts_with("~/") {
+            let whole = std::path::absolute(&answers.key).map_err(|error| because(error.to_string()))?;
+            answers.key = whole.display().to_string();
+        }
+        let yaml = written::yaml(&answers, Clock::Real.now());
+        documents::read_inventory(&Source::file(Path::new(&answers.file), yaml.as_str()))
+            .map_err(|problems| because(problems.0[0].message.clone()))?;
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create_new(!over).create(over).truncate(over);
+        let failed = |error: std::io::Error| match error.kind() {
+            std::io::ErrorKind::AlreadyExists => NotWritten::Exists,
+            _ => because(format!("{}: {error}", answers.file)),
+        };
+        let mut file = options.open(home(&answers.file)).map_err(failed)?;
+        file.write_all(yaml.as_bytes()).map_err(failed)
+    }
 }
 
 /// The form on the screen; the file that was written, if one was.
 fn form() -> Result<Option<String>> {
     let mut form = Form::new("cluster.yaml");
-    let mut over = None;
-    let write = |answers: &Answers| {
-        // What is there is written over when it is asked for twice.
-        if Path::new(&answers.file).exists() && over.as_ref() != Some(&answers.file) {
-            over = Some(answers.file.clone());
-            return Err(format!("{} is there already: Ctrl-S once more writes over it", answers.file));
-        }
-        std::fs::write(&answers.file, filled(answers).0).map_err(|error| format!("{}: {error}", answers.file))
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let fill = crate::ui::form::fill(&mut form, super::habits(), |answers| filled(answers).1, write);
-    let written = runtime.block_on(fill)?;
-    Ok(written.then(|| form.answers().file))
+    let (told, heard) = channel();
+    let mut visitor = Visitor { runtime: runtime()?, links: Arc::new(Links::new()?), told, heard };
+    let written = crate::ui::form::fill(&mut form, super::habits(), &mut visitor);
+    let Visitor { runtime, links, .. } = visitor;
+    // An attempt that hangs is not waited for.
+    runtime.block_on(async { tokio::time::timeout(LEAVE, links.close()).await }).ok();
+    runtime.shutdown_background();
+    Ok(written?.then(|| form.answers().file))
 }
 
 fn init() -> Result<ExitCode> {

@@ -4,6 +4,8 @@ mod acting;
 mod auto;
 pub(crate) mod complete;
 mod config;
+mod discover;
+mod doctor;
 mod given;
 mod ignition;
 mod inventory;
@@ -14,10 +16,13 @@ mod practice;
 mod preflight;
 mod replay;
 mod runbook;
+mod sessions;
+mod start;
 mod status;
 mod upgrade;
 mod usual;
 mod window;
+mod written;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -42,7 +47,7 @@ const BAD_INPUT: u8 = 2;
 #[must_use]
 pub fn run(cli: Cli) -> ExitCode {
     // A journal to be played that cannot be read is bad input; any other that fails ends what was going on.
-    let replayed = matches!(cli.command, Command::Replay(_));
+    let replayed = matches!(cli.command, Some(Command::Replay(_)));
     dispatch(cli).unwrap_or_else(|report| {
         let causes: Vec<String> = report.chain().map(ToString::to_string).collect();
         // An error of ours names its cause already.
@@ -54,7 +59,7 @@ pub fn run(cli: Cli) -> ExitCode {
 
 fn dispatch(cli: Cli) -> Result<ExitCode> {
     let (settings, problems) = config::settings(&cli.habits);
-    if let Command::Config(args) = &cli.command {
+    if let Some(Command::Config(args)) = &cli.command {
         return config::run(args, &settings, &problems);
     }
     if !problems.0.is_empty() {
@@ -62,7 +67,8 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
     }
     config::settle(&settings);
     let _ = SETTINGS.set(settings);
-    match cli.command {
+    let Some(command) = cli.command else { return start::run() };
+    match command {
         // Printed above, right or wrong.
         Command::Config(_) => Ok(ExitCode::SUCCESS),
         Command::Practice(args) => practice::run(&args),
@@ -76,6 +82,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Runbook(args) => runbook::run(&args),
         Command::Ignition(args) => ignition::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Completions { shell } => {
             print(&complete::script(shell)?)?;
             Ok(ExitCode::SUCCESS)

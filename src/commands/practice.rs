@@ -8,8 +8,8 @@ use color_eyre::eyre::Result;
 use indexmap::IndexMap;
 
 use super::acting::Acting;
-use super::{usual, window};
 use super::{artifacts_of, auto, complain, default_journal, given, new_session, operator, print, refuse};
+use super::{usual, window};
 use crate::cli::{Output, Practice as Args};
 use crate::documents::{self, Source};
 use crate::hosts::Operate;

@@ -1,14 +1,15 @@
 //! `upgrade` and `resume`: real hosts, through gates.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use color_eyre::eyre::Result;
 use indexmap::IndexMap;
 
 use super::acting::Acting;
-use super::{usual, window};
+use super::sessions::{self, Pick};
 use super::{artifacts_of, complain, default_journal, given, new_session, operator, refuse, runtime};
+use super::{usual, window};
 use crate::cli::{Resume, Upgrade, Window};
 use crate::hosts::{self, Links};
 use crate::journal::{self, Writer};
@@ -48,17 +49,19 @@ pub(super) fn run(args: &Upgrade) -> Result<ExitCode> {
 pub(super) fn resume(args: &Resume) -> Result<ExitCode> {
     let path = match &args.journal {
         Some(path) => path.clone(),
-        None => {
-            if let Some(path) = newest_unfinished()? {
-                path
-            } else {
-                complain(&format!(
-                    "no unfinished session in {}; name a journal to take up another",
-                    journal::directory()?.display()
-                ));
+        None => match sessions::pick(sessions::all()?) {
+            Pick::Take(path) => path,
+            Pick::Ask(all) => {
+                let list = sessions::table(&all, Clock::Real.now());
+                complain(&format!("which session? Say it by its journal:\n\n{list}"));
                 return Ok(ExitCode::from(super::BAD_INPUT));
             }
-        }
+            Pick::Nothing => {
+                let place = journal::directory()?;
+                complain(&format!("no upgrade in {} is unfinished: there is nothing to resume", place.display()));
+                return Ok(ExitCode::from(super::BAD_INPUT));
+            }
+        },
     };
     let (writer, records) = Writer::resume(&path)?;
     let state = State::of(&records);
@@ -128,21 +131,4 @@ pub(super) fn exit_code(state: &State) -> ExitCode {
         Some(Outcome::Completed) => ExitCode::SUCCESS,
         Some(Outcome::Unkept { .. } | Outcome::Aborted { .. }) | None => ExitCode::FAILURE,
     }
-}
-
-/// The newest journal of an upgrade that has not ended and that nobody writes.
-fn newest_unfinished() -> Result<Option<PathBuf>> {
-    let directory = journal::directory()?;
-    let Ok(entries) = std::fs::read_dir(&directory) else { return Ok(None) };
-    let mut journals: Vec<PathBuf> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "jsonl"))
-        .collect();
-    journals.sort();
-    Ok(journals.into_iter().rev().find(|path| {
-        journal::read(path).is_ok_and(|journal| {
-            let state = State::of(&journal.records);
-            state.outcome.is_none() && state.session.is_some_and(|session| session.mode == Mode::Upgrade)
-        })
-    }))
 }

@@ -124,15 +124,22 @@ impl Ways {
     }
 }
 
-/// A short path to a directory that is this user's alone.
-fn home() -> io::Result<PathBuf> {
+/// Where the sockets of connections are kept: short enough for every one of them, and not made by asking.
+#[must_use]
+pub fn sockets() -> PathBuf {
     let user = rustix::process::getuid().as_raw();
-    let home = std::env::var_os("XDG_RUNTIME_DIR")
+    std::env::var_os("XDG_RUNTIME_DIR")
         .map(PathBuf::from)
         .filter(|dir| dir.is_absolute() && dir.is_dir())
         .map(|dir| dir.join("lockkeeper"))
         .filter(|dir| dir.as_os_str().len() <= LONGEST)
-        .unwrap_or_else(|| PathBuf::from(format!("/tmp/lk-{user}")));
+        .unwrap_or_else(|| PathBuf::from(format!("/tmp/lk-{user}")))
+}
+
+/// That directory, made where it is missing, and this user's alone.
+fn home() -> io::Result<PathBuf> {
+    let user = rustix::process::getuid().as_raw();
+    let home = sockets();
     match std::fs::DirBuilder::new().mode(0o700).create(&home) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         _ => {}

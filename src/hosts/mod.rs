@@ -9,7 +9,7 @@ mod shell;
 mod ssh;
 mod trouble;
 
-pub use links::{Links, observe, operate};
+pub use links::{Links, observe, operate, sockets};
 
 use std::collections::BTreeMap;
 use std::path::Path;

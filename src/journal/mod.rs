@@ -9,6 +9,7 @@
 //! acted upon, and is cut off when the session is resumed. Anything else that does not fit the chain is an error.
 
 mod read;
+pub mod sessions;
 mod write;
 
 pub use read::{Journal, read};

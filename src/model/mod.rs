@@ -14,6 +14,7 @@ pub mod plan;
 pub mod progress;
 pub mod runbook;
 pub mod state;
+pub mod summary;
 
 pub use event::{Event, Record};
 pub use facts::Facts;
@@ -22,3 +23,4 @@ pub use names::{Digest, HostName, JobName, SessionId, TaskId};
 pub use plan::{Plan, Task};
 pub use runbook::Runbook;
 pub use state::State;
+pub use summary::{Standing, Summary};

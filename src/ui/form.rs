@@ -1,44 +1,108 @@
-//! A form for a new inventory: some fields, and a row for every host.
+//! The guided inventory: some words about how hosts are reached, a line of hosts, and what was found on each while the next
+//! was typed. It connects to nobody itself: it says what is due and is told what came of it.
 
-use std::cell::Cell;
+mod draw;
+mod hosts;
+
+use super::terminal::{Habits, TerminalError};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
 
 use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
-use futures::StreamExt as _;
-use ratatui::Frame;
-use ratatui::layout::{Constraint, Layout, Rect};
-use ratatui::text::{Line, Span};
-use ratatui::widgets::Paragraph;
-use tui_textarea::TextArea;
 
-use super::panes::frame as framed;
-use super::press::editor;
-use super::terminal::{self, Habits, Screen};
-use super::theme::{Meaning, style};
+use self::hosts::Target;
+use super::field::Field;
+use crate::model::inventory::Role;
 
-/// Name of each field, and what it means to leave it empty.
-const FIELDS: [(&str, &str); 4] = [
+/// The fields, from the top: what each is called, and what it means.
+const FIELDS: [(&str, &str); 6] = [
     ("Cluster", "what it is called"),
     ("Log in as", "empty: whatever ssh does"),
-    ("Bastion", "empty: none"),
-    ("Write it to", ""),
+    ("Key", "a file; empty: whatever ssh does"),
+    ("Jump host", "empty: none"),
+    ("Hosts", ""),
+    ("Write to", ""),
 ];
-/// What is asked of each host, and how wide it is.
-const COLUMNS: [(&str, u16); 3] = [("HOST", 22), ("ADDRESS", 26), ("ROLES", 26)];
-const KEYS: &str = " Tab ↓ ↑ move  Enter next host  Ctrl-D drop host  Ctrl-S write  Esc leave ";
+const CLUSTER: usize = 0;
+const USER: usize = 1;
+const KEY: usize = 2;
+const JUMP: usize = 3;
+const HOSTS: usize = 4;
+const FILE: usize = 5;
 
-/// What was filled in.
+/// A host and how it is to be reached: whatever of it changes makes another attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Attempt {
+    /// Where it answers.
+    pub address: String,
+    /// The user to log in as, or empty.
+    pub user: String,
+    /// The private key's file, or empty.
+    pub key: String,
+    /// The jump host, or empty.
+    pub jump: String,
+}
+
+/// What was found on a host, and what follows from it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Proposal {
+    /// What the host calls itself.
+    pub hostname: String,
+    /// Its system, as it calls itself.
+    pub system: String,
+    /// What it does, by what runs there; empty where nothing that is known runs.
+    pub roles: BTreeSet<Role>,
+    /// The name of its Node object, where it has a kubelet.
+    pub node: String,
+    /// `apt`, `dnf` or `pacman`, where it has one of them.
+    pub package_manager: Option<String>,
+    /// Variables of runbooks that say how its etcd member is asked.
+    pub etcd: BTreeMap<String, String>,
+    /// What stands against an upgrade there.
+    pub remarks: Vec<String>,
+}
+
+/// What came of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tried {
+    /// Nothing yet.
+    Trying,
+    /// It cannot be reached or used: why, and what to do about it.
+    Failed(String),
+    /// It answered.
+    Found(Box<Proposal>),
+}
+
+/// A host as it would be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostAnswer {
+    /// Unique.
+    pub name: String,
+    /// Where it answers.
+    pub address: String,
+    /// At least one.
+    pub roles: BTreeSet<Role>,
+    /// Nothing that was found says so, and the operator has not either.
+    pub guessed: bool,
+    /// What came of trying it, where it was tried.
+    pub tried: Option<Tried>,
+}
+
+/// What was filled in and found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answers {
     /// The cluster's name.
     pub cluster: String,
     /// The user to log in as, or empty.
     pub user: String,
-    /// The bastion, or empty.
+    /// The private key's file, or empty.
+    pub key: String,
+    /// The jump host, or empty.
     pub jump: String,
     /// The file to write.
     pub file: String,
-    /// Name, address and roles of each host; rows with nothing in them are left out.
-    pub hosts: Vec<[String; 3]>,
+    /// In the order they were typed.
+    pub hosts: Vec<HostAnswer>,
 }
 
 /// How a key leaves the form.
@@ -46,245 +110,318 @@ pub struct Answers {
 pub enum Left {
     /// Still there.
     No,
-    /// Write it, if nothing is wrong with it.
-    Write,
+    /// Write it; `over` what is there already, where the operator said so.
+    Write {
+        /// What stands there may be lost.
+        over: bool,
+    },
     /// Without writing anything.
     Without,
+}
+
+/// Why nothing was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotWritten {
+    /// There is such a file already.
+    Exists,
+    /// For another reason.
+    Because(String),
+}
+
+/// Who tries hosts and writes files for the form.
+pub trait Prober {
+    /// Begins an attempt; what comes of it is told by `news`.
+    fn begin(&mut self, attempt: &Attempt);
+    /// What has come of attempts since it was asked last.
+    fn news(&mut self) -> Vec<(Attempt, Result<Proposal, String>)>;
+    /// What is wrong with the file of a private key, if anything is.
+    fn key(&self, path: &str) -> Option<String>;
+    /// Writes the inventory.
+    ///
+    /// # Errors
+    /// Why it was not written.
+    fn write(&mut self, answers: &Answers, over: bool) -> Result<(), NotWritten>;
+}
+
+/// A question that stands before everything else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    Leave,
+    Over,
 }
 
 /// The form as it stands.
 #[derive(Debug)]
 pub struct Form {
-    fields: Vec<TextArea<'static>>,
-    rows: Vec<[TextArea<'static>; 3]>,
-    /// Which cell the keys go to: the fields first, then the rows.
+    fields: [Field; 6],
+    /// Which field the keys go to, or which host beyond them.
     at: usize,
-    /// What is wrong with it, or worth a word.
-    pub messages: Vec<String>,
+    tried: HashMap<Attempt, Tried>,
+    /// Roles that the operator has set, by address.
+    corrected: BTreeMap<String, BTreeSet<Role>>,
+    asked: Option<Asked>,
+    /// Something was typed that leaving would lose.
+    touched: bool,
+    key_wrong: Option<String>,
+    notice: String,
 }
 
 impl Form {
     /// An empty form that would be written to a file.
     #[must_use]
     pub fn new(file: &str) -> Self {
-        let fields = ["", "", "", file].map(|text| *editor(text)).into();
-        Self { fields, rows: vec![row()], at: 0, messages: Vec::new() }
-    }
-
-    /// What was filled in so far.
-    #[must_use]
-    pub fn answers(&self) -> Answers {
-        let text = |cell: &TextArea<'_>| cell.lines().join(" ").trim().to_owned();
-        let hosts = self.rows.iter().map(|row| [text(&row[0]), text(&row[1]), text(&row[2])]);
-        Answers {
-            cluster: text(&self.fields[0]),
-            user: text(&self.fields[1]),
-            jump: text(&self.fields[2]),
-            file: text(&self.fields[3]),
-            hosts: hosts.filter(|cells| cells.iter().any(|cell| !cell.is_empty())).collect(),
+        Self {
+            fields: ["", "", "", "", "", file].map(Field::new),
+            at: 0,
+            tried: HashMap::new(),
+            corrected: BTreeMap::new(),
+            asked: None,
+            touched: false,
+            key_wrong: None,
+            notice: String::new(),
         }
     }
 
-    fn cells(&self) -> usize {
-        FIELDS.len() + self.rows.len() * COLUMNS.len()
+    fn text(&self, field: usize) -> String {
+        self.fields[field].text()
     }
 
-    /// The row that the keys go to, if it is one of the hosts'.
-    fn row(&self) -> Option<usize> {
-        self.at.checked_sub(FIELDS.len()).map(|cell| cell / COLUMNS.len())
+    fn targets(&self) -> (Vec<Target>, Option<String>) {
+        hosts::parse(&self.fields[HOSTS].0.lines().join(" "), self.at == HOSTS)
     }
 
-    fn cell(&mut self) -> &mut TextArea<'static> {
-        match self.at.checked_sub(FIELDS.len()) {
-            None => &mut self.fields[self.at],
-            Some(cell) => &mut self.rows[cell / COLUMNS.len()][cell % COLUMNS.len()],
+    fn attempt(&self, address: &str) -> Attempt {
+        let (user, key, jump) = (self.text(USER), self.text(KEY), self.text(JUMP));
+        Attempt { address: address.to_owned(), user, key, jump }
+    }
+
+    /// What is wrong with a field.
+    fn wrong(&self, field: usize) -> Option<String> {
+        let text = self.text(field);
+        match field {
+            // Nobody has to have begun at the top.
+            CLUSTER if text.is_empty() && self.at == CLUSTER => None,
+            CLUSTER => hosts::cluster(&text).err(),
+            USER => hosts::user(&text).err(),
+            KEY => self.key_wrong.clone().filter(|_| !text.is_empty()),
+            JUMP => hosts::jump(&text).err(),
+            HOSTS => self.targets().1,
+            _ => text.is_empty().then(|| "say which file to write".into()),
+        }
+    }
+
+    /// Hosts that are complete, could be reached with what is filled in, and have not been tried so. They count as begun.
+    pub fn due(&mut self) -> Vec<Attempt> {
+        let typing_access = (USER..=JUMP).contains(&self.at);
+        if typing_access || (USER..=JUMP).any(|field| self.wrong(field).is_some()) {
+            return Vec::new();
+        }
+        let complete = self.targets().0.into_iter().filter(|target| target.closed);
+        let due: Vec<Attempt> = complete
+            .map(|target| self.attempt(&target.address))
+            .filter(|attempt| !self.tried.contains_key(attempt))
+            .collect();
+        self.tried.extend(due.iter().map(|attempt| (attempt.clone(), Tried::Trying)));
+        due
+    }
+
+    /// Takes in what came of an attempt.
+    pub fn learn(&mut self, attempt: Attempt, result: Result<Proposal, String>) {
+        let tried = result.map_or_else(Tried::Failed, |found| Tried::Found(Box::new(found)));
+        self.tried.insert(attempt, tried);
+    }
+
+    /// Takes in what is wrong with the private key's file.
+    pub fn judge_key(&mut self, wrong: Option<String>) {
+        self.key_wrong = wrong;
+    }
+
+    /// What was filled in and found so far.
+    #[must_use]
+    pub fn answers(&self) -> Answers {
+        let mut hosts: Vec<HostAnswer> = Vec::new();
+        for target in self.targets().0 {
+            let tried = self.tried.get(&self.attempt(&target.address)).cloned();
+            let found = match &tried {
+                Some(Tried::Found(found)) => Some(&**found),
+                _ => None,
+            };
+            let mut name = proposed_name(&target, found);
+            if hosts.iter().any(|host| host.name == name) {
+                name = target.address.replace(':', "-");
+            }
+            let said = self.corrected.get(&target.address).filter(|roles| !roles.is_empty());
+            let seen = found.map(|found| &found.roles).filter(|roles| !roles.is_empty());
+            let roles = said.or(seen).cloned().unwrap_or_else(|| guess(&name));
+            let guessed = said.is_none() && seen.is_none();
+            hosts.push(HostAnswer { name, address: target.address, roles, guessed, tried });
+        }
+        Answers {
+            cluster: self.text(CLUSTER),
+            user: self.text(USER),
+            key: self.text(KEY),
+            jump: self.text(JUMP),
+            file: self.text(FILE),
+            hosts,
         }
     }
 
     /// Takes in a key, or what was pasted.
     pub fn take(&mut self, input: &Input) -> Left {
         match input {
-            Input::Key(key) if key.kind != KeyEventKind::Release => self.press(*key),
-            // A line a cell would be a guess: what is pasted stays in its cell.
-            Input::Paste(text) => {
-                self.cell().insert_str(text.replace(['\n', '\r', '\t'], " "));
-                Left::No
+            Input::Key(key) if key.kind != KeyEventKind::Release => return self.press(*key),
+            Input::Paste(text) if self.at < FIELDS.len() && self.asked.is_none() => {
+                self.fields[self.at].paste(text);
+                self.touched = true;
             }
-            _ => Left::No,
-        }
-    }
-
-    fn press(&mut self, key: KeyEvent) -> Left {
-        let control = key.modifiers.contains(KeyModifiers::CONTROL);
-        let width = COLUMNS.len();
-        match (key.code, self.row()) {
-            (KeyCode::Esc, _) => return Left::Without,
-            (KeyCode::Char('c'), _) if control => return Left::Without,
-            (KeyCode::Char('s'), _) if control => return Left::Write,
-            (KeyCode::Char('d'), Some(row)) if control => {
-                self.rows.remove(row);
-                if self.rows.is_empty() {
-                    self.rows.push(self::row());
-                }
-                self.at = (FIELDS.len() + row * width).min(self.cells() - width);
-            }
-            (KeyCode::Tab, _) => self.at = (self.at + 1) % self.cells(),
-            (KeyCode::BackTab, _) => self.at = (self.at + self.cells() - 1) % self.cells(),
-            (KeyCode::Down, Some(row)) if row + 1 < self.rows.len() => self.at += width,
-            (KeyCode::Up, Some(row)) if row > 0 => self.at -= width,
-            (KeyCode::Up, Some(_)) => self.at = FIELDS.len() - 1,
-            (KeyCode::Up, None) => self.at = self.at.saturating_sub(1),
-            (KeyCode::Down | KeyCode::Enter, None) => self.at += 1,
-            // The row after this one, made where there is none; an empty row is enough.
-            (KeyCode::Enter, Some(row)) => {
-                let empty = self.rows[row].iter().all(TextArea::is_empty);
-                if row + 1 == self.rows.len() && !empty {
-                    self.rows.push(self::row());
-                }
-                self.at = FIELDS.len() + (row + 1).min(self.rows.len() - 1) * width;
-            }
-            (KeyCode::Down, Some(_)) => {}
-            _ => drop(self.cell().input(key)),
+            Input::Paste(_) => "a paste goes into a field only".clone_into(&mut self.notice),
+            _ => {}
         }
         Left::No
     }
 
-    /// Draws it over the whole screen.
-    pub fn draw(&self, frame: &mut Frame<'_>) {
-        let block = framed("A new inventory", true).title_bottom(KEYS);
-        let inner = block.inner(frame.area());
-        frame.render_widget(block, frame.area());
-        let below = (self.messages.len() as u16).min(inner.height / 3);
-        let parts = Layout::vertical([
-            Constraint::Length(FIELDS.len() as u16 + 1),
-            Constraint::Length(1),
-            Constraint::Min(1),
-            Constraint::Length(below),
-        ]);
-        let [fields, head, rows, messages] = parts.areas(inner);
-        for (number, (name, hint)) in FIELDS.iter().enumerate() {
-            let y = fields.y + number as u16;
-            let label = Line::styled(format!(" {name}"), style(Meaning::Quiet));
-            frame.render_widget(label, Rect { y, height: 1, ..fields });
-            self.input(&self.fields[number], number, Rect { x: inner.x + 14, y, width: 32, height: 1 }, frame);
-            let hint = Line::styled(*hint, style(Meaning::Quiet));
-            let x = inner.x + 48;
-            frame.render_widget(hint, Rect { x, y, width: inner.right().saturating_sub(x), height: 1 });
+    fn press(&mut self, key: KeyEvent) -> Left {
+        self.notice.clear();
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        let leaves = key.code == KeyCode::Esc || control && key.code == KeyCode::Char('c');
+        if let Some(asked) = self.asked.take() {
+            let yes = matches!(key.code, KeyCode::Char('y' | 'Y')) && !control;
+            return match asked {
+                Asked::Leave if yes || leaves && control => Left::Without,
+                Asked::Over if yes => Left::Write { over: true },
+                Asked::Leave | Asked::Over => Left::No,
+            };
         }
-        let names = COLUMNS
-            .map(|(name, width)| Span::styled(format!(" {name:<0$}", width as usize - 1), style(Meaning::Title)));
-        frame.render_widget(Line::from(names.to_vec()), head);
-        // The row that is filled in stays in sight.
-        let first = self.row().unwrap_or_default().saturating_sub((rows.height as usize).saturating_sub(1));
-        for (line, (number, row)) in self.rows.iter().enumerate().skip(first).take(rows.height as usize).enumerate() {
-            let mut x = rows.x + 1;
-            for (column, (_, width)) in COLUMNS.iter().enumerate() {
-                let cell = FIELDS.len() + number * COLUMNS.len() + column;
-                let width = (*width - 1).min(rows.right().saturating_sub(x));
-                self.input(&row[column], cell, Rect { x, y: rows.y + line as u16, width, height: 1 }, frame);
-                x += COLUMNS[column].1;
+        if leaves {
+            if !self.touched {
+                return Left::Without;
             }
+            self.asked = Some(Asked::Leave);
+            return Left::No;
         }
-        let lines: Vec<Line<'_>> =
-            self.messages.iter().map(|message| Line::styled(format!(" {message}"), style(Meaning::Warn))).collect();
-        frame.render_widget(Paragraph::new(lines), messages);
+        let last = FIELDS.len() + self.targets().0.len() - 1;
+        match key.code {
+            KeyCode::Char('s') if control => return self.write(),
+            KeyCode::Enter if self.at == FILE => return self.write(),
+            KeyCode::Tab | KeyCode::Enter => self.at = if self.at < last { self.at + 1 } else { 0 },
+            KeyCode::BackTab => self.at = self.at.checked_sub(1).unwrap_or(last),
+            KeyCode::Down => self.at = (self.at + 1).min(last),
+            KeyCode::Up => self.at = self.at.saturating_sub(1),
+            _ if self.at < FIELDS.len() => {
+                self.fields[self.at].press(key);
+                self.touched = true;
+            }
+            KeyCode::Char(letter) if !control => self.on_host(letter),
+            _ => {}
+        }
+        self.at = self.at.min(FIELDS.len() + self.targets().0.len() - 1);
+        Left::No
     }
 
-    fn input(&self, cell: &TextArea<'static>, number: usize, area: Rect, frame: &mut Frame<'_>) {
-        if number == self.at {
-            frame.render_widget(cell, area);
+    /// A key on the host that is lit: its roles, or another attempt.
+    fn on_host(&mut self, letter: char) {
+        let Some(host) = self.answers().hosts.into_iter().nth(self.at - FIELDS.len()) else { return };
+        let role = match letter {
+            'e' => Role::Etcd,
+            'c' => Role::ControlPlane,
+            'w' => Role::Worker,
+            'b' => Role::Build,
+            'r' => {
+                let attempt = self.attempt(&host.address);
+                self.tried.remove(&attempt);
+                return;
+            }
+            _ => return,
+        };
+        // What the operator says takes the place of a guess.
+        let mut roles = if host.guessed { BTreeSet::new() } else { host.roles };
+        if !roles.remove(&role) {
+            roles.insert(role);
+        }
+        if roles.is_empty() {
+            format!("{} has to do something: give it another role first", host.name).clone_into(&mut self.notice);
         } else {
-            frame.render_widget(Line::raw(cell.lines().join(" ")), area);
+            self.corrected.insert(host.address, roles);
+            self.touched = true;
+        }
+    }
+
+    /// Goes to the first field that is wrong, or is done.
+    fn write(&mut self) -> Left {
+        // As one that nobody types in.
+        self.at = FILE;
+        if let Some((field, why)) = (0..FIELDS.len()).find_map(|field| Some((field, self.wrong(field)?))) {
+            self.at = field;
+            self.notice = format!("{}: {why}", FIELDS[field].0);
+        } else if self.targets().0.is_empty() {
+            self.at = HOSTS;
+            "Hosts: an inventory has at least one".clone_into(&mut self.notice);
+        } else {
+            return Left::Write { over: false };
+        }
+        Left::No
+    }
+
+    /// Takes in why nothing was written.
+    pub fn not_written(&mut self, why: NotWritten) {
+        match why {
+            NotWritten::Exists => self.asked = Some(Asked::Over),
+            NotWritten::Because(why) => self.notice = why,
         }
     }
 }
 
-fn row() -> [TextArea<'static>; 3] {
-    ["", "", ""].map(|text| *editor(text))
+/// The name that was given; else the first word of a DNS name, or what the host calls itself; else its address.
+fn proposed_name(target: &Target, found: Option<&Proposal>) -> String {
+    if let Some(name) = &target.name {
+        return name.clone();
+    }
+    let first = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
+    if target.address.parse::<std::net::IpAddr>().is_err() {
+        return first(&target.address);
+    }
+    let own = found.map(|found| first(&found.hostname)).filter(|name| !name.is_empty() && name != "localhost");
+    own.unwrap_or_else(|| format!("host-{}", target.address.replace(['.', ':'], "-")))
 }
 
-/// Shows the form until it is left. `check` says what is wrong with the answers; `write` is asked for once nothing is.
-/// What ends it from outside leaves it unwritten.
+/// What a host most likely does, by its name alone.
+fn guess(name: &str) -> BTreeSet<Role> {
+    let name = name.to_lowercase();
+    let role = if name.contains("etcd") {
+        Role::Etcd
+    } else if ["master", "control", "cp"].iter().any(|word| name.contains(word)) {
+        Role::ControlPlane
+    } else {
+        Role::Worker
+    };
+    BTreeSet::from([role])
+}
+
+/// Shows the form until it is left; whether an inventory was written.
 ///
 /// # Errors
 /// When the terminal fails.
-pub async fn fill(
-    form: &mut Form,
-    habits: Habits,
-    check: impl Fn(&Answers) -> Vec<String>,
-    mut write: impl FnMut(&Answers) -> Result<(), String>,
-) -> color_eyre::Result<bool> {
-    let interrupt = Cell::new(None);
-    let mut screen = Screen::enter(habits)?;
-    let mut input = std::pin::pin!(terminal::input(habits, &interrupt)?);
-    loop {
-        screen.terminal.draw(|frame| {
-            form.draw(frame);
-            super::theme::finish(frame.buffer_mut());
-        })?;
-        let Some(input) = input.next().await else { return Ok(false) };
-        let input = input?;
-        if let Input::Resize(columns, lines) = input {
-            screen.terminal.resize(Rect::new(0, 0, columns, lines))?;
-        }
-        match form.take(&input) {
-            Left::No => form.messages = check(&form.answers()),
-            Left::Without => return Ok(false),
-            Left::Write => {
-                form.messages = check(&form.answers());
-                if form.messages.is_empty() {
-                    match write(&form.answers()) {
-                        Ok(()) => return Ok(true),
-                        Err(why) => form.messages = vec![why],
-                    }
-                }
+pub fn fill(form: &mut Form, habits: Habits, prober: &mut dyn Prober) -> Result<bool, TerminalError> {
+    super::screen::with(habits, |terminal| {
+        loop {
+            for (attempt, result) in prober.news() {
+                form.learn(attempt, result);
+            }
+            form.judge_key(prober.key(&form.text(KEY)));
+            form.due().iter().for_each(|attempt| prober.begin(attempt));
+            terminal.draw(|frame| form.draw(frame))?;
+            let waiting = form.tried.values().any(|tried| *tried == Tried::Trying);
+            if !crossterm::event::poll(Duration::from_millis(if waiting { 100 } else { 1000 }))? {
+                continue;
+            }
+            match form.take(&crossterm::event::read()?) {
+                Left::No => {}
+                Left::Without => return Ok(false),
+                Left::Write { over } => match prober.write(&form.answers(), over) {
+                    Ok(()) => return Ok(true),
+                    Err(why) => form.not_written(why),
+                },
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use ratatui::Terminal;
-    use ratatui::backend::TestBackend;
-
-    fn typed(form: &mut Form, keys: &[KeyCode]) {
-        for key in keys {
-            form.take(&Input::Key(KeyEvent::new(*key, KeyModifiers::NONE)));
-        }
-    }
-
-    fn words(text: &str) -> Vec<KeyCode> {
-        text.chars().map(|c| if c == '\t' { KeyCode::Tab } else { KeyCode::Char(c) }).collect()
-    }
-
-    #[test]
-    fn a_row_for_every_host_and_none_for_empty_ones() {
-        let mut form = Form::new("cluster.yaml");
-        typed(&mut form, &words("prod\tcore\t\t\tetcd1\t10.0.0.1\tetcd"));
-        typed(&mut form, &[KeyCode::Enter]);
-        typed(&mut form, &words("etcd2\t\tetcd control-plane"));
-        // A row that stays empty, and one more that Enter does not make of it.
-        typed(&mut form, &[KeyCode::Enter, KeyCode::Enter]);
-        let answers = form.answers();
-        assert_eq!((&*answers.cluster, &*answers.user, &*answers.file), ("prod", "core", "cluster.yaml"));
-        let rows: Vec<_> = answers.hosts.iter().map(|row| row.join("|")).collect();
-        assert_eq!(rows, ["etcd1|10.0.0.1|etcd", "etcd2||etcd control-plane"]);
-        assert_eq!(form.rows.len(), 3);
-        // A host is dropped, and with it its row.
-        typed(&mut form, &[KeyCode::Up]);
-        form.take(&Input::Key(KeyEvent::new(KeyCode::Char('d'), KeyModifiers::CONTROL)));
-        assert_eq!(form.answers().hosts.len(), 1);
-    }
-
-    #[test]
-    fn the_form_fits_a_small_screen() {
-        let mut form = Form::new("cluster.yaml");
-        typed(&mut form, &words("prod\t\t\t\tetcd1\t10.0.0.1\tetcdd"));
-        form.messages = vec!["`roles` cannot be `etcdd`; did you mean `etcd`?".into()];
-        let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
-        terminal.draw(|frame| form.draw(frame)).unwrap();
-        insta::assert_snapshot!(terminal.backend());
-    }
+    })
 }

@@ -157,7 +157,7 @@ fn take(habits: Habits) -> io::Result<()> {
 }
 
 /// Gives the terminal back, if it was taken. Nothing can be done about a terminal that does not listen any more.
-fn give_back() {
+pub(super) fn give_back() {
     let Some(habits) = TAKEN.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
     let mut out = io::stdout();
     let _ = queue!(out, DisableMouseCapture, DisableFocusChange, DisableBracketedPaste, ResetColor);

@@ -1,0 +1,54 @@
+//! The terminal for a form or a list, which have no session to end in order: a signal gives it back and ends the program.
+
+use std::io;
+
+use ratatui::DefaultTerminal;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+
+use super::terminal::{Habits, Interrupt, Screen, TerminalError, give_back};
+
+/// Hands the terminal to `show` and gives it back afterwards.
+///
+/// # Errors
+/// When there is no terminal, or it does not work.
+pub(super) fn with<T>(
+    habits: Habits,
+    show: impl FnOnce(&mut DefaultTerminal) -> io::Result<T>,
+) -> Result<T, TerminalError> {
+    let mut screen = Screen::enter(habits)?;
+    let (done, left) = oneshot::channel();
+    let watching = std::thread::spawn(move || watch(left));
+    let shown = show(&mut screen.terminal);
+    drop(screen);
+    drop(done);
+    let _ = watching.join();
+    Ok(shown?)
+}
+
+/// Waits for a signal that ends the program, or for the screen to be left.
+fn watch(left: oneshot::Receiver<()>) {
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+    runtime.block_on(async {
+        let ends = [
+            (SignalKind::hangup(), Interrupt::HangUp),
+            (SignalKind::interrupt(), Interrupt::Interrupt),
+            (SignalKind::quit(), Interrupt::Quit),
+            (SignalKind::terminate(), Interrupt::Terminate),
+        ];
+        let signals = ends.into_iter().filter_map(|(kind, interrupt)| Some((signal(kind).ok()?, interrupt)));
+        let first = futures::future::select_all(signals.map(|(mut signal, interrupt)| {
+            Box::pin(async move {
+                signal.recv().await;
+                interrupt
+            })
+        }));
+        tokio::select! {
+            _ = left => {}
+            (interrupt, ..) = first => {
+                give_back();
+                std::process::exit(i32::from(interrupt.exit_status()));
+            }
+        }
+    });
+}

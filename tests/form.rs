@@ -1,0 +1,219 @@
+//! The guided inventory: what is typed, what is tried meanwhile, and what it comes to.
+
+#![allow(clippy::unwrap_used, reason = "what a test cannot do without may end it")]
+
+use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyModifiers};
+use lockkeeper::model::Role;
+use lockkeeper::ui::form::{Form, Left, NotWritten, Proposal, Tried};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+
+struct Screen(Form, Left);
+
+impl Screen {
+    fn new() -> Self {
+        Self(Form::new("cluster.yaml"), Left::No)
+    }
+
+    /// `<tab>` and its like, or plain characters.
+    fn keys(mut self, keys: &str) -> Self {
+        let named = [
+            ("<tab>", KeyCode::Tab, ""),
+            ("<enter>", KeyCode::Enter, ""),
+            ("<esc>", KeyCode::Esc, ""),
+            ("<up>", KeyCode::Up, ""),
+            ("<down>", KeyCode::Down, ""),
+            ("<back>", KeyCode::Backspace, ""),
+            ("<ctrl-c>", KeyCode::Char('c'), "control"),
+            ("<ctrl-s>", KeyCode::Char('s'), "control"),
+            ("<ctrl-u>", KeyCode::Char('u'), "control"),
+        ];
+        let mut rest = keys;
+        while let Some(first) = rest.chars().next() {
+            let found = named.iter().find(|(name, ..)| rest.starts_with(name));
+            let (code, control, length) = found
+                .map_or((KeyCode::Char(first), false, first.len_utf8()), |(name, code, with)| {
+                    (*code, !with.is_empty(), name.len())
+                });
+            rest = &rest[length..];
+            let modifiers = if control { KeyModifiers::CONTROL } else { KeyModifiers::NONE };
+            self.1 = self.0.take(&Input::Key(KeyEvent::new(code, modifiers)));
+        }
+        self
+    }
+
+    fn paste(mut self, text: &str) -> Self {
+        self.1 = self.0.take(&Input::Paste(text.into()));
+        self
+    }
+
+    /// What is due is tried, and answers as its address says.
+    fn tried(mut self) -> Self {
+        for attempt in self.0.due() {
+            let result = match attempt.address.as_str() {
+                "10.0.0.13" => Err("cannot connect: 10.0.0.13 refuses port 22: the host is up, but no sshd listens there, or a firewall says no".into()),
+                address => Ok(Proposal {
+                    hostname: format!("etcd{}.example.org", address.rsplit('.').next().unwrap()),
+                    system: "Debian GNU/Linux 12 (bookworm)".into(),
+                    roles: [Role::Etcd].into(),
+                    package_manager: Some("apt".into()),
+                    etcd: [("etcd_endpoint".to_owned(), "https://127.0.0.1:2379".to_owned())].into(),
+                    ..Proposal::default()
+                }),
+            };
+            self.0.learn(attempt, result);
+        }
+        self
+    }
+
+    fn due(&mut self) -> Vec<String> {
+        self.0.due().into_iter().map(|attempt| format!("{}@{}", attempt.user, attempt.address)).collect()
+    }
+
+    fn shows(&self, columns: u16, lines: u16) -> String {
+        let mut terminal = Terminal::new(TestBackend::new(columns, lines)).unwrap();
+        terminal.draw(|frame| self.0.draw(frame)).unwrap();
+        let buffer = terminal.backend().buffer();
+        let line = |y| (0..columns).map(|x| buffer[(x, y)].symbol()).collect::<String>();
+        (0..lines).map(|y| line(y).trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// Cluster, user, and four hosts of which one does not answer.
+fn filled() -> Screen {
+    Screen::new().keys("prod<tab>core<tab><tab><tab>10.0.0.11-14, w[1-2].lab,").tried()
+}
+
+macro_rules! screens {
+    ($($name:ident: $screen:expr, $columns:literal x $lines:literal;)*) => {
+        $(
+            #[test]
+            fn $name() {
+                insta::assert_snapshot!($screen.shows($columns, $lines));
+            }
+        )*
+    };
+}
+
+screens! {
+    empty: Screen::new(), 80 x 24;
+    found: filled(), 120 x 40;
+    found_small: filled().keys("<down><down><down><down>"), 80 x 24;
+    bad_words: Screen::new().keys("??? x<tab>-oops<tab><tab>a b<tab>10.0.0.11, 10.0.0.999 n[1-"), 80 x 24;
+    many: Screen::new().keys("prod<tab><tab><tab><tab>n[1-40],"), 80 x 24;
+    leaving_is_asked: Screen::new().keys("p<esc>"), 80 x 24;
+}
+
+#[test]
+fn hosts_are_tried_while_the_next_is_typed_and_again_when_their_way_changes() {
+    let mut screen = Screen::new().keys("prod<tab>core<tab><tab><tab>10.0.0.11");
+    assert!(screen.due().is_empty(), "it may go on: 10.0.0.112");
+    let mut screen = screen.keys(", 10.0.0.12");
+    assert_eq!(screen.due(), ["core@10.0.0.11"]);
+    assert!(screen.due().is_empty(), "once");
+    let mut screen = screen.keys("<tab>");
+    assert_eq!(screen.due(), ["core@10.0.0.12"]);
+    let mut screen = screen.keys("<up><up><up><up><ctrl-u>ro");
+    assert!(screen.due().is_empty(), "nobody logs in as half a user");
+    let mut screen = screen.keys("ot<down>");
+    assert!(screen.due().is_empty(), "the key and the jump host may still change");
+    let mut screen = screen.keys("<down><down><down>");
+    assert_eq!(screen.due(), ["root@10.0.0.11", "root@10.0.0.12"]);
+}
+
+#[test]
+fn what_is_found_is_proposed_and_can_be_corrected() {
+    let screen = filled();
+    let answers = screen.0.answers();
+    let rows: Vec<_> =
+        answers.hosts.iter().map(|host| format!("{} {:?} {}", host.name, host.roles, host.guessed)).collect();
+    assert_eq!(
+        rows,
+        [
+            "etcd11 {Etcd} false",
+            "etcd12 {Etcd} false",
+            "host-10-0-0-13 {Worker} true",
+            "etcd14 {Etcd} false",
+            "w1 {Etcd} false",
+            "w2 {Etcd} false",
+        ]
+    );
+    // The third: it gets a role in place of the one that was guessed.
+    let screen = screen.keys("<down><down><down><down>e");
+    let host = &screen.0.answers().hosts[2];
+    assert_eq!((host.roles.iter().copied().collect::<Vec<_>>(), host.guessed), (vec![Role::Etcd], false));
+    let screen = screen.keys("e");
+    assert_eq!(screen.0.answers().hosts[2].roles.len(), 1, "a host without a role cannot be written");
+    // It is tried anew when that is asked for.
+    let mut screen = screen.keys("r");
+    assert_eq!(screen.due(), ["core@10.0.0.13"]);
+    assert_eq!(screen.0.answers().hosts[2].tried, Some(Tried::Trying));
+}
+
+#[test]
+fn what_is_wrong_is_said_in_its_field_and_keeps_it_from_being_written() {
+    for (keys, words) in [
+        ("<ctrl-s>", "Cluster: it needs a name"),
+        ("???x y<ctrl-s>", "Cluster: letters, digits"),
+        ("prod<tab>-l<tab><tab><tab>a<ctrl-s>", "Log in as: no user is called that"),
+        ("prod<tab><tab><tab>b:x<tab>a<ctrl-s>", "Jump host: `x` is no port"),
+        ("prod<tab><tab><tab><tab>10.0.0.999<ctrl-s>", "Hosts: `10.0.0.999` is no address"),
+        ("prod<tab><tab><tab><tab>10.0.<ctrl-s>", "Hosts: `10.0.` is no address"),
+        ("prod<tab><tab><tab><tab>a, a<ctrl-s>", "Hosts: a stands here twice"),
+        ("prod<ctrl-s>", "Hosts: an inventory has at least one"),
+        ("prod<tab><tab><tab><tab>a<tab><ctrl-u><ctrl-s>", "Write to: say which file"),
+    ] {
+        let screen = Screen::new().keys(keys);
+        assert_eq!(screen.1, Left::No, "{keys}");
+        assert!(screen.shows(80, 24).contains(words), "{keys}:\n{}", screen.shows(80, 24));
+    }
+    // While it is typed, beside it.
+    let screen = Screen::new().keys("<tab>core<tab><tab><tab>10.0.0.999");
+    assert!(screen.shows(80, 24).contains("✗ `10.0.0.999` is no address"));
+    let screen = screen.keys("<back>");
+    assert!(!screen.shows(80, 24).contains("✗ `10"), "{}", screen.shows(80, 24));
+}
+
+#[test]
+fn a_whole_form_is_written_and_nothing_is_written_over_unasked() {
+    let mut screen = filled().keys("<ctrl-s>");
+    assert_eq!(screen.1, Left::Write { over: false });
+    screen.0.not_written(NotWritten::Exists);
+    assert!(screen.shows(80, 24).contains("cluster.yaml is there already"));
+    let mut screen = screen.keys("n");
+    assert_eq!(screen.1, Left::No);
+    screen = screen.keys("<ctrl-s>");
+    screen.0.not_written(NotWritten::Exists);
+    assert_eq!(screen.keys("y").1, Left::Write { over: true });
+}
+
+#[test]
+fn leaving_with_something_typed_is_asked_first() {
+    assert_eq!(Screen::new().keys("<esc>").1, Left::Without);
+    assert_eq!(Screen::new().keys("<ctrl-c>").1, Left::Without);
+    for leave in ["<esc>", "<ctrl-c>"] {
+        let screen = Screen::new().keys("p").keys(leave);
+        assert_eq!(screen.1, Left::No);
+        let screen = screen.keys("n");
+        assert_eq!((screen.1, screen.0.answers().cluster.as_str()), (Left::No, "p"), "it stays, and so does the text");
+        assert_eq!(screen.keys(leave).keys("y").1, Left::Without);
+    }
+    assert_eq!(Screen::new().keys("p<esc><esc>").1, Left::No, "Esc takes the question back");
+    assert_eq!(Screen::new().keys("p<ctrl-c><ctrl-c>").1, Left::Without, "who asks twice means it");
+}
+
+#[test]
+fn a_paste_is_text_in_a_field_and_nothing_elsewhere() {
+    let screen = Screen::new().keys("<tab><tab><tab><tab>").paste("10.0.0.11\r\n10.0.0.12\n\u{1b}[2J\u{13}");
+    let addresses: Vec<String> = screen.0.answers().hosts.into_iter().map(|host| host.address).collect();
+    assert_eq!((screen.1, addresses), (Left::No, vec!["10.0.0.11".to_owned(), "10.0.0.12".into()]));
+    let screen = filled().keys("<down><down>").paste("cwe\ry");
+    assert_eq!((screen.1, screen.0.answers().hosts[0].roles.len()), (Left::No, 1));
+    // A question is answered by a key alone.
+    assert_eq!(Screen::new().keys("p<esc>").paste("y").1, Left::No);
+}
+
+#[test]
+fn ctrl_u_clears_to_the_start_of_the_line() {
+    assert_eq!(Screen::new().keys("prod<ctrl-u>lab").0.answers().cluster, "lab");
+}

@@ -121,7 +121,7 @@ pub struct Practice {
     #[arg(long)]
     pub list: bool,
     /// The runbook: a built-in name, or a file [`--list` names them]
-    #[arg(long, default_value = PRACTICE_RUNBOOK, add = ArgValueCompleter::new(complete::runbooks))]
+    #[arg(long, short, default_value = PRACTICE_RUNBOOK, add = ArgValueCompleter::new(complete::runbooks))]
     pub runbook: String,
     /// The simulated cluster; by default the first one that suits the runbook [`--list` names them]
     #[arg(long, value_name = "KIND", add = ArgValueCompleter::new(complete::clusters))]

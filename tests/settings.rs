@@ -43,7 +43,7 @@ fn every_setting_says_where_it_came_from() {
         ["bell", "no", "--no-bell"],
         ["title", "no", &format!("{file}:1")],
         ["keys.skip", "x", &format!("{file}:4")],
-        ["mouse", "no", "default"],
+        ["mouse", "yes", "default"],
     ] {
         assert!(settings.contains(&expected), "{expected:?} is not in {settings:#?}");
     }

@@ -37,9 +37,9 @@ pub(super) fn in_popup(state: &State, now: Timestamp, ui: &mut UiState, key: Key
             }
             None
         }
-        Popup::Quit => match yes(key, sure) {
-            Some(true) => Some(UiAction::Quit),
-            Some(false) => too_fast(ui, "y"),
+        // Leaving harms nothing and can be resumed: a quick hand is not held up.
+        Popup::Quit => match yes(key, true) {
+            Some(_) => Some(UiAction::Quit),
             None => closed(ui),
         },
         Popup::Discard => match yes(key, sure) {

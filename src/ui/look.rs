@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -32,7 +33,9 @@ pub struct Look {
     /// Something on another host that wants the operator, where the lit one does not.
     pub elsewhere: Option<TaskId>,
     /// How every gate stands that is open to the operator.
-    standings: BTreeMap<TaskId, Standing>,
+    standings: Rc<BTreeMap<TaskId, Standing>>,
+    /// When that was counted, by the screen's clock.
+    counted: Duration,
     /// Gates that are ready, on whichever host.
     pub ready: usize,
     /// For which event and second the gate was evaluated.
@@ -60,7 +63,7 @@ impl Look {
             Some(gate) if gate.task == task && last.evaluated == evaluated => Some(gate.clone()),
             _ => gate_view(state, task, now).map(Rc::new),
         });
-        let standings: BTreeMap<TaskId, Standing> = state.gates().map(|id| (id, standing(state, id, now))).collect();
+        let (standings, counted) = standings(state, ui, now, evaluated);
         let ready = standings.values().filter(|standing| **standing == Standing::Ready).count();
         let same_step = |id: TaskId| {
             let (plan, task) = (state.plan.as_ref()?, task?);
@@ -86,6 +89,7 @@ impl Look {
             gate,
             group,
             standings,
+            counted,
             elsewhere,
             ready,
             evaluated,
@@ -103,6 +107,27 @@ impl Look {
     pub fn at_gate(&self, state: &State) -> Option<TaskId> {
         self.task.filter(|id| !self.peeked && state.tasks.get(id.index()).is_some_and(|task| task.phase == Phase::Gate))
     }
+}
+
+/// How every gate stands. Where hundreds are open they are not all asked in every frame: a count that is a quarter of a
+/// second old is as good, and the gate that is shown is asked for itself.
+fn standings(
+    state: &State,
+    ui: &UiState,
+    now: Timestamp,
+    evaluated: (u64, i64),
+) -> (Rc<BTreeMap<TaskId, Standing>>, Duration) {
+    const MANY: usize = 48;
+    const EVERY: Duration = Duration::from_millis(250);
+    let last = &ui.look;
+    if last.evaluated == evaluated {
+        return (last.standings.clone(), last.counted);
+    }
+    let gates = state.gates().count();
+    if gates > MANY && ui.at.saturating_sub(last.counted) < EVERY && last.standings.len() == gates {
+        return (last.standings.clone(), last.counted);
+    }
+    (Rc::new(state.gates().map(|id| (id, standing(state, id, now))).collect()), ui.at)
 }
 
 /// How much a task wants the operator: what came to a stop, then a gate, then what is at work.

@@ -1,6 +1,6 @@
 //! The terminal for a form or a list, which have no session to end in order: a signal gives it back and ends the program.
 
-use std::io;
+use std::io::{self, Write as _};
 
 use ratatui::DefaultTerminal;
 use tokio::signal::unix::{SignalKind, signal};
@@ -47,6 +47,7 @@ fn watch(left: oneshot::Receiver<()>) {
             _ = left => {}
             (interrupt, ..) = first => {
                 give_back();
+                let _ = writeln!(io::stderr(), "lockkeeper: {interrupt}; nothing was written");
                 std::process::exit(i32::from(interrupt.exit_status()));
             }
         }

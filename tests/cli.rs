@@ -368,7 +368,7 @@ fn in_a_terminal(args: &[&str], state: &Path, size: (u16, u16), play: &[(&str, &
             }
             assert!(began.elapsed() < Duration::from_secs(60), "waited in vain for `{awaited}`:\n{last}");
             // A gate that came up just now does not open yet: a patient hand presses again.
-            if last.contains("this came up just now") && again.elapsed() > Duration::from_secs(1) {
+            if before == "\r" && again.elapsed() > Duration::from_secs(1) {
                 keys.write_all(before.as_bytes()).unwrap();
                 again = Instant::now();
             }

@@ -1,6 +1,7 @@
 //! The terminal for a form or a list, which have no session to end in order: a signal gives it back and ends the program.
 
 use std::io::{self, Write as _};
+use std::sync::mpsc::Sender;
 
 use ratatui::DefaultTerminal;
 use tokio::signal::unix::{SignalKind, signal};
@@ -16,9 +17,12 @@ pub(super) fn with<T>(
     habits: Habits,
     show: impl FnOnce(&mut DefaultTerminal) -> io::Result<T>,
 ) -> Result<T, TerminalError> {
-    let mut screen = Screen::enter(habits)?;
     let (done, left) = oneshot::channel();
-    let watching = std::thread::spawn(move || watch(left));
+    let (ready, begun) = std::sync::mpsc::channel();
+    let watching = std::thread::spawn(move || watch(left, &ready));
+    // Not before somebody listens: a signal must not find the terminal taken and nobody to give it back.
+    let _ = begun.recv();
+    let mut screen = Screen::enter(habits)?;
     let shown = show(&mut screen.terminal);
     drop(screen);
     drop(done);
@@ -27,7 +31,7 @@ pub(super) fn with<T>(
 }
 
 /// Waits for a signal that ends the program, or for the screen to be left.
-fn watch(left: oneshot::Receiver<()>) {
+fn watch(left: oneshot::Receiver<()>, ready: &Sender<()>) {
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
     runtime.block_on(async {
         let ends = [
@@ -36,8 +40,10 @@ fn watch(left: oneshot::Receiver<()>) {
             (SignalKind::quit(), Interrupt::Quit),
             (SignalKind::terminate(), Interrupt::Terminate),
         ];
-        let signals = ends.into_iter().filter_map(|(kind, interrupt)| Some((signal(kind).ok()?, interrupt)));
-        let first = futures::future::select_all(signals.map(|(mut signal, interrupt)| {
+        let signals: Vec<_> =
+            ends.into_iter().filter_map(|(kind, interrupt)| Some((signal(kind).ok()?, interrupt))).collect();
+        let _ = ready.send(());
+        let first = futures::future::select_all(signals.into_iter().map(|(mut signal, interrupt)| {
             Box::pin(async move {
                 signal.recv().await;
                 interrupt

@@ -113,6 +113,8 @@ pub struct Effect {
 /// A piece of work at a host.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Act {
+    /// Compare the task's file of that path with what lies there.
+    Compare(String),
     /// Write the task's file of that path.
     Push(String),
     /// Start the job of that name, with the step's script or its undo.
@@ -155,7 +157,15 @@ pub fn wanted(state: &State) -> Vec<Effect> {
             | Phase::Failed { .. } => None,
         }
     };
-    state.under_way().filter_map(|id| Some(Effect { task: id, act: act(id)? })).collect()
+    // What will be written is compared with what is there as soon as somebody may read it.
+    let compare = |id: TaskId| {
+        let (task, _, now) = state.task(id)?;
+        let plain = task.pushes.iter().filter(|push| push.artifact.is_none());
+        let missing = plain.into_iter().find(|push| !now.compared.contains_key(&push.path))?;
+        Some(Effect { task: id, act: Act::Compare(missing.path.clone()) })
+    };
+    let work = state.under_way().filter_map(|id| Some(Effect { task: id, act: act(id)? }));
+    work.chain(state.gates().filter_map(compare)).collect()
 }
 
 /// What new facts tell of a reboot: the host has another boot id than it was last seen with. It is an ordered one where a

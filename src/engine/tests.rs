@@ -204,7 +204,7 @@ impl Play {
                     self.record(Event::JobFinished { task, exit });
                 }
                 Act::Claim(_) => self.record(Event::JobAbsent { task }),
-                Act::Push(_) | Act::Fetch(_) => unreachable!("this plan has none"),
+                Act::Compare(_) | Act::Push(_) | Act::Fetch(_) => unreachable!("this plan has none"),
             }
             self.settle();
         }

@@ -22,7 +22,9 @@ use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncWriteExt;
 
 use super::shell::{self, Ended, Script, Shell, Sink, Who};
-use super::{Fetched, HostError, JobNews, JobSpec, JobStatus, Lease, LeaseAnswer, Observe, Operate};
+use super::{
+    Fetched, HostError, JobNews, JobSpec, JobStatus, Lease, LeaseAnswer, Observe, Operate, Progress, READ_MOST,
+};
 use crate::model::logtail::clean;
 use crate::model::{Digest, HostName, JobName, SessionId};
 
@@ -33,6 +35,7 @@ const START: &str = include_str!("../../assets/job/start.sh");
 const RUNNER: &str = include_str!("../../assets/job/run.sh");
 const POLL: &str = include_str!("../../assets/job/poll.sh");
 const PUSH: &str = include_str!("../../assets/job/push.sh");
+const READ: &str = include_str!("../../assets/job/read.sh");
 const DIGEST: &str = include_str!("../../assets/job/digest.sh");
 const LEASE: &str = include_str!("../../assets/job/lease.sh");
 const RELEASE: &str = include_str!("../../assets/job/release.sh");
@@ -253,7 +256,18 @@ impl<S: Shell> Operate for Remote<S> {
         self.digest(path).await.map(|(_, sha256)| sha256)
     }
 
-    async fn fetch(&self, path: &str, into: &Path) -> Result<Fetched, HostError> {
+    async fn read(&self, path: &str) -> Result<Option<Vec<u8>>, HostError> {
+        let path = self.whole(path)?;
+        let most = READ_MOST.to_string();
+        let output = self.ask(READ, &[path, &most], &[], LATER).await?;
+        match output.split_first() {
+            Some((b'+', content)) => Ok(Some(content.to_vec())),
+            Some((b'-', _)) => Ok(None),
+            _ => self.refuse(format!("{path} cannot be read")),
+        }
+    }
+
+    async fn fetch(&self, path: &str, into: &Path, progress: Progress) -> Result<Fetched, HostError> {
         let path = self.whole(path)?;
         let (bytes, sha256) = self.digest(path).await?;
         if bytes == 0 {
@@ -267,11 +281,11 @@ impl<S: Shell> Operate for Remote<S> {
         // 0600 from its first moment on; gone if anything goes wrong.
         let (file, kept) = tempfile::NamedTempFile::new_in(dir).map_err(here)?.into_parts();
         let file = tokio::fs::File::from_std(file);
-        let mut sink = Sink::File { file, bytes: 0, hash: Sha256::new() };
+        let mut sink = Sink::File { file, bytes: 0, hash: Sha256::new(), all: bytes, progress };
         let deadline = transfer(bytes);
         let ended = self.run(self.root(), "exec cat \"$1\"", &[path], &[], deadline, &mut sink).await?;
         self.well(&ended, deadline)?;
-        let Sink::File { mut file, bytes: got, hash } = sink else { return self.refuse("nothing was kept") };
+        let Sink::File { mut file, bytes: got, hash, .. } = sink else { return self.refuse("nothing was kept") };
         let found = Digest::from(format!("{:x}", hash.finalize()));
         if got != bytes || found != sha256 {
             return self.refuse(format!(

@@ -13,6 +13,7 @@ pub use links::{Links, observe, operate, sockets};
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -74,11 +75,30 @@ pub trait Operate: Observe {
     /// When the host does not answer, or the file cannot be written.
     async fn push(&self, path: &str, mode: &str, content: &[u8]) -> Result<Digest, HostError>;
 
-    /// Copies a host's file to `into` (0600, whole or not at all) and compares the digests of both ends.
+    /// What stands in a file, read as root, or nothing where there is none; of a long one the first `READ_MOST` bytes.
+    ///
+    /// # Errors
+    /// When the host does not answer, or what is there is not a file.
+    async fn read(&self, path: &str) -> Result<Option<Vec<u8>>, HostError>;
+
+    /// Copies a host's file to `into` (0600, whole or not at all) and compares the digests of both ends. `progress` is told
+    /// how many bytes have come, and of how many.
     ///
     /// # Errors
     /// When the host does not answer, there is no such file, or the digests differ.
-    async fn fetch(&self, path: &str, into: &Path) -> Result<Fetched, HostError>;
+    async fn fetch(&self, path: &str, into: &Path, progress: Progress) -> Result<Fetched, HostError>;
+}
+
+/// As much of a file is read to be compared.
+pub const READ_MOST: usize = 1 << 20;
+
+/// Told how many bytes of a file have come, and of how many.
+pub type Progress = Arc<dyn Fn(u64, u64) + Send + Sync>;
+
+/// Nobody wants to know how far it is.
+#[must_use]
+pub fn untold() -> Progress {
+    Arc::new(|_, _| ())
 }
 
 /// A script to run on a host.

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use super::HostError;
+use super::{HostError, Progress};
 use crate::model::logtail::clean;
 
 const WRAP: &str = include_str!("../../assets/job/wrap.sh");
@@ -128,7 +128,7 @@ pub(super) enum Sink {
     /// Into memory, up to a bound.
     Memory(Vec<u8>),
     /// Into a file, counted and digested on the way.
-    File { file: tokio::fs::File, bytes: u64, hash: Sha256 },
+    File { file: tokio::fs::File, bytes: u64, hash: Sha256, all: u64, progress: Progress },
 }
 
 impl Sink {
@@ -142,9 +142,10 @@ impl Sink {
                 kept.extend_from_slice(piece);
                 Ok(())
             }
-            Self::File { file, bytes, hash } => {
+            Self::File { file, bytes, hash, all, progress } => {
                 hash.update(piece);
                 *bytes += piece.len() as u64;
+                progress(*bytes, *all);
                 file.write_all(piece).await
             }
         }

@@ -5,6 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::diff::Comparison;
 use super::plan::PushFile;
 use super::{Digest, Facts, HostName, Inventory, JobName, Plan, SessionId, TaskId};
 
@@ -153,6 +154,15 @@ pub enum Event {
         /// As it will stand on the host, with the text it was made of.
         file: Box<PushFile>,
     },
+    /// What a task will write was compared with what lies on the host, while its gate is shown.
+    FileCompared {
+        /// Whose gate.
+        task: TaskId,
+        /// Which file.
+        path: String,
+        /// What will change.
+        comparison: Box<Comparison>,
+    },
     /// The operator passed a task over.
     TaskSkipped {
         /// Which.
@@ -224,6 +234,17 @@ pub enum Event {
         task: TaskId,
         /// Whether the host has booted since.
         rebooted: bool,
+    },
+    /// A file is on its way: so much of it has come.
+    FileMoved {
+        /// For which task.
+        task: TaskId,
+        /// Which file, on the host.
+        path: String,
+        /// Bytes that have come.
+        bytes: u64,
+        /// Bytes in all.
+        total: u64,
     },
     /// A file was brought back; its digest is the same on both ends.
     ArtifactFetched {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::event::{Event, JobKind, Record};
 use super::logtail::LineKind;
 use super::progress::{Progress, Stood};
-use super::state::{Artifact, HostState, JobState, Link, Note, Phase, Seen, Session, State, TaskState};
+use super::state::{Artifact, HostState, JobState, Link, Moving, Note, Phase, Seen, Session, State, TaskState};
 use super::{HostName, TaskId};
 
 impl State {
@@ -118,6 +118,7 @@ impl State {
             Event::GateShown { task } => self.enter(*task, Phase::Gate, |task| {
                 task.checks.clear();
                 task.job = None;
+                task.compared.clear();
                 task.pushed.clear();
             }),
             Event::GateOpened { task, typed: _, checks, boot_id, shown_ms: _ } => {
@@ -130,6 +131,7 @@ impl State {
                 });
             }
             Event::PushEdited { task, file } => {
+                self.on_task(*task, |task| drop(task.compared.remove(&file.path)));
                 let digest = file.sha256.as_str();
                 self.say_task(*task, LineKind::Wizard, &format!("{} edited (sha256 {digest:.12}…)", file.path));
                 if let Some(planned) =
@@ -139,6 +141,9 @@ impl State {
                     push.clone_from(file);
                 }
             }
+            Event::FileCompared { task, path, comparison } => self.on_task(*task, |task| {
+                task.compared.insert(path.clone(), (**comparison).clone());
+            }),
             Event::TaskSkipped { task, reason } => {
                 self.say_task(*task, LineKind::Wizard, &format!("skipped: {reason}"));
                 self.enter(*task, Phase::Skipped { reason: reason.clone() }, |_| {});
@@ -196,6 +201,11 @@ impl State {
                 self.say_task(*task, LineKind::Wizard, &format!("the job left no exit status: {why}"));
                 self.enter(*task, Phase::Interrupted { rebooted: *rebooted }, |_| {});
             }
+            Event::FileMoved { task, path, bytes, total } => self.on_task(*task, |task| {
+                let same = task.moving.take().filter(|moving| moving.path == *path && moving.bytes <= *bytes);
+                let since = same.map_or((record.at, *bytes), |moving| moving.since);
+                task.moving = Some(Moving { path: path.clone(), bytes: *bytes, total: *total, since, at: record.at });
+            }),
             Event::ArtifactFetched { task, path, to, bytes, sha256 } => {
                 self.say_task(
                     *task,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
 
+use super::diff::Comparison;
 use super::event::{CheckResult, FailedAt, JobKind, Mode, Outcome};
 use super::logtail::LogTail;
 use super::plan::{Plan, Task};
@@ -177,6 +178,10 @@ pub struct TaskState {
     pub job: Option<JobState>,
     /// Files that stand on the host.
     pub pushed: BTreeMap<String, Digest>,
+    /// A file that is on its way for it.
+    pub moving: Option<Moving>,
+    /// What its files will change of those that lie on the host.
+    pub compared: BTreeMap<String, Comparison>,
 }
 
 impl Default for TaskState {
@@ -195,6 +200,8 @@ impl Default for TaskState {
             boot_id: None,
             job: None,
             pushed: BTreeMap::new(),
+            compared: BTreeMap::new(),
+            moving: None,
         }
     }
 }
@@ -269,6 +276,21 @@ impl Phase {
                 | Self::Verifying
         )
     }
+}
+
+/// A file that is on its way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moving {
+    /// Which, on the host.
+    pub path: String,
+    /// Bytes that have come.
+    pub bytes: u64,
+    /// Bytes in all.
+    pub total: u64,
+    /// When it was first told of, and how many bytes had come then.
+    pub since: (Timestamp, u64),
+    /// When it was last told of.
+    pub at: Timestamp,
 }
 
 /// One run of a script on a host.

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
-use crate::hosts::{Fetched, HostError, JobNews, JobSpec, JobStatus, Lease, LeaseAnswer, Observe, Operate};
+use crate::hosts::{Fetched, HostError, JobNews, JobSpec, JobStatus, Lease, LeaseAnswer, Observe, Operate, Progress};
 use crate::model::{Digest, HostName, JobName, SessionId};
 
 use super::faults::FaultKind;
@@ -301,7 +301,12 @@ impl Operate for PracticeHost {
         Ok(Digest::of(content))
     }
 
-    async fn fetch(&self, path: &str, into: &Path) -> Result<Fetched, HostError> {
+    async fn read(&self, path: &str) -> Result<Option<Vec<u8>>, HostError> {
+        self.reach().await?;
+        Ok(self.sim.with(|world| world.machine(&self.name).disk.read(path)))
+    }
+
+    async fn fetch(&self, path: &str, into: &Path, progress: Progress) -> Result<Fetched, HostError> {
         self.reach().await?;
         let content = self.sim.with(|world| world.machine(&self.name).disk.read(path));
         let content = content.ok_or_else(|| HostError::Refused(format!("{}: there is no file {path}", self.name)))?;
@@ -313,6 +318,7 @@ impl Operate for PracticeHost {
                 self.name
             )));
         }
+        progress(content.len() as u64, content.len() as u64);
         keep(into, &content)
             .map_err(|error| HostError::Refused(format!("{}: cannot write {}: {error}", self.name, into.display())))?;
         Ok(Fetched { bytes: content.len() as u64, sha256: Digest::of(&content) })

@@ -433,9 +433,9 @@ async fn faults_strike_once() {
     let dir = tempfile::tempdir().unwrap();
     let into = dir.path().join("cold");
     let path = "/var/lib/lockkeeper-backup/etcd2-cold.tar.gz";
-    assert!(bench.host("etcd1").fetch(path, &into).await.is_err());
+    assert!(bench.host("etcd1").fetch(path, &into, crate::hosts::untold()).await.is_err());
     assert!(!into.exists());
-    let fetched = bench.host("etcd1").fetch(path, &into).await.unwrap();
+    let fetched = bench.host("etcd1").fetch(path, &into, crate::hosts::untold()).await.unwrap();
     assert_eq!(std::fs::metadata(&into).unwrap().len(), fetched.bytes);
     assert!(fetched.bytes > 0);
     for step in ["copy", "put-cloud-config-aside", "enable", "start"] {

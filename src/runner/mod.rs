@@ -4,6 +4,7 @@
 //! is taken from it is written to the journal, folded into the state, and followed by whatever the engine says follows.
 
 mod clock;
+mod compare;
 mod lease;
 mod monitor;
 mod recorder;

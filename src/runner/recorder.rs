@@ -63,5 +63,8 @@ impl Recorder {
 
 /// Whether an event has to be on disk for good before anything goes on. What was merely seen would be seen again.
 fn is_decision(event: &Event) -> bool {
-    !matches!(event, Event::FactsSeen { .. } | Event::FactsConfirmed { .. } | Event::JobOutput { .. })
+    !matches!(
+        event,
+        Event::FactsSeen { .. } | Event::FactsConfirmed { .. } | Event::JobOutput { .. } | Event::FileMoved { .. }
+    )
 }

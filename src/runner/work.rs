@@ -1,14 +1,17 @@
 //! One effect on one host, carried to its end. A lost connection is waited out: nothing here is harmed by asking again.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::Report;
+use super::compare::compare;
 use crate::engine::{Act, Effect};
-use crate::hosts::{HostError, JobSpec, JobStatus, Operate};
+use crate::hosts::{HostError, JobSpec, JobStatus, Operate, Progress};
+use crate::model::diff::{Comparison, There};
 use crate::model::event::{FailedAt, JobKind};
 use crate::model::logtail::clean;
 use crate::model::plan::PushFile;
@@ -16,6 +19,9 @@ use crate::model::{Digest, Event, JobName, State, TaskId};
 
 /// Before a host that did not answer is asked again.
 const AGAIN: Duration = Duration::from_secs(1);
+
+/// How often a transfer is told of.
+const TELL: Duration = Duration::from_secs(1);
 
 /// An effect with all it needs, taken from the state when it began.
 pub(super) struct Work {
@@ -27,6 +33,8 @@ pub(super) struct Work {
 
 /// What to do, with its particulars.
 pub(super) enum Errand {
+    /// What will be written beside what is there.
+    Compare(PushFile),
     Push(PushFile),
     /// Something that was brought back here goes to another host.
     Pass {
@@ -54,6 +62,7 @@ impl Errand {
         let plan = state.plan.as_ref()?;
         let (task, step, current) = state.task(effect.task)?;
         Some(match &effect.act {
+            Act::Compare(path) => Self::Compare(task.pushes.iter().find(|push| push.path == *path)?.clone()),
             Act::Push(path) => {
                 let file = task.pushes.iter().find(|push| push.path == *path)?.clone();
                 match &file.artifact {
@@ -91,6 +100,7 @@ impl Work {
     pub(super) async fn run(self) {
         let task = self.effect.task;
         let event = match &self.errand {
+            Errand::Compare(file) => self.compare(task, file).await,
             Errand::Push(file) => self.push(task, file, file.content.as_bytes(), &file.sha256).await,
             Errand::Pass { file, from, sha256 } => match std::fs::read(from) {
                 Ok(content) => self.push(task, file, &content, sha256).await,
@@ -125,19 +135,46 @@ impl Work {
                 Some(event) => event,
                 None => return,
             },
-            Errand::Fetch { path, into } => match self.answer(|| self.host.fetch(path, into)).await {
-                Ok(fetched) => Event::ArtifactFetched {
-                    task,
-                    path: path.clone(),
-                    to: into.display().to_string(),
-                    bytes: fetched.bytes,
-                    sha256: fetched.sha256,
-                },
-                Err(reason) => failed(task, FailedAt::Fetch, format!("{path} could not be brought back: {reason}")),
-            },
+            Errand::Fetch { path, into } => {
+                match self.answer(|| self.host.fetch(path, into, self.progress(task, path))).await {
+                    Ok(fetched) => Event::ArtifactFetched {
+                        task,
+                        path: path.clone(),
+                        to: into.display().to_string(),
+                        bytes: fetched.bytes,
+                        sha256: fetched.sha256,
+                    },
+                    Err(reason) => failed(task, FailedAt::Fetch, format!("{path} could not be brought back: {reason}")),
+                }
+            }
         };
         // Nobody listening means that the session is over here; the host keeps what it has.
         let _ = self.reports.send(Report::Ended { effect: self.effect, event }).await;
+    }
+
+    /// Reads what is there and compares it; nothing of it is kept but what the comparison shows.
+    async fn compare(&self, task: TaskId, file: &PushFile) -> Event {
+        let none = |there| Comparison { there, lines: Vec::new(), more: 0 };
+        let comparison = match self.answer(|| self.host.read(&file.path)).await {
+            Ok(Some(there)) => compare(&there, &file.content),
+            Ok(None) => none(There::Nothing),
+            Err(why) => none(There::Unknown { why }),
+        };
+        Event::FileCompared { task, path: file.path.clone(), comparison: Box::new(comparison) }
+    }
+
+    /// Tells of a transfer, about once a second.
+    fn progress(&self, task: TaskId, path: &str) -> Progress {
+        let (reports, path, told) = (self.reports.clone(), path.to_owned(), Mutex::new(Instant::now()));
+        Arc::new(move |bytes, total| {
+            let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+            if told.elapsed() >= TELL {
+                *told = Instant::now();
+                // Where nobody has room for it now, the next one says more.
+                let moved = Event::FileMoved { task, path: path.clone(), bytes, total };
+                let _ = reports.try_send(Report::Event(moved));
+            }
+        })
     }
 
     async fn push(&self, task: TaskId, file: &PushFile, content: &[u8], wanted: &Digest) -> Event {

@@ -277,7 +277,7 @@ async fn a_fetched_file_is_the_same_or_is_not_kept() {
     let content = b"snap\0shot\n".repeat(50_000);
     std::fs::write(here.path("snapshot"), &content).unwrap();
     let into = here.dir.path().join("artifacts/copy");
-    let fetched = here.host.fetch(&here.path("snapshot"), &into).await.unwrap();
+    let fetched = here.host.fetch(&here.path("snapshot"), &into, crate::hosts::untold()).await.unwrap();
     assert_eq!(fetched, Fetched { bytes: 500_000, sha256: Digest::of(&content) });
     assert!(std::fs::read(&into).unwrap() == content);
     assert_eq!(std::fs::metadata(&into).unwrap().permissions().mode() & 0o777, 0o600);
@@ -285,7 +285,7 @@ async fn a_fetched_file_is_the_same_or_is_not_kept() {
     std::fs::write(here.path("empty"), "").unwrap();
     let other = here.dir.path().join("artifacts/other");
     for name in ["empty", "missing", "artifacts"] {
-        let answer = here.host.fetch(&here.path(name), &other).await;
+        let answer = here.host.fetch(&here.path(name), &other, crate::hosts::untold()).await;
         assert!(matches!(&answer, Err(HostError::Refused(reason)) if reason.contains(name)), "{answer:?}");
     }
     assert_eq!(std::fs::read_dir(here.path("artifacts")).unwrap().count(), 1);

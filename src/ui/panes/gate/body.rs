@@ -5,13 +5,14 @@ use ratatui::text::{Line, Span};
 
 use super::verdict;
 use crate::engine::GateView;
+use crate::model::diff::{Change, There};
 use crate::model::logtail::clean;
 use crate::model::runbook::Step;
 use crate::model::state::{Phase, TaskState};
 use crate::model::{State, Task};
 use crate::ui::look::Look;
 use crate::ui::page::Page;
-use crate::ui::theme::{Meaning, style};
+use crate::ui::theme::{Meaning, Sign, sign, style};
 use crate::ui::view::UiState;
 
 /// How many hosts' values are told apart in the table of a step that stands open on many.
@@ -54,6 +55,7 @@ pub(super) fn say(state: &State, ui: &UiState, look: &Look, gate: &GateView, pag
         };
         page.code(Line::from(vec![Span::styled("WRITES", style(Meaning::Title)), Span::raw(clean(&head))]));
         if push.artifact.is_none() {
+            compared(current, &push.path, page);
             numbered(&push.content, page);
         }
     }
@@ -86,6 +88,35 @@ fn consequences(gate: &GateView, task: &Task, step: &Step, page: &mut Page) {
     if step.reboots {
         page.say(Line::styled(format!("! reboots {}", task.host), style(Meaning::Bad)));
     }
+}
+
+/// What a file changes of the one that is there.
+fn compared(current: &TaskState, path: &str, page: &mut Page) {
+    let Some(comparison) = current.compared.get(path) else { return };
+    let quiet = |text: String| Line::styled(text, style(Meaning::Quiet));
+    match &comparison.there {
+        There::Nothing => return page.say(quiet("  nothing is there now; all of it is new:".into())),
+        There::Unknown { why } => {
+            return page.say(quiet(format!("  what is there now could not be compared: {}", clean(why))));
+        }
+        There::Text { .. } if comparison.lines.is_empty() => {
+            return page.say(quiet("  the same is there already:".into()));
+        }
+        There::Text { .. } => page.say(quiet("  what will change of the one that is there:".into())),
+    }
+    for line in &comparison.lines {
+        let (mark, meaning) = match line.change {
+            Change::Stays => (" ", Meaning::Quiet),
+            Change::Comes => ("+", Meaning::Added),
+            Change::Goes => ("-", Meaning::Removed),
+            Change::Gap => (sign(Sign::More), Meaning::Quiet),
+        };
+        page.code(Line::styled(format!("  {mark} {}", clean(&line.text)), style(meaning)));
+    }
+    if comparison.more > 0 {
+        page.say(quiet(format!("  and {} lines more", comparison.more)));
+    }
+    page.say(quiet("  in full:".into()));
 }
 
 /// Lines with their numbers: a wrapped line can be told from a new one.

@@ -69,7 +69,11 @@ fn digest(state: &State, gate: &GateView) -> u64 {
     let mut hasher = DefaultHasher::new();
     gate.script.hash(&mut hasher);
     gate.vars.hash(&mut hasher);
-    if let Some((task, step, _)) = state.task(gate.task) {
+    if let Some((task, step, current)) = state.task(gate.task) {
+        for (path, comparison) in &current.compared {
+            path.hash(&mut hasher);
+            comparison.lines.iter().for_each(|line| line.text.hash(&mut hasher));
+        }
         task.pushes.iter().for_each(|push| (&push.path, push.sha256.as_str()).hash(&mut hasher));
         step.hands.hash(&mut hasher);
     }

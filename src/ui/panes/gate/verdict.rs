@@ -47,6 +47,7 @@ pub(super) fn say(state: &State, now: Timestamp, ui: &mut UiState, look: &Look, 
         Phase::Exited { .. } => {
             let what = if step.fetch.is_empty() { "ENDING" } else { "BRINGING BACK FILES" };
             head(page, Sign::Runs, Meaning::Active, &format!("{what} {waited}"), title, "");
+            live::moving(now, current, page);
         }
         Phase::Interrupted { .. } => head(page, Sign::Unknown, Meaning::Warn, "INTERRUPTED", title, ""),
         Phase::Verifying => verifying(state, now, ui, gate.task, page),

@@ -281,7 +281,7 @@ impl<S: Shell> Operate for Remote<S> {
         // 0600 from its first moment on; gone if anything goes wrong.
         let (file, kept) = tempfile::NamedTempFile::new_in(dir).map_err(here)?.into_parts();
         let file = tokio::fs::File::from_std(file);
-        let mut sink = Sink::File { file, bytes: 0, hash: Sha256::new(), all: bytes, progress };
+        let mut sink = Sink::File { file, bytes: 0, hash: Box::new(Sha256::new()), all: bytes, progress };
         let deadline = transfer(bytes);
         let ended = self.run(self.root(), "exec cat \"$1\"", &[path], &[], deadline, &mut sink).await?;
         self.well(&ended, deadline)?;

@@ -128,7 +128,7 @@ pub(super) enum Sink {
     /// Into memory, up to a bound.
     Memory(Vec<u8>),
     /// Into a file, counted and digested on the way.
-    File { file: tokio::fs::File, bytes: u64, hash: Sha256, all: u64, progress: Progress },
+    File { file: tokio::fs::File, bytes: u64, hash: Box<Sha256>, all: u64, progress: Progress },
 }
 
 impl Sink {

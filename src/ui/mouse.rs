@@ -55,7 +55,7 @@ impl Spots {
     }
 
     /// What the mouse asks for.
-    pub(super) fn take(&mut self, event: &MouseEvent) -> Option<Asked> {
+    pub(super) fn take(&mut self, event: MouseEvent) -> Option<Asked> {
         let here = Position { x: event.column, y: event.row };
         match event.kind {
             MouseEventKind::Down(MouseButton::Left) => {

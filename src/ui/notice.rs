@@ -15,33 +15,43 @@ pub struct Notice {
     pub text: String,
     /// By the screen's clock.
     since: Duration,
-    /// It is a refusal, at the gate of this task.
-    refused: Option<Option<TaskId>>,
+    /// What it is.
+    kind: Kind,
+}
+
+/// What a notice is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Something worth a word.
+    Word,
+    /// A refusal, with this task on the screen.
+    Refusal(Option<TaskId>),
 }
 
 impl Notice {
     /// Something worth a word.
     pub(super) fn new(at: Duration, text: String) -> Self {
-        Self { text, since: at, refused: None }
+        Self { text, since: at, kind: Kind::Word }
     }
 
     /// Why something is not done, and at whose gate.
     pub(super) fn refusal(at: Duration, text: String, task: Option<TaskId>) -> Self {
-        Self { text, since: at, refused: Some(task) }
+        Self { text, since: at, kind: Kind::Refusal(task) }
     }
 
     /// Whether it is a refusal.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
-        self.refused.is_some()
+        matches!(self.kind, Kind::Refusal(_))
     }
 
     /// Whether it still has something to say: a refusal ends with the task it was given at, and when its gate is ready.
     pub(super) fn stands(&self, at: Duration, look: &Look) -> bool {
-        let true_still = self.refused.is_none_or(|task| {
-            task == look.task
-                && !(task.is_some() && look.was_shut && look.gate.as_ref().is_some_and(|gate| gate.refusal.is_none()))
-        });
+        let opens = look.was_shut && look.gate.as_ref().is_some_and(|gate| gate.refusal.is_none());
+        let true_still = match self.kind {
+            Kind::Word => true,
+            Kind::Refusal(task) => task == look.task && !(task.is_some() && opens),
+        };
         true_still && at.saturating_sub(self.since) < STANDS
     }
 }

@@ -57,7 +57,7 @@ pub fn press(state: &State, now: Timestamp, ui: &mut UiState, input: &Input) -> 
             paste(state, ui, text);
             None
         }
-        Input::Mouse(event) => match ui.spots.take(event)? {
+        Input::Mouse(event) => match ui.spots.take(*event)? {
             Asked::Click(spot) if ui.popups.is_empty() => click(state, now, ui, spot),
             Asked::Scroll(pane, by) => {
                 scroll(state, ui, pane, by);
@@ -84,9 +84,7 @@ fn paste(state: &State, ui: &mut UiState, text: &str) {
 
 /// Esc goes one step back, and never destroys anything.
 fn back(ui: &mut UiState) -> Option<UiAction> {
-    if ui.peek.take().is_some() {
-        ui.gate_scroll = 0;
-    } else if ui.host.take().is_some() {
+    if ui.peek.take().is_some() || ui.host.take().is_some() {
         ui.gate_scroll = 0;
     } else if ui.zoom {
         ui.zoom = false;
@@ -366,7 +364,7 @@ fn go_there(state: &State, ui: &mut UiState) {
 /// Shows another step of the lit host, to be read.
 fn peek(state: &State, ui: &mut UiState, by: isize) {
     let Some(host) = ui.look.host.clone() else { return };
-    let tasks: Vec<TaskId> = state.tasks_of(&host).iter().copied().collect();
+    let tasks: Vec<TaskId> = state.tasks_of(&host).to_vec();
     let Some(at) = ui.look.task.and_then(|id| tasks.iter().position(|other| *other == id)) else { return };
     match at.checked_add_signed(by).and_then(|at| tasks.get(at)) {
         Some(next) => {
@@ -374,7 +372,7 @@ fn peek(state: &State, ui: &mut UiState, by: isize) {
             (ui.peek, ui.gate_scroll) = (Some(*next), 0);
         }
         None => {
-            ui.say(if by > 0 { "this is the last step on this host" } else { "this is the first step on this host" })
+            ui.say(if by > 0 { "this is the last step on this host" } else { "this is the first step on this host" });
         }
     }
 }

@@ -62,7 +62,7 @@ pub fn visible(state: &State, ui: &UiState, look: &Look, now: Timestamp) -> Vec<
         Sort::Inventory => {}
         Sort::Name => hosts.sort_by_key(|index| state.hosts.get_index(*index).map(|(name, _)| name.clone())),
         Sort::Urgency => {
-            hosts.sort_by_key(|index| state.hosts.get_index(*index).map(|(name, host)| rank(state, look, name, host)))
+            hosts.sort_by_key(|index| state.hosts.get_index(*index).map(|(name, host)| rank(state, look, name, host)));
         }
     }
     hosts

@@ -47,10 +47,10 @@ fn one(
             scrolled("Help", &page, down, frame, area);
         }
         Popup::Card(host, down) => {
-            scrolled(&format!("{host}"), &super::card::page(state, now, host), down, frame, area)
+            scrolled(&format!("{host}"), &super::card::page(state, now, host), down, frame, area);
         }
         Popup::Confirm(task, input) => {
-            ask("Open this gate", confirm(state, *task), Some(input), wrong, keys, frame, area)
+            ask("Open this gate", confirm(state, *task), Some(input), wrong, keys, frame, area);
         }
         Popup::OpenAll(tasks, input) => {
             ask("Open these gates", open_all(state, tasks), Some(input), wrong, keys, frame, area);

@@ -98,7 +98,7 @@ fn line(
 ) -> Line<'static> {
     match entry {
         Entry::Stage(number) => stage(state, plan, look, *number, width),
-        Entry::Host(host) => lane(state, plan, look, host, width),
+        Entry::Host(host) => lane(state, plan, now, look, host, width),
         Entry::Step(id) => step(state, plan, now, ui, look, *id, width),
     }
 }
@@ -134,7 +134,7 @@ fn stage(state: &State, plan: &Plan, look: &Look, number: usize, width: usize) -
     ])
 }
 
-fn lane(state: &State, plan: &Plan, look: &Look, host: &HostName, width: usize) -> Line<'static> {
+fn lane(state: &State, plan: &Plan, now: Timestamp, look: &Look, host: &HostName, width: usize) -> Line<'static> {
     let number = look.task.map(|id| plan.task(id).stage).or_else(|| state.current_stage()).unwrap_or_default();
     let tasks = state.tasks_of(host);
     let ours: Vec<TaskId> = tasks.iter().copied().filter(|id| plan.task(*id).stage == number).collect();
@@ -144,10 +144,11 @@ fn lane(state: &State, plan: &Plan, look: &Look, host: &HostName, width: usize) 
     let (text, meaning) = match next {
         None => ("done".to_owned(), Meaning::Good),
         Some(id) => {
-            let (mark, text, meaning) = word(state, id, look.standing(id), now_of(state));
-            match text.is_empty() {
-                true => (format!("{over}/{}", ours.len()), Meaning::Quiet),
-                false => (format!("{over}/{} {} {text}", ours.len(), sign(mark)), meaning),
+            let (mark, text, meaning) = word(state, id, look.standing(id), now);
+            if text.is_empty() {
+                (format!("{over}/{}", ours.len()), Meaning::Quiet)
+            } else {
+                (format!("{over}/{} {} {text}", ours.len(), sign(mark)), meaning)
             }
         }
     };
@@ -159,10 +160,6 @@ fn lane(state: &State, plan: &Plan, look: &Look, host: &HostName, width: usize) 
     spans.extend(bar(over, ours.len(), 10.min(width.saturating_sub(30))).spans);
     spans.push(Span::styled(format!(" {}", cut(&text, width.saturating_sub(26))), style(meaning)));
     Line::from(spans)
-}
-
-fn now_of(state: &State) -> Timestamp {
-    state.now
 }
 
 fn step(

@@ -7,7 +7,7 @@ use super::verdict;
 use crate::engine::GateView;
 use crate::model::diff::{Change, There};
 use crate::model::logtail::clean;
-use crate::model::runbook::Step;
+use crate::model::runbook::{Check, Step};
 use crate::model::state::{Phase, TaskState};
 use crate::model::{State, Task};
 use crate::ui::look::Look;
@@ -168,7 +168,7 @@ fn afterwards(step: &Step, current: &TaskState, page: &mut Page) {
     if !ahead || step.verify.is_empty() {
         return;
     }
-    let longest = step.verify.iter().map(|check| check.within()).max().unwrap_or_default();
+    let longest = step.verify.iter().map(Check::within).max().unwrap_or_default();
     let checks = if step.verify.len() == 1 { "one check".to_owned() } else { format!("{} checks", step.verify.len()) };
     page.gap();
     page.say(Line::from(vec![

@@ -7,7 +7,7 @@ use super::live;
 use crate::engine::{GateView, Refusal, Standing, changed, undo_chain, verification};
 use crate::model::event::{CheckResult, FailedAt, JobKind, Verdict};
 use crate::model::logtail::clean;
-use crate::model::runbook::{Confirm, Step};
+use crate::model::runbook::{Check, Confirm, Step};
 use crate::model::state::{Phase, TaskState};
 use crate::model::{State, Task, TaskId};
 use crate::ui::clock::{age, span};
@@ -208,7 +208,7 @@ fn failing(check: &CheckResult, now: Timestamp, ui: &mut UiState, id: TaskId, pa
 fn verifying(state: &State, now: Timestamp, ui: &mut UiState, id: TaskId, page: &mut Page) {
     let Some((_, step, current)) = state.task(id) else { return };
     let waited = now.duration_since(current.since);
-    let longest = step.verify.iter().map(|check| check.within()).max().unwrap_or_default();
+    let longest = step.verify.iter().map(Check::within).max().unwrap_or_default();
     let longest = SignedDuration::try_from(longest).unwrap_or(SignedDuration::MAX);
     let limit = if longest > SignedDuration::ZERO { format!(" of {}", span(longest)) } else { String::new() };
     let limit = if step.reboots { format!(" of {}", span(longest.max(crate::engine::REBOOT_WITHIN))) } else { limit };

@@ -121,12 +121,23 @@ impl Desk {
                 |text: &str| text.chars().filter(|c| !c.is_whitespace() && !"│↪┃".contains(*c)).collect::<String>();
             // A long line is wrapped: its end must be there.
             let tail: String = squeezed(last).chars().rev().take(12).collect::<Vec<_>>().into_iter().rev().collect();
-            if shown.last_line.is_none() && !covered && squeezed(&self.frame).contains(&tail) {
+            if shown.last_line.is_none() && !covered && squeezed(&self.pane(&format!(" {} · {} ", step.name, task.host))).contains(&tail) {
                 shown.last_line = Some(self.at);
             }
             now.insert(key, shown);
         }
         self.shown = now;
+    }
+
+    /// What stands in the pane of that heading: the frame has other panes beside it.
+    fn pane(&self, heading: &str) -> String {
+        let rows: Vec<Vec<char>> = self.frame.lines().map(|line| line.chars().collect()).collect();
+        let Some(y) = self.frame.lines().position(|line| line.contains(heading)) else { return String::new() };
+        let at = self.frame.lines().nth(y).unwrap().split(heading).next().unwrap().chars().count();
+        let left = rows[y][..at].iter().rposition(|c| *c == '┌').unwrap_or(0);
+        let right = (at..rows[y].len()).find(|x| rows[y][*x] == '┐').unwrap_or(rows[y].len());
+        let cut = |row: &Vec<char>| row.iter().skip(left).take(right - left + 1).collect::<String>();
+        rows[y..].iter().map(cut).collect()
     }
 
     fn input(&mut self, input: &Input) {
@@ -293,4 +304,70 @@ fn a_patient_hand_opens_every_gate() {
     }
     assert!(desk.opened > 0);
     assert!(desk.state.tasks.iter().any(|task| task.phase != Phase::Waiting));
+}
+
+/// A screen at the first place where one host stands at a gate that is ready.
+fn at_a_ready_gate() -> Desk {
+    let place = places().into_iter().find(|place| {
+        let state = State::of(&SESSION[..*place]);
+        let gate = state.gates().next().and_then(|id| engine::gate_view(&state, id, state.now));
+        gate.is_some_and(|gate| gate.refusal.is_none() && gate.confirm == lockkeeper::model::runbook::Confirm::Enter)
+    });
+    let mut desk = Desk::new(place.unwrap());
+    desk.draw();
+    desk
+}
+
+fn press(desk: &mut Desk, keys: &str, pause: u64) {
+    for key in keys.chars() {
+        let code = if key == '\r' { KeyCode::Enter } else { KeyCode::Char(key) };
+        desk.go(&Move::Key(code, KeyModifiers::NONE));
+        desk.go(&Move::Wait(pause));
+    }
+}
+
+#[test]
+fn what_lay_under_a_popup_is_looked_at_anew() {
+    for (keys, pause) in [("?x\r", 100), ("i\r\r", 100), ("/abc\r\r", 100), ("f\r\r", 100), ("ahello\r\r", 150)] {
+        let mut desk = at_a_ready_gate();
+        desk.go(&Move::Wait(3_000));
+        press(&mut desk, keys, pause);
+        assert_eq!(desk.opened, 0, "{keys:?} opened a gate that had just come back to the screen");
+    }
+}
+
+#[test]
+fn a_question_is_not_answered_by_whatever_key_comes() {
+    let mut desk = at_a_ready_gate();
+    desk.go(&Move::Wait(3_000));
+    press(&mut desk, "q\r\r\rx ", 700);
+    assert_eq!((desk.opened, desk.ui.popups.len()), (0, 1), "the question still stands");
+}
+
+#[test]
+fn a_burst_of_letters_is_no_command() {
+    let mut desk = at_a_ready_gate();
+    desk.go(&Move::Wait(3_000));
+    let before = desk.state.seq;
+    // Pasted into a terminal that does not bracket pastes: the first letter is one of no use, the rest go nowhere.
+    press(&mut desk, "xplease do now: apt upgrade, rs", 3);
+    assert_eq!((desk.state.seq, desk.state.paused, desk.ui.popups.len()), (before, false, 0));
+}
+
+#[test]
+fn nothing_is_done_in_a_window_in_which_nothing_is_seen() {
+    let mut desk = at_a_ready_gate();
+    desk.go(&Move::Wait(3_000));
+    press(&mut desk, "s", 700);
+    press(&mut desk, "by hand", 200);
+    desk.go(&Move::Resize(30, 8));
+    let before = desk.state.seq;
+    press(&mut desk, "\r\rypQ", 700);
+    assert_eq!(desk.state.seq, before, "a key acted on what nobody saw");
+    desk.go(&Move::Resize(120, 40));
+    press(&mut desk, "\r", 0);
+    assert_eq!(desk.state.seq, before, "what has just come back was not read");
+    desk.go(&Move::Wait(2_000));
+    press(&mut desk, "\r", 0);
+    assert_eq!(desk.state.seq, before + 1, "what was typed is still there");
 }

@@ -289,7 +289,7 @@ fn nothing_on_any_frame_is_a_control_character() {
     ] {
         let record = Record { seq: state.seq + 1, at: state.now, event };
         state.apply(&record);
-        let frame = ui::frame_text(&state, state.now, (120, 40));
+        let frame = ui::frame_text(&state, state.now, None, (120, 40));
         assert!(!frame.chars().any(|c| c.is_control() && c != '\n'), "{frame:?}");
     }
 }

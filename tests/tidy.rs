@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
     BTreeMap::from([
         ("model", &[][..]),
-        ("yaml", &[][..]),
+        ("yaml", &["model"][..]),
         ("journal", &["model"][..]),
         ("engine", &["model"][..]),
         ("hosts", &["model"][..]),

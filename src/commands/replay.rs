@@ -11,7 +11,7 @@ use crate::cli::{At, Replay as Args};
 use crate::engine::{Intent, Refusal};
 use crate::journal;
 use crate::model::{Record, State};
-use crate::ui::{Playback, Source};
+use crate::ui::{Playback, Playhead, Source};
 
 pub(super) fn run(args: &Args) -> Result<ExitCode> {
     let journal = journal::read(&args.journal)?;
@@ -21,7 +21,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
             At::End => journal.records.len(),
         };
         let state = State::of(&journal.records[..count]);
-        print(&crate::ui::frame_text(&state, state.now, args.size))?;
+        let (position, total) = (count, journal.records.len());
+        let playhead = Playhead { position, total, playing: false, speed: 1.0 };
+        print(&crate::ui::frame_text(&state, state.now, Some(playhead), args.size))?;
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(code) = super::lacks_terminal("`lockkeeper replay --print`") {

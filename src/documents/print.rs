@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Display, Write};
 
+use crate::model::hidden::shown;
 use crate::model::inventory::Role;
 use crate::model::plan::{Plan, Task};
 use crate::model::runbook::{Check, Confirm, Convert, Each, Order, Runbook, Stage, Step, VarForm, VarSpec};
@@ -237,7 +238,7 @@ fn promise(out: &mut String, runbook: &Runbook) -> fmt::Result {
 fn script(out: &mut String, label: &str, text: &str) -> fmt::Result {
     for (index, line) in text.trim_end().lines().enumerate() {
         let label = if index == 0 { label } else { "" };
-        writeln!(out, "    {label:<10}| {line}")?;
+        writeln!(out, "    {label:<10}| {}", shown(line))?;
     }
     Ok(())
 }

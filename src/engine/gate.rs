@@ -1,5 +1,7 @@
 //! A gate as the operator sees it, evaluated on the facts of now. `decide` opens by the very same view.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -54,9 +56,23 @@ pub fn gate_view(state: &State, task: TaskId, now: Timestamp) -> Option<GateView
         harm: harm(state, planned),
         confirm: confirmation(step),
         script: step.run.clone(),
-        vars: variables_in(&scripts, &vars),
+        vars: all_variables_in(&scripts, &vars),
         refusal,
     })
+}
+
+/// The variables that scripts name, and those that their values name in turn: what a command is, and which version it gets.
+fn all_variables_in(scripts: &str, vars: &BTreeMap<String, String>) -> Vec<(String, String)> {
+    let mut text = scripts.to_owned();
+    loop {
+        let named = variables_in(&text, vars);
+        let values: Vec<&str> = named.iter().map(|(_, value)| value.as_str()).collect();
+        let more = format!("{scripts}\n{}", values.join("\n"));
+        if variables_in(&more, vars).len() == named.len() {
+            return named;
+        }
+        text = more;
+    }
 }
 
 fn harm(state: &State, task: &Task) -> Vec<(String, Vec<String>)> {

@@ -7,9 +7,10 @@ use super::check::{evaluate, holds};
 use super::schedule::{before, in_the_way};
 use super::scope::Scope;
 use crate::model::event::{CheckResult, Event, Mode};
+use crate::model::inventory::Role;
 use crate::model::runbook::{Confirm, Step};
 use crate::model::state::Phase;
-use crate::model::{State, TaskId};
+use crate::model::{HostName, State, TaskId};
 
 /// How a gate stands, the typed words aside: what [`super::gate_view`] tells of it, without the words.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,6 +79,10 @@ fn at_gate(state: &State, now: Timestamp, id: TaskId) -> Result<(Scope<'_>, &Ste
     if let Some(earlier) = before(state, id) {
         return Err(Refusal::ComesAfter(state.label(earlier)));
     }
+    // What a check reads of the cluster changes under a job that works on another member of it.
+    if let Some(other) = member_at_work(state, id).filter(|_| reads_etcd(step)) {
+        return Err(Refusal::NotItsTurn(state.label(other)));
+    }
     let scope = Scope::new(state, Some(id), counts_since(state, id), now);
     for host in [&task.host, &task.on] {
         if let Some(reason) = state.host(host).and_then(|host| host.barred.as_ref()) {
@@ -110,6 +115,26 @@ pub fn may_open_together(state: &State, id: TaskId) -> Result<(), Refusal> {
         (other.stage, other.step) == (task.stage, task.step) && state.tasks[other.id.index()].phase == Phase::Done
     });
     if canary || !step.changes() { Ok(()) } else { Err(Refusal::NoCanary(step.name.clone())) }
+}
+
+/// Whether a gate's checks read the etcd cluster as a whole, and not only the member on their own host.
+fn reads_etcd(step: &Step) -> bool {
+    let whole = |text: &str| text.match_indices("etcd.").any(|(at, _)| !text[..at].ends_with('.'));
+    step.require.iter().any(|check| whole(&check.that.0))
+}
+
+/// A task that changes something on another etcd member and is under way.
+fn member_at_work(state: &State, id: TaskId) -> Option<TaskId> {
+    let here = &state.task(id)?.0.host;
+    let inventory = &state.session.as_ref()?.inventory;
+    let member = |host: &HostName| inventory.host(host).is_some_and(|host| host.roles.contains(&Role::Etcd));
+    if !member(here) {
+        return None;
+    }
+    let at_work = |id: &TaskId| {
+        state.task(*id).is_some_and(|(task, step, _)| task.host != *here && step.changes() && member(&task.host))
+    };
+    state.under_way().find(at_work)
 }
 
 /// How a gate is opened.

@@ -687,3 +687,50 @@ fn facts_from_before_something_was_taken_back_open_no_gate() {
     play.probe();
     play.submit(&Intent::OpenGate { task: other, typed: Some(host), shown_ms: None, together: None }).unwrap();
 }
+
+#[test]
+fn two_members_are_never_worked_on_on_facts_from_before_the_first() {
+    let mut play = Play::new(plan(steps(), Order::AllAtOnce));
+    play.probe();
+    let gates: Vec<TaskId> = play.state.gates().collect();
+    assert_eq!(gates.len(), 3, "every member stands at its gate");
+    let typed = |play: &Play, id: TaskId| Some(play.state.task(id).unwrap().0.host.to_string());
+    let open = |play: &mut Play, id: TaskId| {
+        let typed = typed(play, id);
+        play.submit(&Intent::OpenGate { task: id, typed, shown_ms: None, together: None })
+    };
+    play.probe();
+    open(&mut play, gates[0]).unwrap();
+    // The first job is under way, and all facts still say that every member is healthy.
+    let refusal = open(&mut play, gates[1]).unwrap_err();
+    assert!(matches!(refusal, Refusal::NotItsTurn(_)), "{refusal}");
+    play.work(0);
+    play.probe();
+    let refusal = open(&mut play, gates[1]).unwrap_err();
+    assert!(matches!(refusal, Refusal::Checks(_) | Refusal::NotItsTurn(_)), "{refusal}");
+}
+
+#[test]
+fn a_reboot_that_nobody_ordered_shuts_the_hosts_gates_until_it_was_looked_into() {
+    let mut play = Play::new(plan(steps(), Order::OneAtATime));
+    play.probe();
+    let gate = play.gate();
+    let host = play.state.task(gate).unwrap().0.host.clone();
+    let mut facts = (*play.state.host(&host).unwrap().facts.as_ref().unwrap().facts).clone();
+    facts.boot_id = Some("another".into());
+    let seen = Event::FactsSeen { host: host.clone(), asked: play.state.seq, facts: Box::new(facts) };
+    let before = play.state.host(&host).unwrap().facts.as_ref().unwrap().facts.boot_id.clone();
+    let rebooted = rebooted(&play.state, &seen);
+    if before.is_none() {
+        assert_eq!(rebooted, None, "where no boot was known none can be told from another");
+    }
+    let told = Event::HostRebooted { host: host.clone(), ordered: false };
+    play.record(told);
+    let typed = Some(host.to_string());
+    let open = Intent::OpenGate { task: gate, typed, shown_ms: None, together: None };
+    assert_eq!(play.submit(&open).unwrap_err(), Refusal::Rebooted(host.clone()));
+    play.submit(&Intent::AcceptReboot { host: host.clone() }).unwrap();
+    play.probe();
+    play.submit(&open).unwrap();
+    assert_eq!(play.submit(&Intent::AcceptReboot { host: host.clone() }).unwrap_err(), Refusal::NotRebooted(host));
+}

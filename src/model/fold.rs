@@ -46,7 +46,10 @@ impl State {
                 (self.artifacts, self.undo) = (Vec::new(), Vec::new());
             }
             Event::SessionResumed { operator } => self.resume(operator),
-            Event::SessionEnded { outcome } => self.outcome = Some(outcome.clone()),
+            Event::SessionEnded { outcome } => {
+                self.outcome = Some(outcome.clone());
+                self.ended = Some(record.at);
+            }
             Event::WorkPaused => self.paused = true,
             Event::WorkContinued => self.paused = false,
             Event::NoteAdded { text } => self.notes.push(Note { at: record.at, text: text.clone() }),

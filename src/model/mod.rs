@@ -8,6 +8,7 @@ pub mod event;
 pub mod facts;
 mod fold;
 pub mod harm;
+pub mod hidden;
 pub mod inventory;
 pub mod logtail;
 pub mod names;

@@ -31,6 +31,8 @@ pub struct State {
     pub window_until: Option<Timestamp>,
     /// How it ended, if it has.
     pub outcome: Option<Outcome>,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
     /// What the operator wrote down.
     pub notes: Vec<Note>,
     /// What was brought back.

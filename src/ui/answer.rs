@@ -1,13 +1,12 @@
 //! What is typed into a popup, and what comes of it. A popup closes when what it asks for was done, or when the operator
 //! closes it: what was typed is never thrown away unasked.
 
-use std::time::Duration;
-
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use jiff::Timestamp;
 use tui_textarea::TextArea;
 
-use super::hand::{Readiness, SHOWN_FOR};
+use super::hand::SHOWN_FOR;
+use super::panes::grid::visible;
 use super::panes::palette::{Entry, found};
 use super::press::{UiAction, execute, light};
 use super::view::{Popup, UiState};
@@ -33,32 +32,34 @@ pub(super) fn in_popup(state: &State, now: Timestamp, ui: &mut UiState, key: Key
     match ui.popups.last_mut()? {
         Popup::Help(down) | Popup::Card(_, down) => {
             if !paged(down, key.code) {
-                ui.popups.pop();
+                ui.close_popup();
             }
             None
         }
         // Leaving harms nothing and can be resumed: a quick hand is not held up.
         Popup::Quit => match yes(key, true) {
             Some(_) => Some(UiAction::Quit),
-            None => closed(ui),
+            None => y_or_esc(ui, key),
         },
         Popup::Discard => match yes(key, sure) {
             Some(true) => {
-                ui.popups.truncate(ui.popups.len().saturating_sub(2));
+                ui.popups.pop();
+                ui.close_popup();
                 None
             }
             Some(false) => too_fast(ui, "y"),
-            None => closed(ui),
+            None => y_or_esc(ui, key),
         },
-        Popup::Undo { host, input: None, down, .. } => {
-            let intent = Intent::Undo { host: host.clone() };
+        Popup::Undo { host, input: None, down, read, .. } => {
+            let (intent, read) = (Intent::Undo { host: host.clone() }, *read);
             if paged(down, key.code) {
                 return None;
             }
             match yes(key, sure) {
-                Some(true) => Some(UiAction::Submit(intent)),
+                Some(true) if read => Some(UiAction::Submit(intent)),
+                Some(true) => unread(ui),
                 Some(false) => too_fast(ui, "y"),
-                None => closed(ui),
+                None => y_or_esc(ui, key),
             }
         }
         Popup::Undo { down, .. } if turns_pages(key.code) => {
@@ -81,7 +82,7 @@ pub(super) fn in_popup(state: &State, now: Timestamp, ui: &mut UiState, key: Key
             let (wanted, at) = (words(input), *at);
             let entries = found(state, ui, &wanted);
             let entry = entries.get(at.min(entries.len().saturating_sub(1))).cloned();
-            ui.popups.pop();
+            ui.close_popup();
             match entry {
                 Some(Entry::Command(row)) => execute(state, now, ui, row.command),
                 Some(Entry::Host(host)) => {
@@ -102,7 +103,12 @@ pub(super) fn in_popup(state: &State, now: Timestamp, ui: &mut UiState, key: Key
         }
         popup => {
             if let Some(input) = popup.field() {
-                write(input, key);
+                match key.code {
+                    // An end of line in a field of one line is a blank, and a tab is none at all.
+                    KeyCode::Char('j' | 'm') if control => input.insert_char(' '),
+                    KeyCode::Tab | KeyCode::BackTab => {}
+                    _ => write(input, key),
+                }
             }
             if let Some(Popup::Palette(_, at)) = ui.popups.last_mut() {
                 *at = 0;
@@ -124,34 +130,43 @@ pub(super) fn typed(state: &State, ui: &mut UiState) {
             }
             ui.focus = super::view::Pane::Log;
         }
-        Some(Popup::Filter(input)) => ui.filter = words(input),
+        Some(Popup::Filter(input)) => {
+            ui.filter = words(input);
+            // The lit host is always one that is seen.
+            let look = ui.look.clone();
+            let hosts = visible(state, ui, &look, state.now);
+            if !hosts.contains(&look.lit)
+                && let Some((name, _)) = hosts.first().and_then(|index| state.hosts.get_index(*index))
+            {
+                light(ui, name.clone());
+            }
+        }
         _ => {}
     }
 }
 
 /// Enter in a field of one line.
 fn entered(state: &State, ui: &mut UiState) -> Option<UiAction> {
-    let at = ui.at;
     let intent = match ui.popups.last_mut()? {
-        Popup::Confirm(task, input) => {
-            let (task, typed) = (*task, words(input));
+        Popup::Confirm(task, input, shown_ms) => {
+            let (task, typed, shown_ms) = (*task, words(input), Some(*shown_ms));
             if let Some(wrong) = mismatch(state, task, &typed) {
                 ui.refused(wrong);
                 return None;
             }
-            Intent::OpenGate { task, typed: Some(typed), shown_ms: shown(ui, at, task), together: None }
+            Intent::OpenGate { task, typed: Some(typed), shown_ms, together: None }
         }
-        Popup::OpenAll(tasks, input) => {
-            let (tasks, typed) = (tasks.clone(), words(input));
+        Popup::OpenAll(tasks, input, shown_ms) => {
+            let (tasks, typed, shown_ms) = (tasks.clone(), words(input), Some(*shown_ms));
             if typed != tasks.len().to_string() {
                 ui.refused(format!("`{typed}` is not {}, the number of gates", tasks.len()));
                 return None;
             }
-            let shown_ms = ui.look.task.and_then(|task| shown(ui, at, task));
             let together = Some(tasks.len());
             let open = |task| Intent::OpenGate { task, typed: Some(typed.clone()), shown_ms, together };
             return Some(UiAction::SubmitAll(tasks.into_iter().map(open).collect()));
         }
+        Popup::Undo { read: false, .. } => return unread(ui),
         Popup::Undo { host, input: Some(input), .. } => {
             let (host, typed) = (host.clone(), words(input));
             if typed != host.as_str() {
@@ -168,13 +183,6 @@ fn entered(state: &State, ui: &mut UiState) -> Option<UiAction> {
     Some(UiAction::Submit(intent))
 }
 
-fn shown(ui: &UiState, at: Duration, task: TaskId) -> Option<u64> {
-    match ui.hand.readiness(at, task) {
-        Readiness::Ready(shown) => Some(shown.as_millis() as u64),
-        Readiness::Unseen | Readiness::Unread(_) | Readiness::TooSoon => None,
-    }
-}
-
 /// What is wrong with the typed words. The engine decides in the end; this keeps the popup open for another try.
 fn mismatch(state: &State, task: TaskId, typed: &str) -> Option<String> {
     let (task, step, _) = state.task(task)?;
@@ -183,7 +191,9 @@ fn mismatch(state: &State, task: TaskId, typed: &str) -> Option<String> {
         Confirm::Host => task.host.to_string(),
         Confirm::Phrase(phrase) => phrase,
     };
-    (typed != asked).then(|| format!("`{typed}` is not `{asked}`"))
+    let wrong =
+        || if typed.is_empty() { format!("type `{asked}` first") } else { format!("`{typed}` is not `{asked}`") };
+    (typed != asked).then(wrong)
 }
 
 fn words(input: &TextArea<'_>) -> String {
@@ -206,17 +216,33 @@ fn close(ui: &mut UiState) {
         ui.popup(Popup::Discard);
         return;
     }
-    match ui.popups.pop() {
+    match ui.popups.last() {
         Some(Popup::Search(_)) => ui.logs.search.clear(),
         Some(Popup::Filter(_)) => ui.filter.clear(),
         _ => {}
     }
+    ui.close_popup();
     ui.notice = None;
 }
 
 fn closed(ui: &mut UiState) -> Option<UiAction> {
-    ui.popups.pop();
+    ui.close_popup();
     ui.notice = None;
+    None
+}
+
+/// A question is answered with y, n or Esc; any other key is no answer.
+fn y_or_esc(ui: &mut UiState, key: KeyEvent) -> Option<UiAction> {
+    if matches!(key.code, KeyCode::Char('n' | 'N')) {
+        return closed(ui);
+    }
+    ui.say("y or Esc");
+    None
+}
+
+/// What was not read to its end is not agreed to.
+fn unread(ui: &mut UiState) -> Option<UiAction> {
+    ui.say("there is more of it below: PgDn reads on");
     None
 }
 

@@ -10,7 +10,7 @@ use crate::model::TaskId;
 pub const SHOWN_FOR: Duration = Duration::from_millis(400);
 
 /// How long no key must have come before the hand counts as rested.
-pub const REST: Duration = Duration::from_millis(500);
+pub const REST: Duration = Duration::from_millis(900);
 
 /// What a gate pane shows: another one of these is another gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,6 +129,15 @@ impl Hand {
         self.seen.map_or(0, |seen| seen.read)
     }
 
+    /// Whatever is on the screen is looked at anew: something lay over it, or nobody can have looked. What was read stays
+    /// read.
+    pub(super) fn look_anew(&mut self, at: Duration) {
+        if let Some(seen) = &mut self.seen {
+            seen.since = at;
+            seen.whole = seen.whole.map(|_| at);
+        }
+    }
+
     /// How many columns what runs had when it was drawn last.
     #[must_use]
     pub fn width(&self) -> u16 {
@@ -225,10 +234,10 @@ mod tests {
     fn a_deaf_screen_hears_again_when_the_hand_has_rested() {
         let mut hand = Hand::default();
         hand.deafen(ms(0));
-        for at in [100, 500, 900, 1_399] {
+        for at in [100, 900, 1_700, 2_500] {
             assert!(hand.is_deaf(ms(at)), "{at}");
         }
-        assert!(!hand.is_deaf(ms(1_899)));
-        assert!(!hand.is_deaf(ms(1_900)));
+        assert!(!hand.is_deaf(ms(3_400)));
+        assert!(!hand.is_deaf(ms(3_401)));
     }
 }

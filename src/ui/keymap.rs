@@ -130,7 +130,7 @@ pub const BINDINGS: &[Binding] = &[
     row(Command::GoThere, &[Char('t')], "go there", "to the host that waits for you", Hosts),
     row(Command::NextHost, &[KeyCode::Down], "host", "the next host", Hosts),
     row(Command::PreviousHost, &[KeyCode::Up], "", "the host before", Hosts),
-    row(Command::Follow, &[Char('F')], "", "back to wherever things go on (Esc does it too)", Hosts),
+    row(Command::Follow, &[Char('F')], "follow", "back to wherever things go on (Esc does it too)", Hosts),
     row(Command::StepAhead, &[Char(']'), KeyCode::Right], "", "read the step after the shown one, before its turn", Hosts),
     row(Command::StepBehind, &[Char('['), KeyCode::Left], "", "read the step before the shown one", Hosts),
     row(Command::Card, &[Char('i')], "", "the host's card: every fact, its age and what changed", Hosts),

@@ -32,10 +32,15 @@ pub fn draw(state: &State, now: Timestamp, ui: &mut UiState, frame: &mut Frame<'
     ui.settle(look.clone());
     ui.spots.clear();
     let area = frame.area();
-    if area.width < LEAST.0 || area.height < LEAST.1 {
+    let blind = area.width < LEAST.0 || area.height < LEAST.1;
+    if ui.blind && !blind {
+        ui.wake();
+    }
+    ui.blind = blind;
+    if blind {
         ui.hand.hidden();
         let text = format!(
-            "This window is {}x{}. Lockkeeper needs {}x{} at least. Nothing is lost: make it larger.",
+            "This window is {}x{}. Lockkeeper needs {}x{} at least. Nothing is lost: make it larger, or leave with Ctrl-C.",
             area.width, area.height, LEAST.0, LEAST.1
         );
         frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: true }), area);
@@ -59,6 +64,10 @@ pub fn draw(state: &State, now: Timestamp, ui: &mut UiState, frame: &mut Frame<'
     frame.render_widget(line, keys);
     for (x, width, command) in places {
         ui.spots.add(Rect { x: keys.x + x, width, ..keys }, Spot::Button(command));
+    }
+    if !ui.popups.is_empty() {
+        // What lies under a popup is not on the screen.
+        ui.hand.look_anew(ui.at);
     }
     popup::draw(state, now, ui, frame, area);
     if let Some((from, to)) = ui.spots.drag.filter(|(from, to)| from != to) {
@@ -113,11 +122,11 @@ impl Body<'_> {
     }
 
     fn three_columns(&self, ui: &mut UiState, frame: &mut Frame<'_>, area: Rect, hosts: u16) {
-        let [left, middle, right] =
-            Layout::horizontal([Constraint::Percentage(37), Constraint::Percentage(32), Constraint::Fill(1)])
-                .areas(area);
-        let [grid, steps] =
-            Layout::vertical([Constraint::Length((hosts + 1).min(area.height / 2)), Constraint::Min(8)]).areas(left);
+        let [grid, rest] =
+            Layout::vertical([Constraint::Length((hosts + 1).min(area.height / 3)), Constraint::Min(12)]).areas(area);
+        let [steps, middle, right] =
+            Layout::horizontal([Constraint::Percentage(26), Constraint::Percentage(37), Constraint::Fill(1)])
+                .areas(rest);
         let [log, notes] = Layout::vertical([Constraint::Fill(4), Constraint::Length(8)]).areas(right);
         self.grid(ui, frame, grid);
         self.pane(Pane::Steps, ui, frame, steps);

@@ -22,6 +22,8 @@ pub struct Look {
     pub host: Option<HostName>,
     /// The task that the gate pane shows: always one about the lit host.
     pub task: Option<TaskId>,
+    /// The event that began the shown task's phase.
+    pub since_seq: u64,
     /// The shown task is read before or after its turn.
     pub peeked: bool,
     /// The shown task's gate, on the facts of now.
@@ -84,6 +86,7 @@ impl Look {
             lit: host.as_ref().and_then(|host| state.hosts.get_index_of(host)).unwrap_or_default(),
             was_shut: last.task == task && last.gate.as_ref().is_some_and(|gate| gate.refusal.is_some()),
             host,
+            since_seq: task.and_then(|id| state.tasks.get(id.index())).map_or(0, |task| task.since_seq),
             task,
             peeked,
             gate,

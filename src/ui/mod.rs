@@ -118,6 +118,9 @@ pub trait Playback {
 /// The shortest time between two frames.
 const FRAME: Duration = Duration::from_millis(33);
 
+/// So long a silence of the loop means that the program was stopped.
+const STOPPED: Duration = Duration::from_millis(1_700);
+
 /// Ages on the screen are redrawn this often.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -158,7 +161,15 @@ where
     let mut due = Instant::now();
     let mut dirty = true;
     let mut tick = tokio::time::interval(TICK);
+    let mut awake = opened.elapsed();
     loop {
+        // The clock ticks every second: a longer silence means that the program was stopped, and nobody has looked.
+        ui.at = opened.elapsed();
+        if ui.at.saturating_sub(awake) >= STOPPED {
+            ui.wake();
+            dirty = true;
+        }
+        awake = ui.at;
         if dirty && Instant::now() >= due {
             ui.playhead = source.playback().map(|playback| playhead(playback));
             let now = source.now();
@@ -186,6 +197,7 @@ where
                         // Nobody knows what stands there now. `clear` would ask the terminal where its cursor is, and the
                         // answer is read by the input already.
                         terminal.resize(Rect::new(0, 0, columns, lines))?;
+                        ui.look_anew();
                     }
                     if take(source, &mut ui, &event)? {
                         return Ok(());
@@ -211,8 +223,13 @@ fn take(source: &mut impl Source, ui: &mut UiState, event: &Input) -> Result<boo
     match press(source.state(), now, ui, event) {
         Some(UiAction::Quit) => return Ok(true),
         Some(UiAction::Submit(intent)) => {
+            let noted = matches!(intent, Intent::Note { .. });
             let answer = source.submit(intent)?;
+            let taken = answer.is_ok();
             ui.answered(answer.map_err(|refusal| refusal.to_string()));
+            if noted && taken {
+                ui.say("noted in the journal");
+            }
         }
         Some(UiAction::SubmitAll(intents)) => {
             let mut refusals = Vec::new();
@@ -263,8 +280,9 @@ fn play(playback: &mut dyn Playback, command: Command) {
 
 /// One frame as text, lines without trailing blanks: for bug reports and tests.
 #[must_use]
-pub fn frame_text(state: &State, now: Timestamp, size: (u16, u16)) -> String {
-    let buffer = frame(state, now, &mut UiState::default(), size);
+pub fn frame_text(state: &State, now: Timestamp, playhead: Option<Playhead>, size: (u16, u16)) -> String {
+    let mut ui = UiState { playhead, ..UiState::default() };
+    let buffer = frame(state, now, &mut ui, size);
     let mut text = String::new();
     for y in 0..size.1 {
         let line: String = (0..size.0).filter_map(|x| Some(buffer.cell((x, y))?.symbol())).collect();

@@ -34,7 +34,8 @@ pub(super) fn possible(state: &State, ui: &UiState, command: Command) -> bool {
     let intent = match (command, task) {
         (Command::Open, _) => return look.gate.as_ref().is_some_and(|gate| gate.refusal.is_none() && !look.peeked),
         (Command::OpenAll, _) => {
-            return look.group.iter().filter(|(_, standing)| *standing == Standing::Ready).count() > 1;
+            let ready = look.group.iter().filter(|(_, standing)| *standing == Standing::Ready).count();
+            return ready > 1 && task.is_some_and(|task| crate::engine::may_open_together(state, task).is_ok());
         }
         (Command::Edit, Some(task)) => return look.at_gate(state).is_some() && writes(state, task),
         (Command::Retry, Some(task)) => Intent::Retry { task },

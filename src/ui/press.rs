@@ -1,13 +1,15 @@
 //! Keys, pastes and the mouse to actions. What changes something acts on what was drawn last, and on nothing else.
 
-use crossterm::event::{Event as Input, KeyCode, KeyEventKind, KeyModifiers};
+use std::time::Duration;
+
+use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use jiff::Timestamp;
 use tui_textarea::TextArea;
 
 use super::answer::in_popup;
 use super::chord::command;
-use super::hand::Readiness;
-use super::keymap::Command;
+use super::hand::{Readiness, SHOWN_FOR};
+use super::keymap::{Command, Group, row_of};
 use super::mouse::{Asked, Spot};
 use super::panes::gate::{unread_row, writes};
 use super::panes::grid::visible;
@@ -42,17 +44,20 @@ pub enum UiAction {
 pub fn press(state: &State, now: Timestamp, ui: &mut UiState, input: &Input) -> Option<UiAction> {
     match input {
         Input::Key(key) if key.kind != KeyEventKind::Release => {
-            // Words that were typed after something was refused are no commands.
-            let writes = matches!(key.code, KeyCode::Char(_) | KeyCode::Enter | KeyCode::Backspace | KeyCode::Delete);
-            if ui.popups.is_empty() && writes && key.modifiers != KeyModifiers::CONTROL && ui.hand.is_deaf(ui.at) {
-                return None;
+            let control = key.modifiers.contains(KeyModifiers::CONTROL);
+            if ui.blind {
+                return (control && key.code == KeyCode::Char('c')).then_some(UiAction::Quit);
             }
             if ui.popups.is_empty() {
+                if strays(ui, *key) {
+                    return None;
+                }
                 let command = command(*key, ui.playhead.is_some());
                 return if key.code == KeyCode::Esc { back(ui) } else { execute(state, now, ui, command?) };
             }
             in_popup(state, now, ui, *key)
         }
+        _ if ui.blind => None,
         Input::Paste(text) => {
             paste(state, ui, text);
             None
@@ -67,6 +72,28 @@ pub fn press(state: &State, now: Timestamp, ui: &mut UiState, input: &Input) -> 
         },
         _ => None,
     }
+}
+
+/// Letters that come faster than a hand types them, in a burst: a paste, or an answer of the terminal.
+const BURST: Duration = Duration::from_millis(12);
+
+/// Whether a key is no command: typed on after a refusal, or part of something that nobody typed.
+fn strays(ui: &mut UiState, key: KeyEvent) -> bool {
+    let letter = matches!(key.code, KeyCode::Char(_) | KeyCode::Enter | KeyCode::Backspace | KeyCode::Delete);
+    if !letter || key.modifiers.contains(KeyModifiers::CONTROL) {
+        return false;
+    }
+    if ui.hand.is_deaf(ui.at) {
+        return true;
+    }
+    // What a terminal answers begins with Esc and a bracket, which arrives as a letter with Alt.
+    let unbound = key.modifiers.contains(KeyModifiers::ALT) && command(key, ui.playhead.is_some()).is_none();
+    let burst = ui.typed > Duration::ZERO && ui.at.saturating_sub(ui.typed) < BURST;
+    ui.typed = ui.at;
+    if unbound || burst {
+        ui.hand.deafen(ui.at);
+    }
+    unbound || burst
 }
 
 /// A paste goes into a field, and nowhere else.
@@ -103,7 +130,19 @@ fn click(state: &State, now: Timestamp, ui: &mut UiState, spot: Spot) -> Option<
             ui.peek = Some(id);
             (ui.gate_scroll, ui.focus) = (0, Pane::Gate);
         }
-        Spot::Button(command) => return execute(state, now, ui, command),
+        Spot::Button(command) => {
+            let changes = row_of(command).is_some_and(|row| matches!(row.group, Group::Gate | Group::Session));
+            let again = ui.clicked.take().is_some_and(|(other, at)| {
+                other == command && ui.at.saturating_sub(at) < Duration::from_secs(4) && ui.at > at + SHOWN_FOR
+            });
+            // A click may only have meant to light the terminal's window.
+            if changes && !again {
+                ui.clicked = Some((command, ui.at));
+                ui.say("click once more to do it");
+                return None;
+            }
+            return execute(state, now, ui, command);
+        }
     }
     None
 }
@@ -147,6 +186,7 @@ pub(super) fn execute(state: &State, now: Timestamp, ui: &mut UiState, command: 
             };
             let shown = match ui.tiles {
                 Tiles::Lit => "the log of the lit host",
+                Tiles::AtWork if state.under_way().next().is_none() => "nobody is at work: the log of the lit host",
                 Tiles::AtWork => "a log for each host at work",
                 Tiles::All => "a log for each host",
             };
@@ -158,8 +198,13 @@ pub(super) fn execute(state: &State, now: Timestamp, ui: &mut UiState, command: 
         Command::StepBehind => peek(state, ui, -1),
         Command::Down => scroll(state, ui, ui.focus, 1),
         Command::Up => scroll(state, ui, ui.focus, -1),
-        Command::PageDown => scroll(state, ui, ui.focus, 10),
-        Command::PageUp => scroll(state, ui, ui.focus, -10),
+        Command::PageDown | Command::PageUp => {
+            let by = if command == Command::PageDown { 1 } else { -1 };
+            let page = if ui.focus == Pane::Gate { ui.gate_height.saturating_sub(2).max(1) as i64 } else { 10 };
+            if ui.focus != Pane::Gate || turned(ui) {
+                scroll(state, ui, ui.focus, by * page);
+            }
+        }
         Command::Top | Command::Bottom if ui.playhead.is_some() => return Some(UiAction::Playback(command)),
         Command::Top => leap(state, ui, false),
         Command::Bottom => leap(state, ui, true),
@@ -220,6 +265,18 @@ fn bring_forward(ui: &mut UiState) {
     ui.refused("here is the gate: read it, then press the key again".into());
 }
 
+/// How long a page of what runs is on the screen at least before the next one: a held key reads nothing.
+const PAGE: Duration = Duration::from_millis(250);
+
+/// Whether a page may be turned now.
+fn turned(ui: &mut UiState) -> bool {
+    let may = ui.paged == Duration::ZERO || ui.at.saturating_sub(ui.paged) >= PAGE;
+    if may {
+        ui.paged = ui.at;
+    }
+    may
+}
+
 /// Opens the gate that is shown, once it has been shown and read; asks for what has to be typed first.
 fn open(state: &State, now: Timestamp, ui: &mut UiState) -> Option<UiAction> {
     let look = ui.look.clone();
@@ -246,6 +303,7 @@ fn open(state: &State, now: Timestamp, ui: &mut UiState) -> Option<UiAction> {
             ui.gate_scroll = 0;
             ui.refused(why);
         }
+        Readiness::Unread(_) if !turned(ui) => {}
         Readiness::Unread(rows) => {
             let width = ui.hand.width();
             ui.gate_scroll = unread_row(state, now, ui, width);
@@ -256,7 +314,7 @@ fn open(state: &State, now: Timestamp, ui: &mut UiState) -> Option<UiAction> {
             let (_, step, _) = state.task(task)?;
             ui.notice = None;
             if matches!(confirmation(step), Confirm::Host | Confirm::Phrase(_)) {
-                ui.popup(Popup::Confirm(task, editor("")));
+                ui.popup(Popup::Confirm(task, editor(""), shown.as_millis() as u64));
             } else {
                 let shown_ms = Some(shown.as_millis() as u64);
                 return Some(UiAction::Submit(Intent::OpenGate { task, typed: None, shown_ms, together: None }));
@@ -272,8 +330,8 @@ fn open_all(state: &State, ui: &mut UiState) {
     let ready: Vec<TaskId> =
         ui.look.group.iter().filter(|(_, standing)| *standing == Standing::Ready).map(|(id, _)| *id).collect();
     match ui.hand.readiness(ui.at, task) {
-        Readiness::Ready(_) if ready.len() > 1 => match crate::engine::may_open_together(state, task) {
-            Ok(()) => ui.popup(Popup::OpenAll(ready, editor(""))),
+        Readiness::Ready(shown) if ready.len() > 1 => match crate::engine::may_open_together(state, task) {
+            Ok(()) => ui.popup(Popup::OpenAll(ready, editor(""), shown.as_millis() as u64)),
             Err(refusal) => ui.refused(refusal.to_string()),
         },
         Readiness::Ready(_) => ui.refused("fewer than two gates at this step are ready: Enter opens the one".into()),
@@ -308,7 +366,7 @@ fn undo(state: &State, ui: &mut UiState) {
     match undo_chain(state, &host) {
         Ok(tasks) => {
             let input = tasks.iter().any(|id| grave(state, *id)).then(|| editor(""));
-            ui.popup(Popup::Undo { host, tasks, input, down: 0 });
+            ui.popup(Popup::Undo { host, tasks, input, down: 0, read: false });
         }
         Err(refusal) => ui.refused(refusal.to_string()),
     }

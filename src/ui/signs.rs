@@ -61,7 +61,7 @@ impl Sign {
         (Self::Ahead, "·", "."),
         (Self::Leader, "★", "L"),
         (Self::More, "…", "..."),
-        (Self::Wrap, "↪", "\\"),
+        (Self::Wrap, "↪", "+"),
         (Self::BarFull, "━", "="),
         (Self::BarEmpty, "─", "-"),
         (Self::Lit, "▌", "|"),
@@ -78,7 +78,8 @@ impl Sign {
 }
 
 /// What is on the screen besides signs, and the one character that can stand for it.
-const OTHERS: [(&str, &str); 17] = [
+const OTHERS: [(&str, &str); 18] = [
+    ("»", ">"),
     ("…", "."),
     ("→", ">"),
     ("←", "<"),

@@ -62,9 +62,12 @@ impl Usual {
             steps.entry((task.stage, task.step)).or_insert((task.id, 0)).1 += 1;
         }
         let mut total = SignedDuration::ZERO;
-        let mut known = false;
+        let (mut known, mut unknown) = (0, 0);
         for ((stage, _), (id, count)) in steps {
-            let Some(estimate) = self.of(state, id) else { continue };
+            let Some(estimate) = self.of(state, id) else {
+                unknown += i64::from(plan.step_of(plan.task(id)).changes()) * count;
+                continue;
+            };
             let together = match plan.runbook.stages[stage].order {
                 Order::OneAtATime => 1,
                 Order::Batch(percent) => (plan.hosts_of(stage).count() as i64 * i64::from(percent) / 100).max(1),
@@ -72,9 +75,10 @@ impl Usual {
             };
             let rounds = (count + together - 1) / together.max(1);
             total = total.saturating_add(estimate.span.saturating_mul(i32::try_from(rounds).unwrap_or(i32::MAX)));
-            known = true;
+            known += count;
         }
-        known.then_some(total)
+        // A sum of the few steps that are known would promise an early end.
+        (known > 0 && unknown * 4 <= known).then_some(total)
     }
 
     /// Takes in what a session has shown.

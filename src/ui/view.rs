@@ -58,10 +58,10 @@ pub enum Popup {
     Help(u16),
     /// All that is known of the lit host, from so many lines down.
     Card(HostName, u16),
-    /// Words that open a gate.
-    Confirm(TaskId, Field),
-    /// The number of gates, typed to open all of them.
-    OpenAll(Vec<TaskId>, Field),
+    /// Words that open a gate, which had been shown for so many milliseconds.
+    Confirm(TaskId, Field, u64),
+    /// The number of gates, typed to open all of them; for how many milliseconds the one had been shown that stands for all.
+    OpenAll(Vec<TaskId>, Field, u64),
     /// A reason to skip a task.
     Skip(TaskId, Field),
     /// The text of a file that will be pushed, and what it was.
@@ -93,8 +93,10 @@ pub enum Popup {
         tasks: Vec<TaskId>,
         /// The host's name, where it has to be typed.
         input: Option<Field>,
-        /// Lines scrolled down.
+        /// Rows scrolled down.
         down: u16,
+        /// Its last row has been on the screen.
+        read: bool,
     },
     /// Leave?
     Quit,
@@ -106,8 +108,8 @@ impl Popup {
     /// The field that is typed into.
     pub fn field(&mut self) -> Option<&mut TextArea<'static>> {
         match self {
-            Self::Confirm(_, input)
-            | Self::OpenAll(_, input)
+            Self::Confirm(_, input, _)
+            | Self::OpenAll(_, input, _)
             | Self::Skip(_, input)
             | Self::Edit { input, .. }
             | Self::Note(input)
@@ -224,6 +226,16 @@ pub struct UiState {
     pub usual: Usual,
     /// When the topmost popup was opened.
     pub(super) popup_since: Duration,
+    /// The window is too small for anything to be seen: nothing can be done in it.
+    pub(super) blind: bool,
+    /// When the gate's pane was last turned by a page.
+    pub(super) paged: Duration,
+    /// When the last key came that is a letter.
+    pub(super) typed: Duration,
+    /// Rows of the gate's pane.
+    pub(super) gate_height: usize,
+    /// A button that was clicked, and when: it wants a second click.
+    pub(super) clicked: Option<(super::keymap::Command, Duration)>,
     /// Since when the lit host is.
     pub(super) lit: (Option<HostName>, Duration),
     /// What has been on the screen, and for how long.
@@ -268,6 +280,27 @@ impl UiState {
         self.notice = None;
     }
 
+    /// Closes the topmost popup: what lay under it is looked at anew.
+    pub(super) fn close_popup(&mut self) {
+        self.popups.pop();
+        self.popup_since = self.at;
+        self.hand.look_anew(self.at);
+        self.lit.1 = self.at;
+    }
+
+    /// What is on the screen stands elsewhere than it did: it is looked at anew.
+    pub(super) fn look_anew(&mut self) {
+        self.popup_since = self.at;
+        self.lit.1 = self.at;
+        self.hand.look_anew(self.at);
+    }
+
+    /// Nobody can have looked for a while, and what was typed meanwhile was not meant for this screen.
+    pub(super) fn wake(&mut self) {
+        self.look_anew();
+        self.hand.deafen(self.at);
+    }
+
     /// Whether the lit host has been for long enough that a key means it.
     pub(super) fn lit_for_a_moment(&self) -> bool {
         self.lit.0 == self.look.host && self.at.saturating_sub(self.lit.1) >= super::hand::SHOWN_FOR
@@ -275,7 +308,7 @@ impl UiState {
 
     /// Takes in what is looked at now, before it is drawn.
     pub(super) fn settle(&mut self, look: Rc<Look>) {
-        if look.task != self.look.task {
+        if look.task != self.look.task || look.since_seq != self.look.since_seq {
             self.gate_scroll = 0;
             self.steps_scroll = 0;
             self.since.sweep();
@@ -297,7 +330,9 @@ impl UiState {
     pub fn answered(&mut self, answer: Result<(), String>) {
         match answer {
             Ok(()) => {
-                self.popups.pop();
+                if !self.popups.is_empty() {
+                    self.close_popup();
+                }
                 self.notice = None;
             }
             Err(refusal) => self.refused(refusal),

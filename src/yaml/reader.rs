@@ -1,5 +1,7 @@
 //! Takes a tree apart and writes down everything that is not as it should be, instead of stopping at the first.
 
+use crate::model::hidden::first_hidden;
+
 use super::{Data, Document, Node, Place, Problem, Problems, did_you_mean};
 
 /// Collects problems while a tree is read. What cannot be read is `None`, and the problem is noted.
@@ -103,7 +105,15 @@ impl<'d> Reader<'d> {
     /// A text, as it stands.
     pub fn script(&mut self, node: &Node, what: &str) -> Option<String> {
         match node.text() {
-            Some(text) if !node.is_null() => Some(text.to_owned()),
+            Some(text) if !node.is_null() => {
+                // What an operator reads and approves must be all there is.
+                if let Some((offset, c)) = first_hidden(text).filter(|_| !self.lenient) {
+                    let message =
+                        format!("`{what}` holds U+{:04X}, which no screen shows as it is: take it out", u32::from(c));
+                    self.complain_in(node, offset, 1, message);
+                }
+                Some(text.to_owned())
+            }
             _ => {
                 self.complain(node, format!("`{what}` is a text, not {}", node.kind()));
                 None

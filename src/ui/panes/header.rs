@@ -88,26 +88,27 @@ fn parts(state: &State, now: Timestamp, ui: &UiState, kind: &'static str) -> Vec
     let tally = state.tally();
     let over = tally.done + tally.skipped + tally.not_needed;
     if tally.total > 0 {
-        parts.push(vec![Span::raw(format!("{over} of {}", tally.total))]);
+        let skipped = if tally.skipped > 0 { format!(", {} skipped", tally.skipped) } else { String::new() };
+        parts.push(vec![Span::raw(format!("{over} of {}{skipped}", tally.total))]);
     }
     if let Some(until) = state.window_until.filter(|_| state.outcome.is_none()) {
         let left = until.duration_since(now);
         let at = until.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M").to_string();
         let (text, meaning) = match left.as_secs() {
             ..=0 => (format!("window ended {at} ({} ago)", rough(-left)), Meaning::Bad),
-            1..900 => (format!("window ends {at} (in {})", rough(left)), Meaning::Warn),
+            1..900 => (format!("window ends {at} (in {})", span(left)), Meaning::Warn),
             _ => (format!("window ends {at} (in {})", rough(left)), Meaning::Quiet),
         };
         parts.push(vec![Span::styled(text, style(meaning))]);
     }
     let ended = state.outcome.is_some();
     if let Some(session) = &state.session {
-        let gone = if ended { state.now } else { now }.duration_since(session.started);
+        let gone = state.ended.unwrap_or(now).duration_since(session.started);
         let left = ui.usual.left(state).filter(|_| !ended);
         let left = left
             .map(|left| match left.as_secs() {
-                ..45 => " · under a minute left".to_owned(),
-                _ => format!(" · about {} left", rough(left)),
+                ..45 => String::new(),
+                _ => format!(" · about {} of work left", rough(left)),
             })
             .unwrap_or_default();
         parts.push(vec![quiet(format!("{} gone{left}", span(gone.max(SignedDuration::ZERO))))]);

@@ -16,17 +16,17 @@ pub fn draw(state: &State, frame: &mut Frame<'_>, area: Rect) {
     let block = framed("Notes and files", false);
     let inner = block.inner(area);
     let mut page = Page::default();
-    for note in &state.notes {
-        page.say(Line::from(vec![
-            Span::styled(note.at.strftime("%H:%M ").to_string(), style(Meaning::Quiet)),
-            Span::raw(clean(&note.text)),
-        ]));
-    }
     for artifact in &state.artifacts {
         let name = artifact.to.rsplit('/').next().unwrap_or_default();
         page.code(Line::from(vec![
             Span::styled(format!("{} ", clean(name)), style(Meaning::Plain)),
             Span::styled(format!("{} bytes from {}", artifact.bytes, artifact.host), style(Meaning::Quiet)),
+        ]));
+    }
+    for note in &state.notes {
+        page.say(Line::from(vec![
+            Span::styled(note.at.strftime("%H:%M ").to_string(), style(Meaning::Quiet)),
+            Span::raw(clean(&note.text)),
         ]));
     }
     if state.notes.is_empty() && state.artifacts.is_empty() {

@@ -11,6 +11,7 @@ use super::frame as framed;
 use super::palette::found;
 use crate::engine::{changed, confirmation};
 use crate::model::event::Mode;
+use crate::model::hidden::shown;
 use crate::model::logtail::clean;
 use crate::model::runbook::Confirm;
 use crate::model::{HostName, State, TaskId};
@@ -49,10 +50,10 @@ fn one(
         Popup::Card(host, down) => {
             scrolled(&format!("{host}"), &super::card::page(state, now, host), down, frame, area);
         }
-        Popup::Confirm(task, input) => {
-            ask("Open this gate", confirm(state, *task), Some(input), wrong, keys, frame, area);
+        Popup::Confirm(task, input, _) => {
+            ask("Open this gate", confirm(state, now, ui, *task), Some(input), wrong, keys, frame, area);
         }
-        Popup::OpenAll(tasks, input) => {
+        Popup::OpenAll(tasks, input, _) => {
             ask("Open these gates", open_all(state, tasks), Some(input), wrong, keys, frame, area);
         }
         Popup::Skip(task, input) => {
@@ -86,8 +87,8 @@ fn one(
             ask("Filter the hosts", said(text), Some(input), wrong, "Enter: keep    Esc: all hosts", frame, area);
         }
         Popup::Palette(input, at) => palette(state, ui, input, at, frame, area),
-        Popup::Undo { host, tasks, input, down } => {
-            undo(state, host, tasks, input.as_deref(), down, wrong, frame, area);
+        Popup::Undo { host, tasks, input, down, read } => {
+            *read |= undo(state, host, tasks, input.as_deref(), down, wrong, frame, area);
         }
         Popup::Quit => ask("Leave", quit(state), None, wrong, "y: leave    Esc: stay", frame, area),
         Popup::Discard => {
@@ -126,7 +127,7 @@ fn quit(state: &State) -> Page {
 }
 
 /// What has to be typed, and what hangs on it.
-fn confirm(state: &State, id: TaskId) -> Page {
+fn confirm(state: &State, now: Timestamp, ui: &UiState, id: TaskId) -> Page {
     let mut page = Page::default();
     let Some((task, step, _)) = state.task(id) else { return page };
     page.say(Line::styled(label(state, id), style(Meaning::Title)));
@@ -138,6 +139,10 @@ fn confirm(state: &State, id: TaskId) -> Page {
     }
     if step.reboots {
         page.say(format!("{} reboots.", task.host));
+    }
+    let left = state.window_until.map(|until| until.duration_since(now));
+    if let Some(warning) = left.and_then(|left| super::gate::too_long(state, ui, id, left)) {
+        page.say(Line::styled(warning, style(Meaning::Bad)));
     }
     page.say(match confirmation(step) {
         Confirm::None | Confirm::Enter => "Press Enter.".to_owned(),
@@ -175,7 +180,7 @@ fn undo(
     wrong: Option<&str>,
     frame: &mut Frame<'_>,
     area: Rect,
-) {
+) -> bool {
     let mut page = Page::default();
     let tasks: Vec<TaskId> = changed(state, tasks).collect();
     page.say(format!("Take back on {host}, the last one first:"));
@@ -185,26 +190,28 @@ fn undo(
         let reboots = if step.reboots { ", reboots" } else { "" };
         page.say(Line::styled(format!("{}{elsewhere}{reboots}", step.name), style(Meaning::Title)));
         for line in step.undo.iter().flat_map(|script| script.lines()) {
-            page.code(Line::styled(format!("    {}", clean(line)), style(Meaning::Plain)));
+            page.code(Line::styled(format!("    {}", shown(line)), style(Meaning::Plain)));
         }
     }
     let height = area.height.saturating_sub(8).max(4);
-    let rows = page.rows(area.width.min(90).saturating_sub(4));
+    let rows = page.rows(area.width.min(if input.is_some() { 84 } else { 78 }).saturating_sub(2));
     let most = (rows.len() as u16).saturating_sub(height);
     *down = (*down).min(most);
-    let mut shown = Page::default();
-    rows.into_iter().skip(usize::from(*down)).take(usize::from(height)).for_each(|row| shown.code(row.text));
+    let mut page = Page::default();
+    rows.into_iter().skip(usize::from(*down)).take(usize::from(height)).for_each(|row| page.code(row.text));
     if *down < most {
-        shown.say(Line::styled(format!("{} more rows below: PgDn", most - *down), style(Meaning::Warn)));
+        page.say(Line::styled(format!("{} more rows below: PgDn", most - *down), style(Meaning::Warn)));
     }
     let keys = match input {
         Some(_) => {
-            shown.say(format!("Type the host's name, {host}, to take them back."));
+            page.say(format!("Type the host's name, {host}, to take them back."));
             "Enter: take back    Esc: do not"
         }
         None => "y: take back    Esc: do not",
     };
-    ask(&format!("Take back on {host}"), shown, input, wrong, keys, frame, area);
+    let whole = *down >= most;
+    ask(&format!("Take back on {host}"), page, input, wrong, keys, frame, area);
+    whole
 }
 
 fn palette(state: &State, ui: &UiState, input: &TextArea<'static>, at: &mut usize, frame: &mut Frame<'_>, area: Rect) {

@@ -6,6 +6,7 @@ use ratatui::text::{Line, Span};
 use super::verdict;
 use crate::engine::GateView;
 use crate::model::diff::{Change, There};
+use crate::model::hidden::shown;
 use crate::model::logtail::clean;
 use crate::model::runbook::{Check, Step};
 use crate::model::state::{Phase, TaskState};
@@ -29,7 +30,7 @@ pub(super) fn say(state: &State, ui: &UiState, look: &Look, gate: &GateView, pag
         hands
             .trim()
             .lines()
-            .for_each(|line| page.say(Line::styled(format!("  {}", clean(line)), style(Meaning::Warn))));
+            .for_each(|line| page.say(Line::styled(format!("  {}", shown(line)), style(Meaning::Warn))));
     }
     if let Some(script) = &gate.script {
         let usually = verdict::usually(state, ui, gate.task);
@@ -125,7 +126,7 @@ fn numbered(text: &str, page: &mut Page) {
     for (number, line) in text.lines().enumerate() {
         page.code(Line::from(vec![
             Span::styled(format!("{:>width$}  ", number + 1), style(Meaning::Quiet)),
-            Span::raw(clean(line)),
+            Span::raw(shown(line)),
         ]));
     }
 }
@@ -139,7 +140,7 @@ fn values(state: &State, look: &Look, gate: &GateView, page: &mut Page) {
     for (name, value) in &gate.vars {
         page.code(Line::from(vec![
             Span::styled(format!("  {name}="), style(Meaning::Quiet)),
-            Span::raw(format!("'{}'", clean(value))),
+            Span::raw(format!("'{}'", shown(value))),
         ]));
     }
     let Some(plan) = state.plan.as_ref().filter(|_| look.group.len() > 1) else { return };
@@ -154,7 +155,7 @@ fn values(state: &State, look: &Look, gate: &GateView, page: &mut Page) {
         let differing: Vec<String> = others
             .iter()
             .filter(|(_, vars)| vars.get(name) != Some(value))
-            .map(|(host, vars)| format!("{host} '{}'", clean(vars.get(name).map_or("", String::as_str))))
+            .map(|(host, vars)| format!("{host} '{}'", shown(vars.get(name).map_or("", String::as_str))))
             .collect();
         if !differing.is_empty() {
             page.code(Line::styled(format!("  {name} elsewhere: {}", differing.join(", ")), style(Meaning::Quiet)));

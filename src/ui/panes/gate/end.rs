@@ -125,7 +125,11 @@ fn course(state: &State, page: &mut Page) {
         [("done", tally.done), ("not needed", tally.not_needed), ("skipped", tally.skipped), ("failed", tally.failed)];
     let counted: Vec<String> =
         counted.into_iter().filter(|(_, count)| *count > 0).map(|(word, count)| format!("{count} {word}")).collect();
-    page.say(format!("  {} in all: {}", span(state.now.duration_since(session.started)), counted.join(", ")));
+    page.say(format!(
+        "  {} in all: {}",
+        span(state.ended.unwrap_or(state.now).duration_since(session.started)),
+        counted.join(", ")
+    ));
     let Some(plan) = &state.plan else { return };
     for (number, stage) in plan.runbook.stages.iter().enumerate() {
         let took =

@@ -32,6 +32,7 @@ pub fn draw(state: &State, now: Timestamp, ui: &mut UiState, look: &Look, frame:
     let inner = block.inner(area);
     let rows = page.rows(inner.width);
     let height = usize::from(inner.height);
+    ui.gate_height = height;
     let most = rows.len().saturating_sub(height);
     ui.gate_scroll = ui.gate_scroll.min(most);
     let below = most - ui.gate_scroll;
@@ -115,21 +116,24 @@ fn block(state: &State, ui: &UiState, look: &Look, title: &str, width: u16) -> B
     }
     let way_back = match (grave, &step.undo) {
         _ if !step.changes() => "only looks",
+        (false, _) if step.destroys.is_some() => "destroys something",
+        (false, Some(undo)) if undo.trim() == "true" => "leaves nothing to take back",
         (true, _) => "no way back",
         (false, Some(_)) => "can be taken back",
-        (false, None) => "not taken back by itself",
+        (false, None) => "no undo",
     };
     let meaning = if grave { Meaning::Danger } else { Meaning::Quiet };
     if usize::from(width) > title.chars().count() + way_back.len() + 8 {
         block = block.title_top(Line::styled(format!(" {way_back} "), style(meaning)).right_aligned());
     }
-    if current.phase == Phase::Gate && !look.peeked {
+    let opens = look.gate.as_ref().is_some_and(|gate| gate.refusal.is_none());
+    if current.phase == Phase::Gate && !look.peeked && opens && ui.playhead.is_none() {
         let key = |key: &str| Span::styled(key.to_owned(), style(Meaning::Active));
         let mut buttons = vec![Span::raw(" "), key("Enter"), Span::raw(format!(" open on {}", task.host))];
         if !matches!(confirmation(step), Confirm::None | Confirm::Enter) {
             buttons.push(Span::raw(", typed"));
         }
-        if look.group.iter().filter(|(_, standing)| *standing == crate::engine::Standing::Ready).count() > 1 {
+        if crate::ui::possible::possible(state, ui, crate::ui::keymap::Command::OpenAll) {
             buttons.extend([Span::raw("   "), key("A"), Span::raw(" open all that are ready")]);
         }
         buttons.extend([Span::raw("   "), key("s"), Span::raw(" skip ")]);
@@ -137,6 +141,8 @@ fn block(state: &State, ui: &UiState, look: &Look, title: &str, width: u16) -> B
     }
     block
 }
+
+pub(in crate::ui) use verdict::too_long;
 
 /// Whether a task writes a file that can be edited at its gate.
 pub(in crate::ui) fn writes(state: &State, id: TaskId) -> bool {

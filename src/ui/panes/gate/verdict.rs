@@ -90,7 +90,8 @@ fn head(page: &mut Page, mark: Sign, meaning: Meaning, word: &str, title: &str, 
 
 /// `, usually 0:04`, and from where, if anything is known.
 pub(super) fn usually(state: &State, ui: &UiState, id: TaskId) -> String {
-    ui.usual.of(state, id).map_or_else(String::new, |estimate| {
+    let worth = |estimate: &crate::ui::usual::Estimate| estimate.span >= SignedDuration::from_secs(1);
+    ui.usual.of(state, id).filter(worth).map_or_else(String::new, |estimate| {
         format!(" · usually {}{}", span(estimate.span), if estimate.practice { " in practice" } else { "" })
     })
 }
@@ -161,14 +162,24 @@ fn window(state: &State, now: Timestamp, ui: &UiState, id: TaskId, page: &mut Pa
         page.text(&format!("! The window ended {} ago.", span(-left)), Meaning::Bad);
         return;
     }
-    let Some(estimate) = ui.usual.of(state, id) else { return };
-    if estimate.span > left {
-        let text = format!(
-            "! This usually takes {}, and the window ends in {}: it will not be through in time.",
-            span(estimate.span),
-            span(left)
-        );
-        page.text(&text, Meaning::Bad);
+    if let Some(warning) = too_long(state, ui, id, left) {
+        page.text(&warning, Meaning::Bad);
+    }
+}
+
+/// Why what is left of the window may not be enough for a step.
+pub(in crate::ui) fn too_long(state: &State, ui: &UiState, id: TaskId, left: SignedDuration) -> Option<String> {
+    let (_, step, _) = state.task(id)?;
+    let ends = format!("the window ends in {}", span(left.max(SignedDuration::ZERO)));
+    match ui.usual.of(state, id).filter(|estimate| !estimate.practice) {
+        Some(estimate) if estimate.span > left => {
+            Some(format!("! This usually takes {}, and {ends}: it will not be through in time.", span(estimate.span)))
+        }
+        Some(_) => None,
+        None => {
+            let most = SignedDuration::try_from(step.timeout()).unwrap_or(SignedDuration::MAX);
+            (step.changes() && most > left).then(|| format!("! This may take up to {}, and {ends}.", span(most)))
+        }
     }
 }
 
@@ -219,20 +230,28 @@ fn verifying(state: &State, now: Timestamp, ui: &mut UiState, id: TaskId, page: 
     }
     page.text("The script is through. What it should bring about:", Meaning::Plain);
     for check in verification(state, id, now) {
-        // Facts from after the script are under way: that is no trouble yet.
-        let waits = matches!(check.verdict, Verdict::Unknown(_)) && waited < SignedDuration::from_secs(10);
-        let (mark, meaning) = match (check.passed(), waits) {
-            (true, _) => (Sign::Done, Meaning::Good),
-            (false, true) => (Sign::Ahead, Meaning::Quiet),
-            (false, false) => {
-                failing(&check, now, ui, id, page);
-                continue;
+        let limit = step.verify.iter().find(|planned| planned.that.0 == check.that).map(Check::within);
+        let limit =
+            limit.and_then(|limit| SignedDuration::try_from(limit).ok()).unwrap_or(crate::engine::REBOOT_WITHIN);
+        let limit = if step.reboots { limit.max(crate::engine::REBOOT_WITHIN) } else { limit };
+        // Before its time is over it has not failed: it is only not so yet.
+        if check.passed() || waited < limit {
+            let (mark, meaning) =
+                if check.passed() { (Sign::Done, Meaning::Good) } else { (Sign::Ahead, Meaning::Quiet) };
+            let time =
+                if check.passed() { String::new() } else { format!("  not yet, {} of {}", span(waited), span(limit)) };
+            page.say(Line::from(vec![
+                Span::styled(format!("  {} ", sign(mark)), style(meaning)),
+                Span::raw(clean(check.sentence())),
+                Span::styled(time, style(Meaning::Quiet)),
+            ]));
+            for reading in check.read.iter().filter(|reading| !check.passed() && reading.value != "unknown") {
+                let text = format!("      {} = {}", reading.path, clean(&reading.value));
+                page.say(Line::styled(text, style(Meaning::Quiet)));
             }
-        };
-        page.say(Line::from(vec![
-            Span::styled(format!("  {} ", sign(mark)), style(meaning)),
-            Span::raw(clean(check.sentence())),
-        ]));
+        } else {
+            failing(&check, now, ui, id, page);
+        }
     }
 }
 

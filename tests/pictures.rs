@@ -13,7 +13,10 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
+use crossterm::event::{Event as Input, KeyCode, KeyEvent};
+use lockkeeper::model::event::{Event, FailedAt};
 use lockkeeper::model::state::Phase;
 use lockkeeper::model::{Record, State};
 use lockkeeper::ui::{self, UiState};
@@ -27,19 +30,24 @@ const CELL: (f32, f32) = (9.03, 17.46);
 const GROUND: &str = "#16181d";
 const TEXT: &str = "#d7dae0";
 
-fn colour(colour: Color) -> &'static str {
+fn colour(colour: Color, otherwise: &'static str) -> String {
     match colour {
-        Color::Red => "#f0717a",
-        Color::Green => "#8fce7e",
-        Color::Yellow => "#e5c07b",
-        Color::Cyan => "#5cc8d7",
-        _ => TEXT,
+        Color::Red => "#f0717a".into(),
+        Color::Green => "#8fce7e".into(),
+        Color::Yellow => "#e5c07b".into(),
+        Color::Cyan => "#5cc8d7".into(),
+        Color::Blue => "#6f9fe8".into(),
+        Color::Magenta => "#c98be0".into(),
+        Color::White => "#ffffff".into(),
+        Color::Black => "#101216".into(),
+        Color::Rgb(red, green, blue) => format!("#{red:02x}{green:02x}{blue:02x}"),
+        _ => otherwise.into(),
     }
 }
 
-fn looks(cell: &Cell) -> (&'static str, &'static str) {
-    let ink = colour(cell.fg);
-    if cell.modifier.contains(Modifier::REVERSED) { (GROUND, ink) } else { (ink, GROUND) }
+fn looks(cell: &Cell) -> (String, String) {
+    let (ink, ground) = (colour(cell.fg, TEXT), colour(cell.bg, GROUND));
+    if cell.modifier.contains(Modifier::REVERSED) { (ground, ink) } else { (ink, ground) }
 }
 
 /// A frame as SVG: one text element a run of cells that look alike.
@@ -117,26 +125,70 @@ fn stands(state: &State, step: &str, host: &str, phase: &Phase) -> bool {
     })
 }
 
-#[test]
-#[ignore = "makes the pictures in screenshots/"]
-fn pictures_are_made() {
+/// A practice session that runs by itself, as it was recorded.
+fn recorded(args: &[&str]) -> Vec<Record> {
     let scratch = tempfile::tempdir().unwrap();
     let journal = scratch.path().join("session.jsonl");
     let run = Command::new(env!("CARGO_BIN_EXE_lockkeeper"))
         .args(["practice", "--auto", "--seed", "1", "--journal"])
         .arg(&journal)
+        .args(args)
         .env("USER", "operator")
-        .status()
+        .output()
         .unwrap();
-    assert!(run.success());
-    let records = lockkeeper::journal::read(&journal).unwrap().records;
-    let draw = |state: &State, size, name: &str| {
-        let buffer = ui::frame(state, state.now, &mut UiState::default(), size);
-        picture(&buffer, &format!("screenshots/{name}.png"));
-    };
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    lockkeeper::journal::read(&journal).unwrap().records
+}
+
+/// Draws a state after some keys, each pressed a second after a frame.
+fn draw(state: &State, size: (u16, u16), keys: &[KeyCode], name: &str) {
+    let mut ui = UiState::default();
+    let mut buffer = ui::frame(state, state.now, &mut ui, size);
+    for key in keys {
+        ui.at += Duration::from_secs(1);
+        ui::press(state, state.now, &mut ui, &Input::Key(KeyEvent::from(*key)));
+        buffer = ui::frame(state, state.now, &mut ui, size);
+    }
+    picture(&buffer, &format!("screenshots/{name}.png"));
+}
+
+fn apply(state: &State, event: Event) -> State {
+    let mut state = state.clone();
+    let record = Record { seq: state.seq + 1, at: state.now, event };
+    state.apply(&record);
+    state
+}
+
+#[test]
+#[ignore = "makes the pictures in screenshots/"]
+fn pictures_are_made() {
+    use KeyCode::Char;
+    let records = recorded(&[]);
     let gate = last(&records, |state| stands(state, "stop", "etcd3", &Phase::Gate));
-    draw(&gate, (120, 40), "gate");
-    draw(&gate, (80, 24), "gate-80x24");
-    draw(&last(&records, |state| stands(state, "start", "etcd3", &Phase::Verifying)), (120, 40), "verifying");
-    draw(&last(&records, |state| state.outcome.is_some()), (120, 40), "finished");
+    draw(&gate, (120, 40), &[], "gate");
+    draw(&gate, (80, 24), &[], "gate-80x24");
+    draw(&gate, (200, 60), &[], "gate-200x60");
+    draw(&gate, (120, 40), &[Char('i')], "card");
+    draw(&gate, (120, 40), &[Char(':'), Char('l'), Char('o'), Char('g')], "palette");
+    draw(&gate, (120, 40), &[Char('?')], "help");
+    let down = {
+        let host = "etcd1".into();
+        let mut facts = (*gate.host(&host).unwrap().facts.as_ref().unwrap().facts).clone();
+        if let Some(etcd) = &mut facts.etcd {
+            etcd.healthy = Some(false);
+        }
+        apply(&gate, Event::FactsSeen { host, asked: gate.seq, facts: Box::new(facts) })
+    };
+    draw(&down, (120, 40), &[], "gate-shut");
+    let hold = last(&records, |state| state.gates().count() == 6);
+    draw(&hold, (120, 40), &[], "many-hosts");
+    draw(&last(&records, |state| stands(state, "start", "etcd3", &Phase::Verifying)), (120, 40), &[], "verifying");
+    let running = last(&records, |state| stands(state, "backup", "etcd3", &Phase::Running));
+    draw(&running, (120, 40), &[Char('L')], "running");
+    let task = running.under_way().next().unwrap();
+    let failed = Event::TaskFailed { task, at: FailedAt::Run, reason: "the script on etcd3 ended with exit status 1".into() };
+    draw(&apply(&running, failed), (120, 40), &[Char('u')], "take-back");
+    draw(&last(&records, |state| state.outcome.is_some()), (120, 40), &[], "finished");
+    let drained = recorded(&["--runbook", "kubeadm-minor"]);
+    draw(&last(&drained, |state| stands(state, "drain", "node1", &Phase::Running)), (120, 40), &[], "drain");
 }

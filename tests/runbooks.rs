@@ -97,8 +97,8 @@ const WAYS: &[(&str, &str, &[&str], &str, &str)] = &[
     ("kubeadm-minor", "arch-arm", &["--var", "delete_local_data=no"], "stuck", "emptyDir"),
     ("kubeadm-minor", "arch-arm", &["--var", "cri_socket=/var/run/dockershim.sock"], "stuck", "annotation"),
     ("etcd-minor", "etcd", &["--var", "target=3.6.0"], "stuck", "one minor version above"),
-    ("etcd-minor", "etcd", &["--var", "target=3.5.1"], "stuck", "allow_bad_patch"),
-    ("etcd-minor", "kubeadm", &["--var", "floor_before_3_6=3.5.32"], "stuck", "floor_before_3_6"),
+    ("etcd-minor", "etcd", &["--var", "target=3.5.1"], "stuck", "those were allowed"),
+    ("etcd-minor", "kubeadm", &["--var", "floor_before_3_6=3.5.32"], "stuck", "the floor set for 3.5"),
     ("flatcar-update", "flatcar", &["--var", "release=9999.0.0"], "failed", "exit status 1"),
     ("fedora-coreos-update", "fedora-coreos", &["--var", "release=99.0"], "failed", "exit status 1"),
     (
@@ -108,7 +108,7 @@ const WAYS: &[(&str, &str, &[&str], &str, &str)] = &[
         "failed",
         "exit status 1",
     ),
-    ("atomic-27-system-containers", "fedora-atomic-layered", &["--var", "unlayer="], "stuck", "named in unlayer"),
+    ("atomic-27-system-containers", "fedora-atomic-layered", &["--var", "unlayer="], "stuck", "to be unlayered"),
     ("system-containers-deploy", "system-containers", &[], "stuck", "member directory"),
     ("arch-kubernetes-build", "arch-arm", &["--var", "crio_version=1.12.0"], "stuck", "PKGBUILD"),
 ];

@@ -111,7 +111,7 @@ impl Desk {
             // A popup lies over the pane: what was seen before it came stays seen.
             let headed = self.frame.contains(&format!(" {} · {} ", step.name, task.host));
             let known = self.shown.get(&key).copied();
-            if !headed && !(covered && known.is_some()) {
+            if !(headed || covered && known.is_some()) {
                 continue;
             }
             let mut shown = known.unwrap_or(Shown { since: self.at, last_line: None });
@@ -121,7 +121,10 @@ impl Desk {
                 |text: &str| text.chars().filter(|c| !c.is_whitespace() && !"│↪┃".contains(*c)).collect::<String>();
             // A long line is wrapped: its end must be there.
             let tail: String = squeezed(last).chars().rev().take(12).collect::<Vec<_>>().into_iter().rev().collect();
-            if shown.last_line.is_none() && !covered && squeezed(&self.pane(&format!(" {} · {} ", step.name, task.host))).contains(&tail) {
+            if shown.last_line.is_none()
+                && !covered
+                && squeezed(&self.pane(&format!(" {} · {} ", step.name, task.host))).contains(&tail)
+            {
                 shown.last_line = Some(self.at);
             }
             now.insert(key, shown);
@@ -187,9 +190,9 @@ impl Desk {
                     .unwrap_or_else(|| panic!("the last line of {what} was never shown:\n{}", self.frame));
                 for since in [shown.since, last] {
                     assert!(
-                        self.at - since >= Duration::from_millis(400),
+                        self.at.saturating_sub(since) >= Duration::from_millis(400),
                         "{what} was shown for {:?} only",
-                        self.at - since
+                        self.at.saturating_sub(since)
                     );
                 }
                 assert!(

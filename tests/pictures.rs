@@ -186,7 +186,8 @@ fn pictures_are_made() {
     let running = last(&records, |state| stands(state, "backup", "etcd3", &Phase::Running));
     draw(&running, (120, 40), &[Char('L')], "running");
     let task = running.under_way().next().unwrap();
-    let failed = Event::TaskFailed { task, at: FailedAt::Run, reason: "the script on etcd3 ended with exit status 1".into() };
+    let failed =
+        Event::TaskFailed { task, at: FailedAt::Run, reason: "the script on etcd3 ended with exit status 1".into() };
     draw(&apply(&running, failed), (120, 40), &[Char('u')], "take-back");
     draw(&last(&records, |state| state.outcome.is_some()), (120, 40), &[], "finished");
     let drained = recorded(&["--runbook", "kubeadm-minor"]);

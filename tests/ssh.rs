@@ -268,7 +268,7 @@ async fn what_is_not_right_is_refused_and_explained() {
     let said = reason(&server, &|inventory| inventory.hosts[0].address = Some("no-such-host.invalid".into())).await;
     assert!(said.contains("no-such-host.invalid") && said.contains("DNS"), "{said}");
     let said = reason(&server, &|inventory| inventory.hosts[0].address = Some("-oProxyCommand=false".into())).await;
-    assert!(said.contains("is no address"), "{said}");
+    assert!(said.contains("is not an address"), "{said}");
     let said = reason(&server, &|inventory| inventory.hosts[0].connection = Connection::Practice).await;
     assert!(said.contains("practice host"), "{said}");
 

@@ -177,7 +177,12 @@ fn step(
     let shown = look.task == Some(id);
     let time = match &task.phase {
         Phase::Done => task.took.map(span).unwrap_or_default(),
-        Phase::Waiting => ui.usual.of(state, id).map(|usual| format!("about {}", span(usual.span))).unwrap_or_default(),
+        Phase::Waiting => ui
+            .usual
+            .of(state, id)
+            .filter(|usual| usual.span.as_secs() > 0)
+            .map(|usual| format!("about {}", span(usual.span)))
+            .unwrap_or_default(),
         _ => String::new(),
     };
     let right = if text.is_empty() { time } else { text };

@@ -184,6 +184,25 @@ impl Wizard {
         }
     }
 
+    /// Opens a gate as a patient hand does: Enter until it opens or asks for words, these once, and Enter again. What has
+    /// just come to the screen does not open yet, and a long script is read on first.
+    fn open(&mut self, id: TaskId, words: Option<&str>) {
+        let began = Instant::now();
+        let mut words = words;
+        let mut pressed = None::<Instant>;
+        while State::of(&self.records()).tasks[id.index()].phase == Phase::Gate {
+            assert!(began.elapsed() < PATIENCE, "the gate does not open:\n{}", self.shows());
+            if words.is_some() && self.shows().contains("Open this gate") {
+                self.press(words.take().unwrap_or_default());
+                pressed = Some(Instant::now());
+            } else if pressed.is_none_or(|at| at.elapsed() > Duration::from_millis(1_100)) {
+                self.press("\r");
+                pressed = Some(Instant::now());
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
     /// Opens gates until the journal tells what is looked for.
     fn walk_until<T>(&mut self, what: &str, mut told: impl FnMut(&State, &[Record]) -> Option<T>) -> T {
         loop {
@@ -212,21 +231,12 @@ impl Wizard {
                 Next::Found(found) => return found,
                 Next::Open(id, confirm, host) => (id, confirm, host),
             };
-            self.press("\r");
             let words = match confirm {
                 Confirm::None | Confirm::Enter => None,
                 Confirm::Host => Some(host),
                 Confirm::Phrase(phrase) => Some(phrase),
             };
-            if let Some(words) = words {
-                let began = Instant::now();
-                while !self.shows().contains("Open this gate") {
-                    assert!(began.elapsed() < PATIENCE, "nothing asks for `{words}`:\n{}", self.shows());
-                    std::thread::sleep(Duration::from_millis(50));
-                }
-                self.press(&format!("{words}\r"));
-            }
-            self.until("the gate to open", |state, _| (state.tasks[id.index()].phase != Phase::Gate).then_some(()));
+            self.open(id, words.as_deref());
         }
     }
 }

@@ -132,6 +132,13 @@ impl Run {
         self.keys.as_mut().unwrap().write_all(keys.as_bytes()).unwrap();
     }
 
+    /// Gives the window another size.
+    fn resize(&mut self, columns: u16, lines: u16) {
+        self.shown.0.lock().unwrap().screen.screen_mut().set_size(lines, columns);
+        let size = PtySize { rows: lines, cols: columns, pixel_width: 0, pixel_height: 0 };
+        self.terminal.as_ref().unwrap().resize(size).unwrap();
+    }
+
     fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.child.process_id().unwrap()).unwrap()).unwrap();
         kill_process(pid, signal).unwrap();
@@ -380,4 +387,68 @@ fn the_title_is_given_back() {
     run.signal(Signal::TERM);
     let (_, raw) = run.end();
     assert!(!raw.contains("\x1b]0;") && !raw.contains("0t"), "{raw:?}");
+}
+
+/// How many gates a journal says were opened by hand, and the shortest time one of them had been shown, in milliseconds.
+fn opened(home: &Path) -> (usize, u64) {
+    let sessions = home.join("lockkeeper/sessions");
+    let journal = std::fs::read_dir(sessions).unwrap().next().unwrap().unwrap().path();
+    let records = lockkeeper::journal::read(&journal).unwrap().records;
+    let shown: Vec<u64> = records
+        .iter()
+        .filter_map(|record| match &record.event {
+            lockkeeper::model::Event::GateOpened { shown_ms, .. } => *shown_ms,
+            _ => None,
+        })
+        .collect();
+    (shown.len(), shown.into_iter().min().unwrap_or(u64::MAX))
+}
+
+#[test]
+fn bursts_and_pastes_open_nothing_that_was_not_read() {
+    let home = tempfile::tempdir().unwrap();
+    let mut run = Run::lockkeeper(&["practice"], home.path(), &[]);
+    run.shows("READY on 6 of 6");
+    // Everything that a hand, a clipboard or a cat on the keyboard can send in one go.
+    for keys in [
+        "\r\r\r\r\r\r\r\r",
+        "\x1b[200~\rqy\rs\rsudo systemctl stop etcd\r\x1b[201~",
+        "sudo systemctl restart kubelet\rqy\r",
+        "u\ry\r",
+        "A6\r\r",
+    ] {
+        run.press(keys);
+    }
+    run.press("\x1b\x1b");
+    run.insist("q", "Leave");
+    run.press("y");
+    let (_, raw) = run.end();
+    let (count, shortest) = opened(home.path());
+    assert!(count <= 1 && shortest >= 400, "{count} gates were opened, one after {shortest} ms: {raw:?}");
+}
+
+#[test]
+fn a_window_that_changes_its_size_under_a_question_keeps_what_was_typed() {
+    let home = tempfile::tempdir().unwrap();
+    let mut run = Run::lockkeeper(&["practice"], home.path(), &[]);
+    run.shows("READY on 6 of 6");
+    run.insist("a", "The journal keeps it");
+    run.press("half a thought");
+    run.shows("half a thought");
+    for (columns, lines) in [(60, 16), (80, 24), (200, 60), (120, 40)] {
+        run.resize(columns, lines);
+        run.shows("half a thought");
+    }
+    // A key in the same moment as a resize may wait for the next one in the terminal's queue.
+    run.insist("!", "half a thought!");
+    run.press("\x1b");
+    run.shows("Throw it away?");
+    run.press("n");
+    run.insist("\r", "noted in the journal");
+    run.insist("q", "Leave");
+    run.press("y");
+    run.end();
+    let sessions = home.path().join("lockkeeper/sessions");
+    let journal = std::fs::read_dir(sessions).unwrap().next().unwrap().unwrap().path();
+    assert!(std::fs::read_to_string(journal).unwrap().contains("half a thought"));
 }

@@ -6,9 +6,9 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::bar;
-use crate::model::State;
 use crate::model::event::Mode;
 use crate::model::logtail::clean;
+use crate::model::{Facts, State};
 use crate::ui::clock::{rough, span};
 use crate::ui::look::Look;
 use crate::ui::page::cut;
@@ -61,6 +61,9 @@ fn alarms(state: &State) -> Vec<Span<'static>> {
     if !state.undo.is_empty() {
         say(format!("{} TAKING BACK", sign(Sign::TakenBack)), Meaning::Warn);
     }
+    if api_silent(state) {
+        say("! the API server does not answer".into(), Meaning::Warn);
+    }
     let rebooted = state.hosts.values().filter(|host| host.rebooted.is_some()).count();
     if rebooted > 0 {
         say(format!("! {rebooted} REBOOTED, not by us"), Meaning::Bad);
@@ -69,6 +72,14 @@ fn alarms(state: &State) -> Vec<Span<'static>> {
         say(format!("{} events of a later version not shown", state.unknown_events), Meaning::Warn);
     }
     spans
+}
+
+/// Whether the API server answered somebody once in this session and now answers nobody who was asked.
+fn api_silent(state: &State) -> bool {
+    let answers = |facts: &Facts| facts.kube.as_ref().is_some_and(|kube| kube.healthy);
+    let once = state.hosts.values().any(|host| host.first.as_ref().is_some_and(|facts| answers(facts)));
+    let mut asked = state.hosts.values().filter(|host| host.first.as_ref().is_some_and(|facts| facts.kube.is_some()));
+    once && !asked.any(|host| host.current().is_none_or(|seen| answers(&seen.facts)))
 }
 
 /// What waits for the operator.

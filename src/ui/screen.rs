@@ -52,6 +52,8 @@ fn watch(left: oneshot::Receiver<()>, ready: &Sender<()>) {
         tokio::select! {
             _ = left => {}
             (interrupt, ..) = first => {
+                // Whoever draws just now waits for the end: no frame comes after the terminal was given back.
+                let _quiet = io::stdout().lock();
                 give_back();
                 let _ = writeln!(io::stderr(), "lockkeeper: {interrupt}; nothing was written");
                 std::process::exit(i32::from(interrupt.exit_status()));

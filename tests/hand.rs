@@ -374,3 +374,33 @@ fn nothing_is_done_in_a_window_in_which_nothing_is_seen() {
     press(&mut desk, "\r", 0);
     assert_eq!(desk.state.seq, before + 1, "what was typed is still there");
 }
+
+#[test]
+fn the_palette_reaches_what_asks_once_more_and_opens_nothing_itself() {
+    let mut desk = at_a_ready_gate();
+    desk.go(&Move::Wait(3_000));
+    press(&mut desk, ":skip the step\r", 100);
+    assert!(matches!(desk.ui.popups.last(), Some(ui::Popup::Skip(..))), "{:?}", desk.ui.popups);
+    let mut desk = at_a_ready_gate();
+    desk.go(&Move::Wait(3_000));
+    press(&mut desk, ":open the gate\r", 100);
+    assert_eq!(desk.opened, 0, "what has just come back to the screen is looked at first");
+}
+
+/// What was read in a large window and then covered is not shown by a small one that comes after: it is read again.
+#[test]
+fn what_comes_back_in_a_smaller_window_is_read_again() {
+    let mut desk = at_a_ready_gate();
+    for doing in [Move::Resize(200, 60), Move::Wait(500), Move::Resize(40, 10), Move::Wait(500), Move::Resize(60, 16)] {
+        desk.go(&doing);
+    }
+    desk.go(&Move::Wait(1_500));
+    press(&mut desk, "\r", 1_000);
+    assert_eq!(desk.opened, 0, "Enter reads on: {}", desk.frame);
+    for _ in 0..6 {
+        if desk.opened == 0 {
+            press(&mut desk, "\r", 1_000);
+        }
+    }
+    assert_eq!(desk.opened, 1, "{}", desk.frame);
+}

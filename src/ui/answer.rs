@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use tui_textarea::TextArea;
 
 use super::hand::SHOWN_FOR;
+use super::keymap::Command;
 use super::panes::grid::visible;
 use super::panes::palette::{Entry, found};
 use super::press::{UiAction, execute, light};
@@ -80,20 +81,7 @@ pub(super) fn in_popup(state: &State, now: Timestamp, ui: &mut UiState, key: Key
         }
         Popup::Palette(input, at) if key.code == KeyCode::Enter => {
             let (wanted, at) = (words(input), *at);
-            let entries = found(state, ui, &wanted);
-            let entry = entries.get(at.min(entries.len().saturating_sub(1))).cloned();
-            ui.close_popup();
-            match entry {
-                Some(Entry::Command(row)) => execute(state, now, ui, row.command),
-                Some(Entry::Host(host)) => {
-                    light(ui, host);
-                    None
-                }
-                None => {
-                    ui.say(format!("nothing that can be done now matches `{wanted}`"));
-                    None
-                }
-            }
+            chosen(state, now, ui, &wanted, at)
         }
         _ if key.code == KeyCode::Enter => {
             if !sure && !matches!(ui.popups.last(), Some(Popup::Search(_) | Popup::Filter(_))) {
@@ -115,6 +103,32 @@ pub(super) fn in_popup(state: &State, now: Timestamp, ui: &mut UiState, key: Key
             }
             ui.notice = None;
             typed(state, ui);
+            None
+        }
+    }
+}
+
+/// Does what the palette's lit line says: the one at that place among those that match the words.
+fn chosen(state: &State, now: Timestamp, ui: &mut UiState, wanted: &str, at: usize) -> Option<UiAction> {
+    let entries = found(state, ui, wanted);
+    let entry = entries.get(at.min(entries.len().saturating_sub(1))).cloned();
+    let vouched = ui.vouched.take();
+    ui.close_popup();
+    match entry {
+        Some(Entry::Command(row)) => {
+            // What asks once more by a popup of its own may act on what was looked at before this one was opened.
+            let asks = matches!(row.command, Command::Skip | Command::Edit | Command::Undo);
+            ui.vouched = vouched.filter(|_| asks);
+            let action = execute(state, now, ui, row.command);
+            ui.vouched = None;
+            action
+        }
+        Some(Entry::Host(host)) => {
+            light(ui, host);
+            None
+        }
+        None => {
+            ui.say(format!("nothing that can be done now matches `{wanted}`"));
             None
         }
     }

@@ -85,10 +85,14 @@ impl Hand {
             seen.read = seen.lines.checked_sub(1).and_then(|last| extent.ends.get(last)).copied().unwrap_or_default();
             (seen.width, seen.rows) = (width, rows);
         }
-        // What comes back from behind another pane has to be looked at again; what was read stays read.
+        // What comes back from behind another pane has to be looked at again; what was read stays read if it comes back at its
+        // end, where it was left.
         if !seen.now {
             (seen.now, seen.since) = (true, at);
-            seen.whole = seen.whole.map(|_| at);
+            seen.whole = seen.whole.filter(|_| extent.visible.end >= rows).map(|_| at);
+            if seen.whole.is_none() {
+                seen.read = 0;
+            }
         }
         if extent.visible.start <= seen.read {
             seen.read = seen.read.max(extent.visible.end);
@@ -228,6 +232,18 @@ mod tests {
         hand.drawn(ms(2_100), Shown { content: 9, ..A }, &rows(0..1, 1));
         assert_eq!(hand.readiness(ms(2_200), A.task), Readiness::TooSoon);
         assert_eq!(hand.readiness(ms(2_500), A.task), Readiness::Ready(ms(400)));
+    }
+
+    #[test]
+    fn what_comes_back_at_another_place_is_read_again() {
+        let mut hand = Hand::default();
+        hand.drawn(ms(0), A, &rows(0..25, 25));
+        hand.hidden();
+        hand.drawn(ms(500), A, &rows(15..25, 25));
+        assert_eq!(hand.readiness(ms(900), A.task), Readiness::Ready(ms(400)), "its end is on the screen");
+        hand.hidden();
+        hand.drawn(ms(1_000), A, &rows(0..10, 25));
+        assert_eq!(hand.readiness(ms(2_000), A.task), Readiness::Unread(15));
     }
 
     #[test]

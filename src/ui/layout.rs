@@ -65,10 +65,6 @@ pub fn draw(state: &State, now: Timestamp, ui: &mut UiState, frame: &mut Frame<'
     for (x, width, command) in places {
         ui.spots.add(Rect { x: keys.x + x, width, ..keys }, Spot::Button(command));
     }
-    if !ui.popups.is_empty() {
-        // What lies under a popup is not on the screen.
-        ui.hand.look_anew(ui.at);
-    }
     popup::draw(state, now, ui, frame, area);
     if let Some((from, to)) = ui.spots.drag.filter(|(from, to)| from != to) {
         super::copy::mark(frame.buffer_mut(), from, to);

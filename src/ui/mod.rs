@@ -237,7 +237,7 @@ fn take(source: &mut impl Source, ui: &mut UiState, event: &Input) -> Result<boo
             for intent in intents {
                 refusals.extend(source.submit(intent)?.err());
             }
-            ui.popups.pop();
+            ui.close_popup();
             let opened = asked - refusals.len();
             match refusals.first() {
                 None => ui.say(format!("{opened} gates opened")),

@@ -63,12 +63,12 @@ pub fn press(state: &State, now: Timestamp, ui: &mut UiState, input: &Input) -> 
             None
         }
         Input::Mouse(event) => match ui.spots.take(*event)? {
-            Asked::Click(spot) if ui.popups.is_empty() => click(state, now, ui, spot),
+            _ if !ui.popups.is_empty() => None,
+            Asked::Click(spot) => click(state, now, ui, spot),
             Asked::Scroll(pane, by) => {
                 scroll(state, ui, pane, by);
                 None
             }
-            Asked::Click(_) => None,
         },
         _ => None,
     }
@@ -247,6 +247,9 @@ fn addressed(ui: &mut UiState) -> Option<TaskId> {
         ui.refused("this step is only being read: Esc goes back to the one whose turn it is".into());
         return None;
     }
+    if ui.vouched.as_ref() == Some(&ui.meant()) {
+        return Some(task);
+    }
     if ui.hand.readiness(ui.at, task) == Readiness::Unseen {
         bring_forward(ui);
         return None;
@@ -359,7 +362,7 @@ fn edit(state: &State, ui: &mut UiState, id: TaskId) {
 /// Lists what would be taken back on the lit host. What reboots, reinstalls or touches another host wants its name typed.
 fn undo(state: &State, ui: &mut UiState) {
     let Some(host) = ui.look.host.clone() else { return };
-    if !ui.lit_for_a_moment() {
+    if !ui.lit_for_a_moment() && ui.vouched.as_ref() != Some(&ui.meant()) {
         ui.refused(JUST_NOW.into());
         return;
     }

@@ -226,6 +226,8 @@ pub struct UiState {
     pub usual: Usual,
     /// When the topmost popup was opened.
     pub(super) popup_since: Duration,
+    /// What a key might have acted on when a popup was laid over it: the lit host, the shown task and its phase.
+    pub(super) vouched: Option<(Option<HostName>, Option<TaskId>, u64)>,
     /// The window is too small for anything to be seen: nothing can be done in it.
     pub(super) blind: bool,
     /// When the gate's pane was last turned by a page.
@@ -275,13 +277,23 @@ impl UiState {
 
     /// Lays something over the screen.
     pub(super) fn popup(&mut self, popup: Popup) {
+        if self.popups.is_empty() {
+            let settled = self.look.task.is_none_or(|task| self.hand.settled(self.at, task)) && self.lit_for_a_moment();
+            self.vouched = settled.then(|| self.meant());
+        }
         self.popups.push(popup);
         self.popup_since = self.at;
         self.notice = None;
     }
 
+    /// What a key would act on.
+    pub(super) fn meant(&self) -> (Option<HostName>, Option<TaskId>, u64) {
+        (self.look.host.clone(), self.look.task, self.look.since_seq)
+    }
+
     /// Closes the topmost popup: what lay under it is looked at anew.
     pub(super) fn close_popup(&mut self) {
+        self.vouched = None;
         self.popups.pop();
         self.popup_since = self.at;
         self.hand.look_anew(self.at);

@@ -43,7 +43,8 @@ pub fn draw(state: &State, now: Timestamp, ui: &mut UiState, look: &Look, frame:
         block
     };
     let visible = ui.gate_scroll..(ui.gate_scroll + height).min(rows.len());
-    if let (Some(gate), Some(task)) = (&look.gate, look.task) {
+    // What lies under a popup is not on the screen.
+    if let (Some(gate), Some(task), true) = (&look.gate, look.task, ui.popups.is_empty()) {
         let since_seq = state.tasks[task.index()].since_seq;
         let shown = Shown { task, since_seq, content: digest(state, gate) };
         ui.hand.drawn(ui.at, shown, &extent(&rows, &page, &visible, inner.width));

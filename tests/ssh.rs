@@ -194,7 +194,7 @@ async fn a_host_is_connected_probed_and_worked_on() {
     let host = server.operate(&links);
     host.connect().await.unwrap();
     host.connect().await.unwrap();
-    assert_eq!(host.probe("echo seen; cat", Duration::from_secs(9)).await.unwrap(), "seen\n");
+    assert_eq!(host.probe("echo seen; cat", Duration::from_secs(9)).await.unwrap().output, "seen\n");
 
     let mut job = spec("j1", "printf '%s|' \"$v\"; exit 127");
     job.env.insert("v".into(), "a 'b' \"c\"\n$(id)!".into());
@@ -215,7 +215,7 @@ async fn a_host_is_connected_probed_and_worked_on() {
         async move { host.probe(&format!("echo {n}"), Duration::from_secs(20)).await }
     });
     for (n, output) in futures::future::join_all(many).await.into_iter().enumerate() {
-        assert_eq!(output.unwrap(), format!("{n}\n"));
+        assert_eq!(output.unwrap().output, format!("{n}\n"));
     }
 
     // One host has one connection, however often it is asked for; closing leaves no master behind.
@@ -365,7 +365,7 @@ async fn a_lab_host_with_systemd_sudo_and_a_reboot() {
     let links = Links::new().unwrap();
     let host = hosts::operate(&inventory, &inventory.hosts[0], &links);
     host.connect().await.unwrap();
-    assert_eq!(host.probe("id -u", Duration::from_secs(9)).await.unwrap(), "0\n");
+    assert_eq!(host.probe("id -u", Duration::from_secs(9)).await.unwrap().output, "0\n");
 
     let run = std::process::id();
     let one = format!("test-{run}-one");

@@ -36,7 +36,7 @@ pub(super) async fn discover(attempt: &Attempt, links: &Links) -> Result<Proposa
     let why = |error: HostError| plain(&error.to_string(), &attempt.address);
     observe.connect().await.map_err(why)?;
     let said = observe.probe(SCRIPT, PATIENCE).await.map_err(why)?;
-    Ok(proposal(&said))
+    Ok(proposal(&said.output))
 }
 
 /// An error without what stands before it on the screen already.

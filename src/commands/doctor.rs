@@ -203,7 +203,7 @@ fn visits(inventory: &Inventory) -> Result<Vec<Visit>> {
                 };
                 let twice = format!("{}: ", host.name);
                 let answer = answer.map_err(|error| error.to_string().replacen(&twice, "", 1));
-                let answer = answer.and_then(|said| visited(&said));
+                let answer = answer.and_then(|said| visited(&said.output));
                 Visit { host: host.name.to_string(), answer }
             }
         });

@@ -156,13 +156,16 @@ fn look(name: &HostName, inventory: &Path, linted: &Linted) -> Result<Result<Fac
     let told = runtime.block_on(async {
         let links = Links::new()?;
         let seen = observe(&inventory, host, &links);
-        let begun = Timestamp::now();
         let told = match seen.connect().await {
-            Ok(()) => seen.probe(&request.script(), Duration::from_secs(20)).await,
+            Ok(()) => {
+                let asked = Timestamp::now();
+                let probed = seen.probe(&request.script(), Duration::from_secs(20)).await;
+                probed.map(|probed| crate::probe::parse(&probed.output, Some(asked + probed.within)))
+            }
             Err(error) => Err(error),
         };
         links.close().await;
-        Ok::<_, color_eyre::Report>(told.map(|text| crate::probe::parse(&text, Some(begun))))
+        Ok::<_, color_eyre::Report>(told)
     });
     runtime.shutdown_background();
     Ok(told?.map_err(|error| {

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use color_eyre::eyre::Result;
 use indexmap::IndexMap;
@@ -61,8 +62,12 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         complain(&format!("faults at random: {}", named.join(", ")));
     }
     faults.extend(by_chance);
-    // One thread: with its clock paused, the same seed gives the same run.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // One thread: with its clock paused, the same seed gives the same run. Where somebody looks on, hosts do not make the
+    // screen wait.
+    let runtime = match args.auto {
+        true => tokio::runtime::Builder::new_current_thread().enable_all().build()?,
+        false => super::runtime()?,
+    };
     runtime.block_on(async {
         if args.auto {
             tokio::time::pause();
@@ -107,7 +112,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         let mut recorder = Recorder::new(State::default(), writer, clock);
         recorder.record(started)?;
         // Nobody looks on, and whatever waits for an answer asks for it.
-        let interval = if args.auto { 3 * INTERVAL } else { super::interval() };
+        let interval = if args.auto { 3 * INTERVAL } else { super::interval().max(PROBE * hosts.len() as u32) };
         let mut runner = Runner::new(recorder, Setup { hosts, artifacts, operator: operator(), interval });
 
         let mut hands = Hands { practice: practice.clone(), lent: HashSet::new() };
@@ -131,6 +136,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         Ok(code)
     })
 }
+
+/// A simulated host's share of the time between two rounds of probes: half a core at most goes into them.
+const PROBE: Duration = Duration::from_millis(20);
 
 /// The cluster that was asked for, or the one that suits the runbook, and the values that its variables have there.
 fn cluster(asked: Option<&str>, runbook: &Runbook) -> Result<(Kind, IndexMap<String, String>), Problems> {

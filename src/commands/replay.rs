@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use color_eyre::eyre::Result;
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::print;
 use crate::cli::{At, Replay as Args};
@@ -51,11 +52,13 @@ struct Player {
     state: State,
     playing: bool,
     speed: usize,
+    /// When the next event is due, once somebody has waited for it: whoever waits may be called away and come back.
+    due: Option<Instant>,
 }
 
 impl Player {
     fn new(records: Vec<Record>) -> Self {
-        let mut player = Self { records, position: 0, state: State::default(), playing: true, speed: 1 };
+        let mut player = Self { records, position: 0, state: State::default(), playing: true, speed: 1, due: None };
         // The first event is the session itself: without it there is nothing to show.
         player.forward();
         player
@@ -90,13 +93,21 @@ impl Source for Player {
     }
 
     async fn changed(&mut self) -> Result<()> {
-        match self.gap().filter(|_| self.playing) {
-            Some(gap) => {
-                tokio::time::sleep(gap).await;
-                self.forward();
-                Ok(())
+        let Some(gap) = self.gap().filter(|_| self.playing) else { return std::future::pending().await };
+        let mut due = *self.due.get_or_insert_with(|| Instant::now() + gap);
+        tokio::time::sleep_until(due).await;
+        // Whatever is due by now: a frame is not drawn for each.
+        loop {
+            self.forward();
+            self.due = None;
+            match self.gap() {
+                Some(gap) if due + gap <= Instant::now() => due += gap,
+                Some(gap) => {
+                    self.due = Some(due + gap);
+                    return Ok(());
+                }
+                None => return Ok(()),
             }
-            None => std::future::pending().await,
         }
     }
 
@@ -116,6 +127,7 @@ impl Playback for Player {
 
     fn toggle(&mut self) {
         self.playing = !self.playing;
+        self.due = None;
     }
 
     fn speed(&self) -> f64 {
@@ -124,13 +136,16 @@ impl Playback for Player {
 
     fn faster(&mut self) {
         self.speed = (self.speed + 1).min(SPEEDS.len() - 1);
+        self.due = None;
     }
 
     fn slower(&mut self) {
         self.speed = self.speed.saturating_sub(1);
+        self.due = None;
     }
 
     fn jump(&mut self, position: usize) {
+        self.due = None;
         let position = position.clamp(1.min(self.records.len()), self.records.len());
         if position < self.position {
             self.state = State::of(&self.records[..position]);
@@ -140,5 +155,37 @@ impl Playback for Player {
                 self.forward();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_is_passed_however_often_somebody_looks_in() {
+        let golden = journal::read(std::path::Path::new("tests/journals/container-linux.jsonl")).unwrap();
+        let mut player = Player::new(golden.records);
+        let pause = (1..player.records.len())
+            .find(|n| player.records[*n].at.duration_since(player.records[n - 1].at).as_secs() >= 2);
+        player.jump(pause.unwrap());
+        let before = player.position;
+        // The screen's clock ticks every second, and calls it away each time.
+        for _ in 0..3 {
+            let _ = tokio::time::timeout(Duration::from_millis(900), player.changed()).await;
+        }
+        assert!(player.position > before, "it still stands at event {before}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_recording_takes_as_long_as_it_took() {
+        let golden = journal::read(std::path::Path::new("tests/journals/container-linux.jsonl")).unwrap();
+        let mut player = Player::new(golden.records);
+        let (began, from) = (Instant::now(), player.state.now);
+        while player.gap().is_some() {
+            player.changed().await.unwrap();
+        }
+        let (took, recorded) = (began.elapsed(), Duration::try_from(player.state.now.duration_since(from)).unwrap());
+        assert!(took <= recorded && player.position == player.records.len(), "{took:?} of {recorded:?}");
     }
 }

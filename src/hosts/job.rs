@@ -20,10 +20,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncWriteExt;
+use tokio::time::Instant;
 
 use super::shell::{self, Ended, Script, Shell, Sink, Who};
 use super::{
-    Fetched, HostError, JobNews, JobSpec, JobStatus, Lease, LeaseAnswer, Observe, Operate, Progress, READ_MOST,
+    Fetched, HostError, JobNews, JobSpec, JobStatus, Lease, LeaseAnswer, Observe, Operate, Probed, Progress, READ_MOST,
 };
 use crate::model::logtail::clean;
 use crate::model::{Digest, HostName, JobName, SessionId};
@@ -82,7 +83,7 @@ impl<S: Shell> Remote<S> {
         self.well(&ended, deadline)?;
         match sink {
             Sink::Memory(output) => Ok(output),
-            Sink::File { .. } => Ok(Vec::new()),
+            Sink::Timed { .. } | Sink::File { .. } => Ok(Vec::new()),
         }
     }
 
@@ -177,9 +178,9 @@ impl<S: Shell> Observe for Remote<S> {
         Ok(())
     }
 
-    async fn probe(&self, script: &str, deadline: Duration) -> Result<String, HostError> {
+    async fn probe(&self, script: &str, deadline: Duration) -> Result<Probed, HostError> {
         let who = if self.rootless || self.plain.load(Ordering::Relaxed) { Who::User } else { Who::Any };
-        let mut sink = Sink::Memory(Vec::new());
+        let mut sink = Sink::Timed { kept: Vec::new(), asked: Instant::now(), first: None };
         let ended = self.run(who, PROBE, &[], script.as_bytes(), deadline, &mut sink).await?;
         self.plain.store(ended.plain, Ordering::Relaxed);
         if ended.out_of_time() {
@@ -189,10 +190,11 @@ impl<S: Shell> Observe for Remote<S> {
             ));
         }
         self.well(&ended, deadline)?;
-        match sink {
-            Sink::Memory(output) => Ok(String::from_utf8_lossy(&output).into_owned()),
-            Sink::File { .. } => Ok(String::new()),
-        }
+        let Sink::Timed { kept, asked, first } = sink else {
+            return self.refuse("what the probe printed was not kept");
+        };
+        let output = String::from_utf8_lossy(&kept).into_owned();
+        Ok(Probed { output, within: first.unwrap_or_else(|| asked.elapsed()) })
     }
 }
 

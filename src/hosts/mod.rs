@@ -29,11 +29,11 @@ pub trait Observe: Send + Sync {
     /// Says why the host cannot be reached or used, and what to do about it.
     async fn connect(&self) -> Result<(), HostError>;
 
-    /// Runs a read-only script with `sh` and returns what it printed on standard output.
+    /// Runs a read-only script with `sh` and returns what it printed on standard output, and how soon.
     ///
     /// # Errors
     /// When the host does not answer, or the script does not come back in `deadline`.
-    async fn probe(&self, script: &str, deadline: Duration) -> Result<String, HostError>;
+    async fn probe(&self, script: &str, deadline: Duration) -> Result<Probed, HostError>;
 }
 
 /// What can be done on a host. Everything here survives the loss of its connection.
@@ -87,6 +87,15 @@ pub trait Operate: Observe {
     /// # Errors
     /// When the host does not answer, there is no such file, or the digests differ.
     async fn fetch(&self, path: &str, into: &Path, progress: Progress) -> Result<Fetched, HostError>;
+}
+
+/// What a read-only script printed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probed {
+    /// On standard output.
+    pub output: String,
+    /// How long after it was asked for its first output was here: it began there within that time.
+    pub within: Duration,
 }
 
 /// As much of a file is read to be compared.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::Instant;
 
 use super::{HostError, Progress};
 use crate::model::logtail::clean;
@@ -127,6 +128,8 @@ fn said(text: &str) -> String {
 pub(super) enum Sink {
     /// Into memory, up to a bound.
     Memory(Vec<u8>),
+    /// The same, and how long after it was asked for the first of it came.
+    Timed { kept: Vec<u8>, asked: Instant, first: Option<Duration> },
     /// Into a file, counted and digested on the way.
     File { file: tokio::fs::File, bytes: u64, hash: Box<Sha256>, all: u64, progress: Progress },
 }
@@ -135,10 +138,15 @@ impl Sink {
     /// Takes what came, in order.
     async fn take(&mut self, piece: &[u8]) -> std::io::Result<()> {
         match self {
-            Self::Memory(kept) if kept.len() + piece.len() > MOST_OUTPUT => {
+            Self::Memory(kept) | Self::Timed { kept, .. } if kept.len() + piece.len() > MOST_OUTPUT => {
                 Err(std::io::Error::other(format!("it printed more than {} MiB", MOST_OUTPUT >> 20)))
             }
             Self::Memory(kept) => {
+                kept.extend_from_slice(piece);
+                Ok(())
+            }
+            Self::Timed { kept, asked, first } => {
+                first.get_or_insert_with(|| asked.elapsed());
                 kept.extend_from_slice(piece);
                 Ok(())
             }
@@ -227,5 +235,16 @@ mod tests {
         assert!(reason.contains("user core cannot become root"), "{reason}");
         assert!(reason.contains("core ALL=(ALL) NOPASSWD: ALL"), "{reason}");
         assert!(reason.contains("a password is required"), "{reason}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_first_says_when_it_began() {
+        let mut sink = Sink::Timed { kept: Vec::new(), asked: Instant::now(), first: None };
+        for piece in ["a ", "slow ", "login"] {
+            tokio::time::advance(Duration::from_millis(700)).await;
+            sink.take(piece.as_bytes()).await.unwrap();
+        }
+        let Sink::Timed { kept, first, .. } = sink else { panic!("another sink") };
+        assert_eq!((kept.as_slice(), first), (&b"a slow login"[..], Some(Duration::from_millis(700))));
     }
 }

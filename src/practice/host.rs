@@ -9,9 +9,11 @@ use async_trait::async_trait;
 use bashkit::{Bash, ExecOptions, ExecutionLimits, FileSystem, MemoryLimits, SessionLimits, StreamData};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
-use crate::hosts::{Fetched, HostError, JobNews, JobSpec, JobStatus, Lease, LeaseAnswer, Observe, Operate, Progress};
+use crate::hosts::{
+    Fetched, HostError, JobNews, JobSpec, JobStatus, Lease, LeaseAnswer, Observe, Operate, Probed, Progress,
+};
 use crate::model::{Digest, HostName, JobName, SessionId};
 
 use super::faults::FaultKind;
@@ -186,7 +188,8 @@ impl Observe for PracticeHost {
         self.reach().await
     }
 
-    async fn probe(&self, script: &str, deadline: Duration) -> Result<String, HostError> {
+    async fn probe(&self, script: &str, deadline: Duration) -> Result<Probed, HostError> {
+        let asked = Instant::now();
         self.reach().await?;
         let late = || HostError::Lost(format!("{}: no answer to the probe within {}s", self.name, deadline.as_secs()));
         let deaf = {
@@ -199,12 +202,15 @@ impl Observe for PracticeHost {
             sleep(deadline).await;
             return Err(late());
         }
+        // Simulated hosts share a processor: in their turn, hundreds answer late; all at once, none would in time.
+        let _turn = self.sim.turn().await;
+        let within = asked.elapsed();
         let mut shell = self.shell(&BTreeMap::new(), None);
         let result = timeout(deadline, shell.exec(script)).await.map_err(|_| late())?;
         // A host that went down meanwhile did not send the rest.
         self.reach().await?;
         let result = result.map_err(|error| HostError::Refused(format!("{}: the probe: {error}", self.name)))?;
-        Ok(result.stdout.text_lossy().into_owned())
+        Ok(Probed { output: result.stdout.text_lossy().into_owned(), within })
     }
 }
 

@@ -85,7 +85,7 @@ impl Bench {
     }
 
     async fn see(&self, host: &str, script: &str) -> String {
-        self.host(host).probe(script, Duration::from_secs(30)).await.unwrap()
+        self.host(host).probe(script, Duration::from_secs(30)).await.unwrap().output
     }
 
     async fn version(&self, host: &str) -> String {

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use indexmap::IndexMap;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::model::{HostName, Role};
 
@@ -23,16 +24,25 @@ use super::software::{Offers, Software, SystemContainer};
 use super::units::Unit;
 use super::updater::Updater;
 
+/// How many simulated hosts are probed at a time.
+const PROBES_AT_ONCE: usize = 4;
+
 /// The world behind its lock, with the clock that drives it.
 #[derive(Debug)]
 pub(super) struct Sim {
     pub(super) clock: Clock,
     world: Mutex<World>,
+    turns: Semaphore,
 }
 
 impl Sim {
     pub(super) fn new(clock: Clock, world: World) -> Self {
-        Self { clock, world: Mutex::new(world) }
+        Self { clock, world: Mutex::new(world), turns: Semaphore::new(PROBES_AT_ONCE) }
+    }
+
+    /// Waits for a turn to probe.
+    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.turns.acquire().await.ok()
     }
 
     /// Looks at the world, or changes it, as it is now.

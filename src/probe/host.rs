@@ -6,7 +6,7 @@ use super::{Section, tidy};
 use crate::model::Facts;
 use crate::model::facts::{BlockDevice, Disk, Os, PathFact};
 
-/// `date +%s.%N`, against the moment the probe was sent out.
+/// `date +%s.%N`, against the moment its first output was here.
 pub(super) fn clock(section: &Section<'_>, begun: Option<Timestamp>, facts: &mut Facts) -> Result<(), String> {
     let (seconds, fraction) = section.text.trim().split_once('.').unwrap_or((section.text.trim(), ""));
     let seconds: i64 = seconds.parse().map_err(|_| "not a time in seconds")?;

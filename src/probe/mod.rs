@@ -32,7 +32,7 @@ struct Section<'o> {
     text: String,
 }
 
-/// What the output of a probe that was sent out at `begun` says. Never fails: what cannot be read is absent, and named in
+/// What the output of a probe that began at `begun`, by the operator's clock, says. Never fails: what cannot be read is absent, and named in
 /// `problems`. Without the moment the host's clock is not compared.
 #[must_use]
 pub fn parse(output: &str, begun: Option<Timestamp>) -> Facts {

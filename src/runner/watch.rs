@@ -82,9 +82,10 @@ impl Watch {
             let asked = self.seq.load(Ordering::Acquire);
             let begun = self.clock.now();
             let listening = match self.host.probe(&self.script, DEADLINE).await {
-                Ok(output) => {
+                Ok(probed) => {
                     complaint.clear();
-                    let facts = Box::new(crate::probe::parse(&output, Some(begun)));
+                    // A slow login is no wrong clock.
+                    let facts = Box::new(crate::probe::parse(&probed.output, Some(begun + probed.within)));
                     self.reports.send(Report::Facts { host: self.name.clone(), asked, facts }).await.is_ok()
                 }
                 Err(HostError::Refused(reason)) => {

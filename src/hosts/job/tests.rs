@@ -313,9 +313,9 @@ async fn a_lease_keeps_others_out_until_it_is_given_back() {
 async fn a_probe_reads_nothing_of_its_own_script_and_ends_in_time() {
     let here = here();
     let output = here.host.probe("cat; echo one\necho \"it's $0\"", SOON).await.unwrap();
-    assert_eq!(output, "one\nit's lockkeeper\n");
+    assert_eq!(output.output, "one\nit's lockkeeper\n");
     let long = format!("# {}\necho long", "x".repeat(500_000));
-    assert_eq!(here.host.probe(&long, SOON).await.unwrap(), "long\n");
+    assert_eq!(here.host.probe(&long, SOON).await.unwrap().output, "long\n");
     let answer = here.host.probe("sleep 30", Duration::from_secs(1)).await;
     assert!(
         matches!(&answer, Err(HostError::Refused(reason)) if reason.contains("did not finish in 1 s")),

@@ -293,3 +293,15 @@ fn nothing_on_any_frame_is_a_control_character() {
         assert!(!frame.chars().any(|c| c.is_control() && c != '\n'), "{frame:?}");
     }
 }
+
+#[test]
+fn what_practice_takes_is_never_told_as_ones_own() {
+    let step = "etcd-2-to-3-container-linux/members/stop";
+    let mut screen = Screen::at("stop", "etcd1", &Phase::Gate);
+    screen.ui.usual.practice.insert(step.into(), vec![4]);
+    let frame = text(&screen.look());
+    assert!(frame.contains("at most 10:00 · in practice 0:04") && !frame.contains("usually"), "{frame}");
+    screen.ui.usual.upgrade.insert(step.into(), vec![9]);
+    let frame = text(&screen.look());
+    assert!(frame.contains("at most 10:00 · usually 0:09") && !frame.contains("in practice"), "{frame}");
+}

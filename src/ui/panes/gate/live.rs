@@ -9,13 +9,14 @@ use crate::model::{State, TaskId};
 use crate::ui::clock::{age, span};
 use crate::ui::page::Page;
 use crate::ui::theme::{Meaning, Sign, sign, style};
+use crate::ui::usual::Part;
 use crate::ui::view::UiState;
 
 /// Says what can be seen of a job while it runs.
 pub(super) fn say(state: &State, now: Timestamp, ui: &mut UiState, id: TaskId, page: &mut Page) {
     let Some((_, step, _)) = state.task(id) else { return };
     if step.reboots {
-        reboot(state, now, id, page);
+        reboot(state, now, ui, id, page);
     }
     if step.run.as_ref().is_some_and(|script| script.contains("drain")) {
         drain(state, now, ui, id, page);
@@ -90,31 +91,24 @@ fn size(bytes: u64) -> String {
     format!("{value:.1} {}", UNITS[unit])
 }
 
-/// A reboot by its phases.
-pub(super) fn reboot(state: &State, now: Timestamp, id: TaskId, page: &mut Page) {
+/// A reboot by its phases, those that are not over beside what they usually take.
+pub(super) fn reboot(state: &State, now: Timestamp, ui: &UiState, id: TaskId, page: &mut Page) {
     let Some((task, _, current)) = state.task(id) else { return };
     let Some(began) = current.began else { return };
-    let phase = |name: &str, from: Option<Timestamp>, to: Option<Timestamp>| match (from, to) {
-        (Some(from), Some(to)) => {
-            vec![
-                Span::raw(format!("{name} ")),
-                Span::styled(format!("{} ", sign(Sign::Done)), style(Meaning::Good)),
-                Span::raw(span(to.duration_since(from))),
-            ]
-        }
-        (Some(from), None) => vec![
-            Span::styled(format!("{name} "), style(Meaning::Active)),
-            Span::styled(format!("{} {}", sign(Sign::Runs), span(now.duration_since(from))), style(Meaning::Active)),
-        ],
-        (None, _) => vec![Span::styled(name.to_owned(), style(Meaning::Quiet))],
+    let phase = |part: Part, name: &str, from: Option<Timestamp>, to: Option<Timestamp>| {
+        let mut spans = clocked(now, name, from, to);
+        let usual = ui.usual.of_part(state, id, part).filter(|usual| to.is_none() && usual.span.as_secs() > 0);
+        spans.extend(usual.map(|usual| Span::styled(format!(" ({})", usual.told()), style(Meaning::Quiet))));
+        spans
     };
     let away = current.away.or(current.back);
+    let phases = [
+        phase(Part::GoingDown, "going down", Some(began), away),
+        phase(Part::Away, "away", away, current.back),
+        phase(Part::Checks, "checks", current.back, None),
+    ];
     let mut spans = vec![Span::raw("  ")];
-    for (n, part) in
-        [phase("going down", Some(began), away), phase("away", away, current.back), phase("checks", current.back, None)]
-            .into_iter()
-            .enumerate()
-    {
+    for (n, part) in phases.into_iter().enumerate() {
         if n > 0 {
             spans.push(Span::styled(" · ", style(Meaning::Quiet)));
         }
@@ -133,5 +127,23 @@ pub(super) fn reboot(state: &State, now: Timestamp, id: TaskId, page: &mut Page)
             ),
             Meaning::Warn,
         );
+    }
+}
+
+/// A phase that is over, goes on, or lies ahead.
+fn clocked(now: Timestamp, name: &str, from: Option<Timestamp>, to: Option<Timestamp>) -> Vec<Span<'static>> {
+    match (from, to) {
+        (Some(from), Some(to)) => {
+            vec![
+                Span::raw(format!("{name} ")),
+                Span::styled(format!("{} ", sign(Sign::Done)), style(Meaning::Good)),
+                Span::raw(span(to.duration_since(from))),
+            ]
+        }
+        (Some(from), None) => vec![
+            Span::styled(format!("{name} "), style(Meaning::Active)),
+            Span::styled(format!("{} {}", sign(Sign::Runs), span(now.duration_since(from))), style(Meaning::Active)),
+        ],
+        (None, _) => vec![Span::styled(name.to_owned(), style(Meaning::Quiet))],
     }
 }

@@ -14,6 +14,7 @@ use crate::ui::clock::{age, span};
 use crate::ui::look::Look;
 use crate::ui::page::Page;
 use crate::ui::theme::{Meaning, Sign, sign, style};
+use crate::ui::usual::Estimate;
 use crate::ui::view::UiState;
 
 /// Says how the shown task stands.
@@ -88,12 +89,10 @@ fn head(page: &mut Page, mark: Sign, meaning: Meaning, word: &str, title: &str, 
     }
 }
 
-/// `, usually 0:04`, and from where, if anything is known.
+/// ` · usually 0:04`, or from where else that is known, if anything is.
 pub(super) fn usually(state: &State, ui: &UiState, id: TaskId) -> String {
-    let worth = |estimate: &crate::ui::usual::Estimate| estimate.span >= SignedDuration::from_secs(1);
-    ui.usual.of(state, id).filter(worth).map_or_else(String::new, |estimate| {
-        format!(" · usually {}{}", span(estimate.span), if estimate.practice { " in practice" } else { "" })
-    })
+    let worth = |estimate: &Estimate| estimate.span >= SignedDuration::from_secs(1);
+    ui.usual.of(state, id).filter(worth).map_or_else(String::new, |estimate| format!(" · {}", estimate.told()))
 }
 
 fn comes_after(state: &State, id: TaskId) -> String {
@@ -226,7 +225,7 @@ fn verifying(state: &State, now: Timestamp, ui: &mut UiState, id: TaskId, page: 
     let text = format!("VERIFYING {}{limit}", span(waited));
     head(page, Sign::Verifying, Meaning::Active, &text, &step.title, "");
     if step.reboots {
-        live::reboot(state, now, id, page);
+        live::reboot(state, now, ui, id, page);
     }
     page.text("The script is through. What it should bring about:", Meaning::Plain);
     for check in verification(state, id, now) {

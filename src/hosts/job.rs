@@ -36,6 +36,7 @@ const RUNNER: &str = include_str!("../../assets/job/run.sh");
 const POLL: &str = include_str!("../../assets/job/poll.sh");
 const PUSH: &str = include_str!("../../assets/job/push.sh");
 const READ: &str = include_str!("../../assets/job/read.sh");
+const END: &str = include_str!("../../assets/job/end.sh");
 const DIGEST: &str = include_str!("../../assets/job/digest.sh");
 const LEASE: &str = include_str!("../../assets/job/lease.sh");
 const RELEASE: &str = include_str!("../../assets/job/release.sh");
@@ -244,6 +245,10 @@ impl<S: Shell> Operate for Remote<S> {
 
     async fn claim_job(&self, job: &JobName) -> Result<JobStatus, HostError> {
         self.poll(job, 0, 0, "0").await.map(|news| news.status)
+    }
+
+    async fn end_job(&self, job: &JobName) -> Result<(), HostError> {
+        self.ask(END, &[&self.base, self.fit(job)?], &[], SOON).await.map(drop)
     }
 
     async fn push(&self, path: &str, mode: &str, content: &[u8]) -> Result<Digest, HostError> {

@@ -69,6 +69,13 @@ pub trait Operate: Observe {
     /// When the host does not answer; nothing is lost by asking again.
     async fn claim_job(&self, job: &JobName) -> Result<JobStatus, HostError>;
 
+    /// Ends a job as its deadline would: its script is asked to end, and killed 10 s later. It does not wait for that, and
+    /// leaves alone what does not run. Ending a job again is well.
+    ///
+    /// # Errors
+    /// When the host does not answer, or there is nothing left of the job that could be told to end.
+    async fn end_job(&self, job: &JobName) -> Result<(), HostError>;
+
     /// Writes a file as root, whole or not at all, and returns the digest of what then stands there.
     ///
     /// # Errors

@@ -21,6 +21,9 @@ use super::world::Sim;
 /// How much of a job's output is handed over at once.
 const PIECE: usize = 64 * 1024;
 
+/// The exit status of a script that was told to end, and did: that of SIGTERM.
+const ENDED: i32 = 143;
+
 /// A host of the practice cluster.
 #[derive(Debug)]
 pub(super) struct PracticeHost {
@@ -287,6 +290,17 @@ impl Operate for PracticeHost {
             })
             .clone();
         Ok(self.status(&job))
+    }
+
+    async fn end_job(&self, name: &JobName) -> Result<(), HostError> {
+        self.reach().await?;
+        if let Some(job) = self.job(name).filter(|job| self.status(job) == JobStatus::Running) {
+            if let Some(task) = &locked(&job.run).task {
+                task.abort();
+            }
+            job.end(ENDED);
+        }
+        Ok(())
     }
 
     async fn push(&self, path: &str, mode: &str, content: &[u8]) -> Result<Digest, HostError> {

@@ -54,6 +54,9 @@ pub(super) enum Errand {
         path: String,
         into: PathBuf,
     },
+    End {
+        job: JobName,
+    },
 }
 
 impl Errand {
@@ -80,10 +83,11 @@ impl Errand {
                 };
                 let mut env = plan.vars_of(task);
                 env.insert("session".into(), state.session.as_ref()?.id.to_string());
-                Self::Start(JobSpec { name: name.clone(), script, env, timeout: step.timeout() })
+                Self::Start(JobSpec { name: name.clone(), script, env, timeout: plan.timeout_of(task) })
             }
             Act::Follow(job) => Self::Follow { job: job.clone(), offset: current.job.as_ref()?.offset },
             Act::Claim(job) => Self::Claim { job: job.clone() },
+            Act::End(job) => Self::End { job: job.clone() },
             Act::Fetch(path) => {
                 let fetch = step.fetch.iter().find(|fetch| plan.expand(task, &fetch.path) == *path)?;
                 Self::Fetch {
@@ -130,6 +134,10 @@ impl Work {
                     FailedAt::Interrupted,
                     format!("the host cannot tell what became of the job: {reason}"),
                 ),
+            },
+            Errand::End { job } => match self.answer(|| self.host.end_job(job)).await {
+                Ok(()) => Event::JobEndSent { task },
+                Err(reason) => Event::JobEndRefused { task, reason },
             },
             Errand::Follow { job, offset } => match self.follow(task, job, *offset).await {
                 Some(event) => event,

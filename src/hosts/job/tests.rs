@@ -341,3 +341,40 @@ fn an_answer_with_anything_amiss_is_none() {
         assert_eq!(read_news(odd.as_bytes()), None, "{odd:?}");
     }
 }
+
+#[tokio::test]
+async fn a_job_is_told_to_end_as_at_its_deadline_and_once_more_is_well() {
+    let here = here();
+    let heard = format!("(trap 'echo heard >{0}; exit 1' TERM; while :; do sleep 0.1; done)", here.path("proof"));
+    here.start("j1", &format!("echo on\n{heard} &\nsleep 300")).await;
+    while here.host.poll_job(&"j1".into(), 0).await.unwrap().output != b"on\n" {}
+    here.host.end_job(&"j1".into()).await.unwrap();
+    assert_eq!(here.follow("j1").await.1, JobStatus::Exited(143));
+    here.host.end_job(&"j1".into()).await.unwrap();
+    assert_eq!(here.follow("j1").await.1, JobStatus::Exited(143));
+    // What the script started in the background has heard it too, at its next turn.
+    while std::fs::read_to_string(here.path("proof")).unwrap_or_default() != "heard\n" {
+        here.host.poll_job(&"j1".into(), 0).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_run_is_not_ended_and_not_hindered() {
+    let here = here();
+    here.host.end_job(&"j1".into()).await.unwrap();
+    here.start("j1", "echo ran").await;
+    assert_eq!(here.follow("j1").await, (b"ran\n".to_vec(), JobStatus::Exited(0)));
+    here.host.end_job(&"j1".into()).await.unwrap();
+    assert_eq!(here.follow("j1").await.1, JobStatus::Exited(0));
+    // A runner of another boot, whose process number is another's now.
+    let claimed = here.job("j2").join("claimed");
+    std::fs::create_dir_all(here.job("j2")).unwrap();
+    std::os::unix::fs::symlink(format!("another-boot:{}:1", std::process::id()), &claimed).unwrap();
+    here.host.end_job(&"j2".into()).await.unwrap();
+    // One of this boot whose number was used again: nobody is told to end.
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    std::fs::remove_file(&claimed).unwrap();
+    std::os::unix::fs::symlink(format!("{}:{}:1", boot.trim(), std::process::id()), &claimed).unwrap();
+    let Err(HostError::Refused(reason)) = here.host.end_job(&"j2".into()).await else { panic!() };
+    assert!(reason.contains("not there any more"), "{reason}");
+}

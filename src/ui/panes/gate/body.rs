@@ -38,7 +38,10 @@ pub(super) fn say(state: &State, ui: &UiState, look: &Look, gate: &GateView, pag
         page.say(Line::from(vec![
             Span::styled("RUNS", style(Meaning::Title)),
             Span::raw(format!(" as root on {}{elsewhere}", task.on)),
-            Span::styled(format!(" · at most {}{usually}", clock(step.timeout())), style(Meaning::Quiet)),
+            Span::styled(
+                format!(" · at most {}{usually}", crate::ui::clock::span(state.timeout_of(gate.task))),
+                style(Meaning::Quiet),
+            ),
         ]));
         numbered(script, page);
     }

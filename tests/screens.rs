@@ -305,3 +305,26 @@ fn what_practice_takes_is_never_told_as_ones_own() {
     let frame = text(&screen.look());
     assert!(frame.contains("at most 10:00 · usually 0:09") && !frame.contains("in practice"), "{frame}");
 }
+
+#[test]
+fn a_file_that_goes_to_a_host_is_told_by_bytes_rate_and_time_left() {
+    const MIB: u64 = 1 << 20;
+    let mut screen = Screen::at("write-drop-in", "etcd1", &Phase::Opened);
+    let task = task(&screen.state, "write-drop-in", "etcd1").unwrap();
+    let path = screen.state.task(task).unwrap().0.pushes[0].path.clone();
+    let moved = |screen: &mut Screen, seconds: i64, bytes: u64| {
+        let at = screen.state.now + jiff::SignedDuration::from_secs(seconds);
+        let event = Event::FileMoved { task, path: path.clone(), bytes, total: 40 * MIB };
+        screen.state.apply(&Record { seq: screen.state.seq + 1, at, event });
+        text(&screen.look())
+    };
+    moved(&mut screen, 1, 4 * MIB);
+    let frame = moved(&mut screen, 4, 12 * MIB);
+    assert!(frame.contains("12.0 MiB of 40.0 MiB · 2.0 MiB/s · about 0:14 left"), "{frame}");
+    let frame = moved(&mut screen, 14, 40 * MIB);
+    assert!(frame.contains("all of it is there; its digest is compared"), "{frame}");
+    // What stands there is not on its way any more.
+    let sha256 = screen.state.task(task).unwrap().0.pushes[0].sha256.clone();
+    screen.record(Event::FilePushed { task, path: path.clone(), sha256 });
+    assert!(!text(&screen.look()).contains("MiB"));
+}

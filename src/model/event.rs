@@ -252,13 +252,13 @@ pub enum Event {
         /// Whether the host has booted since.
         rebooted: bool,
     },
-    /// A file is on its way: so much of it has come.
+    /// A file is on its way, from the host or to it: so much of it has come.
     FileMoved {
         /// For which task.
         task: TaskId,
         /// Which file, on the host.
         path: String,
-        /// Bytes that have come.
+        /// Bytes that have come, or gone.
         bytes: u64,
         /// Bytes in all.
         total: u64,

@@ -128,7 +128,7 @@ impl State {
                 self.say_task(*task, LineKind::Wizard, "gate opened");
                 self.enter(*task, Phase::Opened, |task| {
                     task.began = Some(record.at);
-                    (task.away, task.back) = (None, None);
+                    (task.away, task.back, task.moving) = (None, None, None);
                     task.checks.clone_from(checks);
                     task.boot_id.clone_from(boot_id);
                 });
@@ -156,6 +156,7 @@ impl State {
                 self.say_task(*task, LineKind::Wizard, &format!("wrote {path} (sha256 {:.12}…)", sha256.as_str()));
                 self.on_task(*task, |task| {
                     task.pushed.insert(path.clone(), sha256.clone());
+                    task.moving = None;
                 });
             }
             Event::JobIntended { task, kind, job } => {
@@ -237,6 +238,7 @@ impl State {
                     LineKind::Wizard,
                     &format!("brought {path} to {to}: {bytes} bytes, sha256 {:.12}… on both ends", sha256.as_str()),
                 );
+                self.on_task(*task, |task| task.moving = None);
                 let Some(host) = self.runs_on(*task) else { return };
                 if self.progress.bring(*task, path) {
                     self.artifacts.retain(|artifact| artifact.task != *task || artifact.path != *path);

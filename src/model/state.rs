@@ -286,7 +286,7 @@ impl Phase {
 pub struct Moving {
     /// Which, on the host.
     pub path: String,
-    /// Bytes that have come.
+    /// Bytes that have come, or gone.
     pub bytes: u64,
     /// Bytes in all.
     pub total: u64,

@@ -303,7 +303,7 @@ impl Operate for PracticeHost {
         Ok(())
     }
 
-    async fn push(&self, path: &str, mode: &str, content: &[u8]) -> Result<Digest, HostError> {
+    async fn push(&self, path: &str, mode: &str, content: &[u8], progress: Progress) -> Result<Digest, HostError> {
         self.reach().await?;
         let mode = u32::from_str_radix(mode, 8)
             .map_err(|_| HostError::Refused(format!("{}: `{mode}` is no octal mode for {path}", self.name)))?;
@@ -312,6 +312,7 @@ impl Operate for PracticeHost {
             disk.put(path, content);
             disk.own(path, Some("root"), Some(mode));
         });
+        progress(content.len() as u64, content.len() as u64);
         Ok(Digest::of(content))
     }
 

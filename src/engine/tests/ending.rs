@@ -4,6 +4,9 @@ use super::*;
 
 const STAYS: &str = "the node stays cordoned";
 
+/// What happens to a task.
+type Happens = fn(TaskId) -> Event;
+
 /// A drain that may be ended half-way, and can be taken back.
 fn drain() -> Step {
     Step {
@@ -17,7 +20,7 @@ fn drain() -> Step {
 }
 
 /// A session whose first script has been intended a minute and twelve seconds ago, after these events.
-fn after(step: Step, events: &[fn(TaskId) -> Event]) -> (Play, TaskId) {
+fn after(step: Step, events: &[Happens]) -> (Play, TaskId) {
     let mut play = Play::new(plan(vec![step], Order::OneAtATime));
     play.settle();
     play.probe();
@@ -45,7 +48,7 @@ fn only_a_script_that_runs_and_whose_step_says_what_stays_is_ended_and_only_once
     let reboots = Step { reboots: true, ..drain() };
     let label = || "members/drain on etcd1".to_owned();
     let no_gate = Refusal::NotRunning(label());
-    let cases: [(Step, &[fn(TaskId) -> Event], Option<Refusal>); 9] = [
+    let cases: [(Step, &[Happens], Option<Refusal>); 9] = [
         (drain(), &[started], None),
         (drain(), &[], Some(no_gate.clone())),
         (drain(), &[started, unsure], Some(no_gate.clone())),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 use super::super::local::Local;
+use super::super::untold;
 use super::*;
 
 struct Here {
@@ -256,17 +257,27 @@ async fn a_pushed_file_stands_there_whole_with_its_mode() {
     let here = here();
     let path = here.path("etc/new dir/it's \"$x\".conf");
     let content = b"a\0b\nno newline".repeat(20_000);
-    let digest = here.host.push(&path, "0640", &content).await.unwrap();
+    let heard = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let hears = heard.clone();
+    let told: Progress = std::sync::Arc::new(move |bytes, all| hears.lock().unwrap().push((bytes, all)));
+    let digest = here.host.push(&path, "0640", &content, told).await.unwrap();
     assert_eq!(digest, Digest::of(&content));
     assert!(std::fs::read(&path).unwrap() == content);
+    let (heard, all) = (heard.lock().unwrap().clone(), content.len() as u64);
+    assert!(heard.len() > 2 && heard.is_sorted() && heard.last() == Some(&(all, all)), "{heard:?}");
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o640);
-    here.host.push(&path, "600", b"").await.unwrap();
+    here.host.push(&path, "600", b"", untold()).await.unwrap();
     assert_eq!(std::fs::read(&path).unwrap(), b"");
     assert_eq!(std::fs::read_dir(here.path("etc/new dir")).unwrap().count(), 1, "nothing is left beside it");
     for (path, mode) in [("relative", "644"), ("/x/", "644"), (path.as_str(), "9"), (path.as_str(), "u+x")] {
-        assert!(matches!(here.host.push(path, mode, b"x").await, Err(HostError::Refused(_))), "{path} {mode}");
+        assert!(
+            matches!(here.host.push(path, mode, b"x", untold()).await, Err(HostError::Refused(_))),
+            "{path} {mode}"
+        );
     }
-    let Err(HostError::Refused(reason)) = here.host.push(&here.path("etc"), "644", b"x").await else { panic!() };
+    let Err(HostError::Refused(reason)) = here.host.push(&here.path("etc"), "644", b"x", untold()).await else {
+        panic!()
+    };
     assert!(reason.ends_with("etc is a directory"), "{reason}");
 }
 

@@ -65,19 +65,23 @@ pub(super) fn moving(now: Timestamp, task: &TaskState, page: &mut Page) {
     let Some(moving) = &task.moving else { return };
     let seconds = moving.at.duration_since(moving.since.0).as_secs_f64();
     let rate = (moving.bytes - moving.since.1) as f64 / seconds.max(0.001);
-    let mut text = format!("  {}  {} of {}", clean(&moving.path), size(moving.bytes), size(moving.total));
+    let mut text = format!("  {} of {}", size(moving.bytes), size(moving.total));
     if seconds >= 1.0 && rate >= 1.0 {
         let left = SignedDuration::from_secs_f64((moving.total - moving.bytes.min(moving.total)) as f64 / rate);
         text += &format!(" · {}/s · about {} left", size(rate as u64), span(left));
     }
-    page.code(Line::from(text));
-    if now.duration_since(moving.at) >= SignedDuration::from_secs(5) {
-        page.text(&format!("nothing has come for {}", span(now.duration_since(moving.at))), Meaning::Warn);
+    // A long path is wrapped, and the numbers are not.
+    page.code(Line::from(format!("{text}  {}", clean(&moving.path))));
+    let still = now.duration_since(moving.at);
+    if moving.bytes >= moving.total {
+        page.text(&format!("all of it is there; its digest is compared for {}", span(still)), Meaning::Quiet);
+    } else if still >= SignedDuration::from_secs(5) {
+        page.text(&format!("nothing has moved for {}", span(still)), Meaning::Warn);
     }
 }
 
 /// A number of bytes as people say it.
-fn size(bytes: u64) -> String {
+pub(super) fn size(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
     if bytes < 1024 {
         return format!("{bytes} bytes");

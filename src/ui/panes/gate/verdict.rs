@@ -28,17 +28,17 @@ pub(super) fn say(state: &State, now: Timestamp, ui: &mut UiState, look: &Look, 
         Phase::Gate => at_gate(state, now, ui, look, gate, page),
         Phase::Opened if !task.pushes.is_empty() => {
             head(page, Sign::Runs, Meaning::Active, &format!("WRITING {waited}"), title, "");
+            live::moving(now, current, page);
         }
         Phase::Opened | Phase::Starting => head(page, Sign::Runs, Meaning::Active, "STARTING", title, ""),
         Phase::Running => {
             let undo = current.job.as_ref().is_some_and(|job| job.kind == JobKind::Undo);
             let word = if undo { "TAKING BACK" } else { "RUNNING" };
-            match current.job.as_ref().and_then(|job| job.ending) {
-                Some(ending) => ending_by_operator(ending, now, title, page),
-                None => {
-                    let text = format!("{word} {waited} of {}{usually}", span(state.timeout_of(gate.task)));
-                    head(page, Sign::Runs, Meaning::Active, &text, title, "");
-                }
+            if let Some(ending) = current.job.as_ref().and_then(|job| job.ending) {
+                ending_by_operator(ending, now, title, page);
+            } else {
+                let text = format!("{word} {waited} of {}{usually}", span(state.timeout_of(gate.task)));
+                head(page, Sign::Runs, Meaning::Active, &text, title, "");
             }
             live::say(state, now, ui, gate.task, page);
         }

@@ -293,3 +293,38 @@ fn nothing_on_any_frame_is_a_control_character() {
         assert!(!frame.chars().any(|c| c.is_control() && c != '\n'), "{frame:?}");
     }
 }
+
+#[test]
+fn what_practice_takes_is_never_told_as_ones_own() {
+    let step = "etcd-2-to-3-container-linux/members/stop";
+    let mut screen = Screen::at("stop", "etcd1", &Phase::Gate);
+    screen.ui.usual.practice.insert(step.into(), vec![4]);
+    let frame = text(&screen.look());
+    assert!(frame.contains("at most 10:00 · in practice 0:04") && !frame.contains("usually"), "{frame}");
+    screen.ui.usual.upgrade.insert(step.into(), vec![9]);
+    let frame = text(&screen.look());
+    assert!(frame.contains("at most 10:00 · usually 0:09") && !frame.contains("in practice"), "{frame}");
+}
+
+#[test]
+fn a_file_that_goes_to_a_host_is_told_by_bytes_rate_and_time_left() {
+    const MIB: u64 = 1 << 20;
+    let mut screen = Screen::at("write-drop-in", "etcd1", &Phase::Opened);
+    let task = task(&screen.state, "write-drop-in", "etcd1").unwrap();
+    let path = screen.state.task(task).unwrap().0.pushes[0].path.clone();
+    let moved = |screen: &mut Screen, seconds: i64, bytes: u64| {
+        let at = screen.state.now + jiff::SignedDuration::from_secs(seconds);
+        let event = Event::FileMoved { task, path: path.clone(), bytes, total: 40 * MIB };
+        screen.state.apply(&Record { seq: screen.state.seq + 1, at, event });
+        text(&screen.look())
+    };
+    moved(&mut screen, 1, 4 * MIB);
+    let frame = moved(&mut screen, 4, 12 * MIB);
+    assert!(frame.contains("12.0 MiB of 40.0 MiB · 2.0 MiB/s · about 0:14 left"), "{frame}");
+    let frame = moved(&mut screen, 14, 40 * MIB);
+    assert!(frame.contains("all of it is there; its digest is compared"), "{frame}");
+    // What stands there is not on its way any more.
+    let sha256 = screen.state.task(task).unwrap().0.pushes[0].sha256.clone();
+    screen.record(Event::FilePushed { task, path: path.clone(), sha256 });
+    assert!(!text(&screen.look()).contains("MiB"));
+}

@@ -204,7 +204,7 @@ async fn a_host_is_connected_probed_and_worked_on() {
 
     let content = b"\0bin\xff".repeat(100_000);
     let path = server.path("pushed").display().to_string();
-    let pushed = host.push(&path, "0600", &content).await.unwrap();
+    let pushed = host.push(&path, "0600", &content, lockkeeper::hosts::untold()).await.unwrap();
     let fetched = host.fetch(&path, &server.path("fetched"), lockkeeper::hosts::untold()).await.unwrap();
     assert_eq!((fetched.bytes, fetched.sha256), (500_000, pushed));
     assert!(fs::read(server.path("fetched")).unwrap() == content);
@@ -375,7 +375,8 @@ async fn a_lab_host_with_systemd_sudo_and_a_reboot() {
     assert!(output.starts_with("0\n") && output.contains(&format!("lockkeeper-{one}.service")), "{output}");
     assert!(output.ends_with("/root\n0022\n"), "{output}");
 
-    let pushed = host.push("/etc/lockkeeper-test/a.conf", "0600", b"root's own\n").await.unwrap();
+    let pushed =
+        host.push("/etc/lockkeeper-test/a.conf", "0600", b"root's own\n", lockkeeper::hosts::untold()).await.unwrap();
     let dir = tempfile::tempdir().unwrap();
     let fetched =
         host.fetch("/etc/lockkeeper-test/a.conf", &dir.path().join("a"), lockkeeper::hosts::untold()).await.unwrap();

@@ -85,6 +85,7 @@ fn variable(spec: &VarSpec) -> String {
         Some(VarForm::Version) => text += "; a version, without a v",
         Some(VarForm::Versions) => text += "; versions, without a v, with spaces between them",
         Some(VarForm::Path) => text += "; an absolute path",
+        Some(VarForm::Duration) => text += "; a length of time such as 90s, 5m or 1h",
         None => {}
     }
     text
@@ -197,8 +198,12 @@ fn step_body(out: &mut String, step: &Step) -> fmt::Result {
     if let Some(run) = &step.run {
         script(out, "run", run)?;
         let again = if step.repeatable { "; may simply be run again" } else { "" };
-        let timeout = crate::model::runbook::Span(step.timeout());
+        let default = crate::model::runbook::Span(Step::DEFAULT_TIMEOUT).to_string();
+        let timeout = step.timeout.as_ref().map_or(default.as_str(), |timeout| &timeout.0);
         item(out, 4, "", &format!("ended after {timeout}{again}"))?;
+        if let Some(stays) = step.stays_if_ended() {
+            item(out, 4, "", &format!("may be ended half-way: {stays}"))?;
+        }
     }
     if let Some(hands) = &step.hands {
         script(out, "by hand", hands)?;

@@ -1,6 +1,7 @@
 //! The runbook: stages of guarded steps, in shell and CEL, read and checked as far as it goes without a host.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use indexmap::IndexMap;
 
@@ -10,8 +11,8 @@ use super::script::{self, Declared};
 use super::template::{Piece, pieces};
 use super::{BUILT_IN_VARS, Source};
 use crate::model::runbook::{
-    Check, Confirm, Convert, Each, Expression, Fetch, Order, ProbeSpec, Push, Runbook, Span, Stage, Step, VarForm,
-    VarSpec,
+    Check, Confirm, Convert, Each, Expression, Fetch, Order, ProbeSpec, Push, Runbook, Span, Stage, Step, Timeout,
+    VarForm, VarSpec,
 };
 use crate::yaml::{Data, Fields, Node, Problems, Reader, did_you_mean, parse};
 
@@ -32,6 +33,8 @@ struct Whole {
     names: Vec<String>,
     /// Names of the declared ones, which is what checks see.
     vars: Vec<String>,
+    /// Those of them that hold a length of time.
+    durations: Vec<String>,
     probe: ProbeSpec,
 }
 
@@ -39,7 +42,12 @@ impl Whole {
     /// The same with one more variable.
     fn with(&self, name: &str) -> Self {
         let and = |names: &[String]| names.iter().cloned().chain([name.to_owned()]).collect();
-        Self { names: and(&self.names), vars: and(&self.vars), probe: self.probe.clone() }
+        Self {
+            names: and(&self.names),
+            vars: and(&self.vars),
+            durations: self.durations.clone(),
+            probe: self.probe.clone(),
+        }
     }
 }
 
@@ -54,7 +62,9 @@ fn runbook(reader: &mut Reader<'_>, root: &Node) -> Option<Runbook> {
     let practice = fields.get("practice").map(|node| practice(reader, node, &declared)).unwrap_or_default();
     let names: Vec<String> = declared.iter().cloned().chain(BUILT_IN_VARS.map(str::to_owned)).collect();
     let probe = fields.get("probe").and_then(|node| probe(reader, node, &names)).unwrap_or_default();
-    let whole = Whole { names, vars: declared, probe };
+    let held = vars.iter().filter(|(_, spec)| spec.form == Some(VarForm::Duration));
+    let durations = held.map(|(name, _)| name.clone()).collect();
+    let whole = Whole { names, vars: declared, durations, probe };
 
     let mut stages: Vec<Stage> = Vec::new();
     if let Some(list) = reader.required(fields, "the runbook", "stages") {
@@ -110,7 +120,12 @@ fn var(reader: &mut Reader<'_>, key: &Node, node: &Node) -> Option<VarSpec> {
     let about = reader.required(fields, "this variable", "about").and_then(|node| reader.text(node, "about"));
     let required = boolean(reader, fields, "required");
     let one_of = fields.get("one_of").map(|node| reader.texts(node, "one_of")).unwrap_or_default();
-    let forms = [("version", VarForm::Version), ("versions", VarForm::Versions), ("path", VarForm::Path)];
+    let forms = [
+        ("version", VarForm::Version),
+        ("versions", VarForm::Versions),
+        ("path", VarForm::Path),
+        ("duration", VarForm::Duration),
+    ];
     let form = fields.get("form").and_then(|node| reader.word(node, "form", &forms));
     // An empty default is a value like any other, but has to be written as one: ''.
     let default = fields.get("default").and_then(|node| reader.text(node, "default"));
@@ -142,6 +157,12 @@ pub(super) fn fits(spec: &VarSpec, value: &str) -> Result<(), String> {
     match spec.form {
         Some(VarForm::Version) => version(value),
         Some(VarForm::Versions) => value.split_whitespace().try_for_each(version),
+        Some(VarForm::Duration) => match Span::try_from(value.to_owned())? {
+            Span(Duration::ZERO) => {
+                Err(format!("`{value}` would be no time at all, or for ever: give it an end, such as 10m"))
+            }
+            Span(_) => Ok(()),
+        },
         Some(VarForm::Path) if !value.starts_with('/') => Err(format!("`{value}` is not a path that begins with `/`")),
         _ => Ok(()),
     }
@@ -303,7 +324,7 @@ fn order(reader: &mut Reader<'_>, node: &Node) -> Option<Order> {
     reader.word(node, "order", &words)
 }
 
-const STEP_KEYS: [&str; 18] = [
+const STEP_KEYS: [&str; 19] = [
     "step",
     "title",
     "why",
@@ -322,6 +343,7 @@ const STEP_KEYS: [&str; 18] = [
     "timeout",
     "only_if",
     "repeatable",
+    "if_ended",
 ];
 
 fn step(reader: &mut Reader<'_>, node: &Node, whole: &Whole) -> Option<Step> {
@@ -359,7 +381,7 @@ fn step(reader: &mut Reader<'_>, node: &Node, whole: &Whole) -> Option<Step> {
     let undo = script(reader, "undo");
     let hands = text(reader, fields, "hands");
     let on = fields.get("on").and_then(|node| reader.word(node, "on", &role_words()));
-    let timeout = fields.get("timeout").and_then(|node| span(reader, node, "timeout"));
+    let timeout = fields.get("timeout").and_then(|node| timeout(reader, node, whole));
     let repeatable = boolean(reader, fields, "repeatable");
 
     let grave = destroys.is_some() || reboots;
@@ -402,6 +424,7 @@ fn step(reader: &mut Reader<'_>, node: &Node, whole: &Whole) -> Option<Step> {
         timeout,
         only_if,
         repeatable,
+        if_ended: in_words(reader, fields, "if_ended"),
     };
     contradictions(reader, node, &step);
     Some(step)
@@ -421,6 +444,12 @@ fn contradictions(reader: &mut Reader<'_>, node: &Node, step: &Step) {
     }
     if step.reboots && step.run.is_none() && step.hands.is_none() {
         reader.complain(at("reboots"), "who restarts the host? There is neither `run` nor `hands`");
+    }
+    if step.if_ended.is_some() && step.stays_if_ended().is_none() {
+        reader.complain(
+            at("if_ended"),
+            "only a script that is `repeatable` and does not reboot may be ended half-way: this one is not",
+        );
     }
     for (key, alone) in [("timeout", step.run.is_none() && step.undo.is_none()), ("on", step.run.is_none())] {
         if alone && node.get(key).is_some() {
@@ -514,6 +543,23 @@ fn condition(
     Some(Expression(text))
 }
 
+/// `5m`, or `$drain_timeout + 1m`.
+fn timeout(reader: &mut Reader<'_>, node: &Node, whole: &Whole) -> Option<Timeout> {
+    let timeout = Timeout(reader.text(node, "timeout")?);
+    let wrong = |part: &str| match part.strip_prefix('$') {
+        Some(name) if whole.durations.iter().any(|known| known == name) => None,
+        Some(name) => {
+            let hint = did_you_mean(name, whole.durations.iter().map(String::as_str));
+            Some(format!("`{name}` is not a variable with `form: duration`, which a timeout can be made of{hint}"))
+        }
+        None => Span::try_from(part.to_owned()).err(),
+    };
+    let wrong: Vec<String> = timeout.parts().filter_map(wrong).collect();
+    let fits = wrong.is_empty();
+    wrong.into_iter().for_each(|message| reader.complain(node, message));
+    fits.then_some(timeout)
+}
+
 fn span(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<Span> {
     match Span::try_from(reader.text(node, what)?) {
         Ok(span) => Some(span),
@@ -580,10 +626,48 @@ mod tests {
         assert_eq!((stage.order, stage.leader_last, stage.hosts.len()), (Order::Batch(25), true, 2));
         let step = &stage.steps[0];
         assert_eq!(step.confirm, Confirm::Host, "what reboots asks for the host's name unless more is asked");
-        assert_eq!(step.timeout().as_secs(), 90);
+        assert_eq!(step.timeout(&BTreeMap::new()).as_secs(), 90);
         // Written to a journal and read from it, it is the same.
         let json = serde_json::to_string(&runbook).unwrap();
         assert_eq!(serde_json::from_str::<Runbook>(&json).unwrap(), runbook);
+    }
+
+    #[test]
+    fn a_timeout_is_made_of_lengths_of_time_and_variables_that_hold_one() {
+        let of = |timeout: &str, form: &str| {
+            let vars = format!("vars:\n  wait: {{about: w, default: 10m{form}}}\nstages:");
+            read(&SOUND.replace("stages:", &vars).replace("timeout: 90s", &format!("timeout: {timeout}")))
+        };
+        let form = ", form: duration";
+        for (timeout, form, fine) in [
+            ("$wait + 1m", form, true),
+            ("1h30m", form, true),
+            ("$wait + 1m", "", false),
+            ("$wiat", form, false),
+            ("$wait + soon", form, false),
+            ("$wait +", form, false),
+        ] {
+            assert_eq!(of(timeout, form).is_ok(), fine, "{timeout}{form}: {:?}", of(timeout, form).err());
+        }
+        for (value, fine) in [("90s", true), ("1h30m", true), ("0s", false), ("soon", false), ("-1m", false)] {
+            let spec = VarSpec { form: Some(VarForm::Duration), ..VarSpec::default() };
+            assert_eq!(fits(&spec, value).is_ok(), fine, "{value}");
+        }
+    }
+
+    #[test]
+    fn only_what_may_run_again_and_does_not_reboot_may_be_ended() {
+        let step = |more: &str| {
+            let text =
+                SOUND.replace("        run: reboot\n        reboots: true\n", &format!("        run: sleep 9\n{more}"));
+            read(&text)
+        };
+        let ended = "        if_ended: what was moved stays moved\n";
+        let sound = step(&format!("        repeatable: true\n{ended}")).unwrap();
+        assert_eq!(sound.stages[0].steps[0].stays_if_ended(), Some("what was moved stays moved"));
+        assert!(step(ended).is_err(), "it may not simply be run again");
+        assert!(step("        repeatable: true\n        if_ended: yes\n").is_err(), "that tells the operator nothing");
+        assert!(read(&format!("{SOUND}        repeatable: true\n{ended}")).is_err(), "it reboots");
     }
 
     #[test]

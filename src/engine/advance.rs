@@ -10,9 +10,9 @@ use super::schedule;
 use super::scope::Scope;
 use super::verification::{describe, verified};
 use crate::model::event::{CheckResult, Event, FailedAt, JobKind, Outcome};
-use crate::model::runbook::{Confirm, Step};
-use crate::model::state::{Link, Phase};
-use crate::model::{JobName, State, TaskId};
+use crate::model::runbook::Confirm;
+use crate::model::state::{Link, Phase, TaskState};
+use crate::model::{JobName, Plan, State, Task, TaskId, clock};
 
 /// How long the promise of a runbook may take to come true after its last task.
 pub const PROMISE_WITHIN: SignedDuration = SignedDuration::from_mins(2);
@@ -75,7 +75,11 @@ fn next_of(state: &State, id: TaskId, now: Timestamp) -> Option<Event> {
                 let all_here = step.fetch.iter().all(|fetch| state.brought(id, &plan.expand(task, &fetch.path)));
                 all_here.then_some(Event::VerifyStarted { task: id })
             }
-            JobKind::Run => fail(FailedAt::Run, exit_text(*status, step, &task.on)),
+            JobKind::Run if ended_by_operator(current).is_some() => {
+                let stays = step.if_ended.as_deref().map(|stays| format!(": {}", stays.trim())).unwrap_or_default();
+                fail(FailedAt::Run, format!("{}{stays}", ended_by_operator(current)?))
+            }
+            JobKind::Run => fail(FailedAt::Run, exit_text(state.plan.as_ref()?, task, *status)),
         },
         Phase::Interrupted { rebooted } => match job?.kind {
             // Taking a reboot into a new system back is a reboot as well.
@@ -85,7 +89,11 @@ fn next_of(state: &State, id: TaskId, now: Timestamp) -> Option<Event> {
             }
             JobKind::Run if step.reboots && *rebooted => Some(Event::VerifyStarted { task: id }),
             JobKind::Run => {
-                let why = if *rebooted { "the host went down while it ran" } else { "it was killed" };
+                let why = match ended_by_operator(current) {
+                    _ if *rebooted => "the host went down while it ran".to_owned(),
+                    Some(ended) => ended,
+                    None => "it was killed".to_owned(),
+                };
                 fail(
                     FailedAt::Interrupted,
                     format!(
@@ -108,9 +116,16 @@ fn next_of(state: &State, id: TaskId, now: Timestamp) -> Option<Event> {
     }
 }
 
-fn exit_text(status: i32, step: &Step, host: &crate::model::HostName) -> String {
+/// `ended by you after 1:12`, for a script whose end the operator ordered.
+fn ended_by_operator(task: &TaskState) -> Option<String> {
+    let ending = task.job.as_ref()?.ending?;
+    Some(format!("ended by you after {}", clock::span(ending.after)))
+}
+
+fn exit_text(plan: &Plan, task: &Task, status: i32) -> String {
+    let host = &task.on;
     match status {
-        124 => format!("the script on {host} ran longer than {} s and was stopped", step.timeout().as_secs()),
+        124 => format!("the script on {host} ran longer than {} s and was stopped", plan.timeout_of(task).as_secs()),
         127 => format!("the script on {host} ended with exit status 127: a command was not found; see its log"),
         status => format!("the script on {host} ended with exit status {status}; see its log"),
     }

@@ -6,7 +6,7 @@ use super::opening::{Opening, may_act, may_open_together, open};
 use super::schedule::{half_way, in_the_way};
 use super::undo::undo_chain;
 use super::{Intent, Refusal};
-use crate::model::event::{Event, FailedAt, Outcome};
+use crate::model::event::{Event, FailedAt, JobKind, Outcome};
 use crate::model::plan::PushFile;
 use crate::model::state::Phase;
 use crate::model::{HostName, State, TaskId};
@@ -31,6 +31,7 @@ pub fn decide(state: &State, now: Timestamp, intent: &Intent) -> Result<Vec<Even
         },
         Intent::SetWindow { until } => Ok(vec![Event::WindowSet { until: *until }]),
         Intent::Retry { task } => retry(state, *task),
+        Intent::EndJob { task } => end(state, *task),
         Intent::Skip { task, reason } => skip(state, *task, reason),
         Intent::EditPush { task, file } => edit(state, *task, file),
         Intent::Undo { host } => {
@@ -77,6 +78,24 @@ fn retry(state: &State, id: TaskId) -> Result<Vec<Event>, Refusal> {
         FailedAt::Verify => Ok(look),
         FailedAt::Interrupted if !step.verify.is_empty() || step.reboots => Ok(look),
         FailedAt::Interrupted | FailedAt::Fetch => Err(Refusal::OutcomeUnknown(state.label(id))),
+    }
+}
+
+/// Ends a script half-way, where its step says what stays then. What takes a step back is never ended, and neither is what
+/// may not have begun: the host is asked about that first.
+fn end(state: &State, id: TaskId) -> Result<Vec<Event>, Refusal> {
+    let (task, step, current) = state.task(id).ok_or(Refusal::NoSuchTask)?;
+    let job = current.job.as_ref().filter(|job| current.phase == Phase::Running && job.kind == JobKind::Run);
+    let job = job.ok_or_else(|| Refusal::NotRunning(state.label(id)))?;
+    if step.stays_if_ended().is_none() {
+        return Err(Refusal::NotToBeEnded(state.label(id)));
+    }
+    if job.ending.is_some() {
+        return Err(Refusal::EndingAlready(state.label(id)));
+    }
+    match state.host(&task.on).and_then(|host| host.barred.clone()) {
+        Some(reason) => Err(Refusal::Barred { host: task.on.clone(), reason }),
+        None => Ok(vec![Event::JobEndOrdered { task: id }]),
     }
 }
 

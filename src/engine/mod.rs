@@ -66,6 +66,11 @@ pub enum Intent {
         /// Which.
         task: TaskId,
     },
+    /// End the script that a task runs, half-way, as its deadline would.
+    EndJob {
+        /// Which.
+        task: TaskId,
+    },
     /// Pass a task over.
     Skip {
         /// Which.
@@ -125,6 +130,8 @@ pub enum Act {
     Claim(JobName),
     /// Bring the file of that path back.
     Fetch(String),
+    /// End the job, which is followed meanwhile.
+    End(JobName),
 }
 
 /// What should be going on at hosts, as the state has it.
@@ -164,8 +171,13 @@ pub fn wanted(state: &State) -> Vec<Effect> {
         let missing = plain.into_iter().find(|push| !now.compared.contains_key(&push.path))?;
         Some(Effect { task: id, act: Act::Compare(missing.path.clone()) })
     };
+    let end = |id: TaskId| {
+        let (_, _, now) = state.task(id)?;
+        let job = now.job.as_ref().filter(|job| now.phase == Phase::Running && job.ending.is_some_and(|end| !end.sent));
+        Some(Effect { task: id, act: Act::End(job?.name.clone()) })
+    };
     let work = state.under_way().filter_map(|id| Some(Effect { task: id, act: act(id)? }));
-    work.chain(state.gates().filter_map(compare)).collect()
+    work.chain(state.under_way().filter_map(end)).chain(state.gates().filter_map(compare)).collect()
 }
 
 /// What new facts tell of a reboot: the host has another boot id than it was last seen with. It is an ordered one where a
@@ -207,6 +219,15 @@ pub enum Refusal {
     /// The task has not come to a stop.
     #[error("{0} has not stopped, so there is nothing to retry")]
     NotStopped(String),
+    /// No script of the task runs that could be ended.
+    #[error("{0} does not run, so there is nothing to end")]
+    NotRunning(String),
+    /// What would stay if the script were ended half-way is not known.
+    #[error("{0} may not be ended half-way: its runbook does not say what would stay then; it ends by itself")]
+    NotToBeEnded(String),
+    /// Its end was ordered before.
+    #[error("{0} is being ended")]
+    EndingAlready(String),
     /// All gates are held shut.
     #[error("the session is paused; continue first (p)")]
     Paused,

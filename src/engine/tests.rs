@@ -1,5 +1,7 @@
 //! The engine as a whole: sessions driven event by event, by table and by chance.
 
+mod ending;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
@@ -204,6 +206,7 @@ impl Play {
                     self.record(Event::JobFinished { task, exit });
                 }
                 Act::Claim(_) => self.record(Event::JobAbsent { task }),
+                Act::End(_) => self.record(Event::JobEndSent { task }),
                 Act::Compare(_) | Act::Push(_) | Act::Fetch(_) => unreachable!("this plan has none"),
             }
             self.settle();

@@ -22,7 +22,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
 
-use super::shell::{self, Ended, Script, Shell, Sink, Who};
+use super::shell::{self, Ended, Feed, Script, Shell, Sink, Who};
 use super::{
     Fetched, HostError, JobNews, JobSpec, JobStatus, Lease, LeaseAnswer, Observe, Operate, Probed, Progress, READ_MOST,
 };
@@ -37,6 +37,7 @@ const RUNNER: &str = include_str!("../../assets/job/run.sh");
 const POLL: &str = include_str!("../../assets/job/poll.sh");
 const PUSH: &str = include_str!("../../assets/job/push.sh");
 const READ: &str = include_str!("../../assets/job/read.sh");
+const END: &str = include_str!("../../assets/job/end.sh");
 const DIGEST: &str = include_str!("../../assets/job/digest.sh");
 const LEASE: &str = include_str!("../../assets/job/lease.sh");
 const RELEASE: &str = include_str!("../../assets/job/release.sh");
@@ -79,7 +80,7 @@ impl<S: Shell> Remote<S> {
     /// Runs a script and returns what it printed. A status other than 0 is a refusal.
     async fn ask(&self, text: &str, args: &[&str], stdin: &[u8], deadline: Duration) -> Result<Vec<u8>, HostError> {
         let mut sink = Sink::Memory(Vec::new());
-        let ended = self.run(self.root(), text, args, stdin, deadline, &mut sink).await?;
+        let ended = self.run(self.root(), text, args, stdin.into(), deadline, &mut sink).await?;
         self.well(&ended, deadline)?;
         match sink {
             Sink::Memory(output) => Ok(output),
@@ -92,11 +93,11 @@ impl<S: Shell> Remote<S> {
         who: Who,
         text: &str,
         args: &[&str],
-        stdin: &[u8],
+        input: Feed<'_>,
         deadline: Duration,
         sink: &mut Sink,
     ) -> Result<Ended, HostError> {
-        let script = Script { who, text, args, stdin, deadline };
+        let script = Script { who, text, args, input, deadline };
         shell::run(&self.shell, script, sink).await.map_err(|error| self.named(error))
     }
 
@@ -181,7 +182,7 @@ impl<S: Shell> Observe for Remote<S> {
     async fn probe(&self, script: &str, deadline: Duration) -> Result<Probed, HostError> {
         let who = if self.rootless || self.plain.load(Ordering::Relaxed) { Who::User } else { Who::Any };
         let mut sink = Sink::Timed { kept: Vec::new(), asked: Instant::now(), first: None };
-        let ended = self.run(who, PROBE, &[], script.as_bytes(), deadline, &mut sink).await?;
+        let ended = self.run(who, PROBE, &[], script.as_bytes().into(), deadline, &mut sink).await?;
         self.plain.store(ended.plain, Ordering::Relaxed);
         if ended.out_of_time() {
             return self.refuse(format!(
@@ -248,13 +249,20 @@ impl<S: Shell> Operate for Remote<S> {
         self.poll(job, 0, 0, "0").await.map(|news| news.status)
     }
 
-    async fn push(&self, path: &str, mode: &str, content: &[u8]) -> Result<Digest, HostError> {
+    async fn end_job(&self, job: &JobName) -> Result<(), HostError> {
+        self.ask(END, &[&self.base, self.fit(job)?], &[], SOON).await.map(drop)
+    }
+
+    async fn push(&self, path: &str, mode: &str, content: &[u8], progress: Progress) -> Result<Digest, HostError> {
         let path = self.whole(path)?;
         if !(3..=4).contains(&mode.len()) || !mode.bytes().all(|digit| matches!(digit, b'0'..=b'7')) {
             return self.refuse(format!("{mode:?} is not a mode for {path}: use three or four octal digits"));
         }
         let bytes = content.len().to_string();
-        self.ask(PUSH, &[path, mode, &bytes], content, transfer(content.len() as u64)).await?;
+        let (deadline, mut sink) = (transfer(content.len() as u64), Sink::Memory(Vec::new()));
+        let input = Feed { bytes: content, progress: Some(&progress) };
+        let ended = self.run(self.root(), PUSH, &[path, mode, &bytes], input, deadline, &mut sink).await?;
+        self.well(&ended, deadline)?;
         self.digest(path).await.map(|(_, sha256)| sha256)
     }
 
@@ -285,7 +293,7 @@ impl<S: Shell> Operate for Remote<S> {
         let file = tokio::fs::File::from_std(file);
         let mut sink = Sink::File { file, bytes: 0, hash: Box::new(Sha256::new()), all: bytes, progress };
         let deadline = transfer(bytes);
-        let ended = self.run(self.root(), "exec cat \"$1\"", &[path], &[], deadline, &mut sink).await?;
+        let ended = self.run(self.root(), "exec cat \"$1\"", &[path], Feed::from(&[][..]), deadline, &mut sink).await?;
         self.well(&ended, deadline)?;
         let Sink::File { mut file, bytes: got, hash, .. } = sink else { return self.refuse("nothing was kept") };
         let found = Digest::from(format!("{:x}", hash.finalize()));

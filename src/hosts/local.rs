@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use tokio::process::Command;
 
 use super::HostError;
-use super::shell::{Shell, Sink, pump};
+use super::shell::{Feed, Shell, Sink, pump};
 
 /// Commands here. They are in a process group of their own: a Ctrl-C at the terminal is for the wizard alone.
 pub(super) struct Local;
@@ -21,7 +21,7 @@ impl Shell for Local {
     async fn run(
         &self,
         argv: &[&str],
-        stdin: &[u8],
+        feed: Feed<'_>,
         sink: &mut Sink,
         patience: Duration,
     ) -> Result<Vec<u8>, HostError> {
@@ -39,7 +39,7 @@ impl Shell for Local {
             .map_err(|error| HostError::Refused(format!("cannot run {program} on this machine: {error}")))?;
         let (input, output, complaint) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let work = async {
-            let said = pump(input, output, complaint, stdin, sink).await?;
+            let said = pump(input, output, complaint, feed, sink).await?;
             let _ = child.wait().await;
             Ok(said)
         };

@@ -69,11 +69,19 @@ pub trait Operate: Observe {
     /// When the host does not answer; nothing is lost by asking again.
     async fn claim_job(&self, job: &JobName) -> Result<JobStatus, HostError>;
 
-    /// Writes a file as root, whole or not at all, and returns the digest of what then stands there.
+    /// Ends a job as its deadline would: its script is asked to end, and killed 10 s later. It does not wait for that, and
+    /// leaves alone what does not run. Ending a job again is well.
+    ///
+    /// # Errors
+    /// When the host does not answer, or there is nothing left of the job that could be told to end.
+    async fn end_job(&self, job: &JobName) -> Result<(), HostError>;
+
+    /// Writes a file as root, whole or not at all, and returns the digest of what then stands there. `progress` is told how
+    /// many bytes have gone, and of how many.
     ///
     /// # Errors
     /// When the host does not answer, or the file cannot be written.
-    async fn push(&self, path: &str, mode: &str, content: &[u8]) -> Result<Digest, HostError>;
+    async fn push(&self, path: &str, mode: &str, content: &[u8], progress: Progress) -> Result<Digest, HostError>;
 
     /// What stands in a file, read as root, or nothing where there is none; of a long one the first `READ_MOST` bytes.
     ///
@@ -101,7 +109,7 @@ pub struct Probed {
 /// As much of a file is read to be compared.
 pub const READ_MOST: usize = 1 << 20;
 
-/// Told how many bytes of a file have come, and of how many.
+/// Told how many bytes of a file have come, or gone, and of how many.
 pub type Progress = Arc<dyn Fn(u64, u64) + Send + Sync>;
 
 /// Nobody wants to know how far it is.

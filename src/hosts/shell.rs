@@ -15,6 +15,9 @@ const WRAP: &str = include_str!("../../assets/job/wrap.sh");
 /// Beyond the deadline that the host itself keeps: for the way there and back.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// What goes to a command, or comes from it, at a time, in bytes.
+const PIECE: usize = 64 << 10;
+
 /// The most that is taken into memory of one command's standard output.
 const MOST_OUTPUT: usize = 16 << 20;
 
@@ -27,10 +30,15 @@ pub(super) trait Shell: Send + Sync + 'static {
     /// Makes sure that a real command gets through.
     async fn connect(&self) -> Result<(), HostError>;
 
-    /// Runs a program with these arguments, feeds it `stdin`, pours its standard output into `sink` and returns its
+    /// Runs a program with these arguments, feeds it, pours its standard output into `sink` and returns its
     /// standard error. How it exited is not asked: over SSH that cannot be told from a broken connection.
-    async fn run(&self, argv: &[&str], stdin: &[u8], sink: &mut Sink, patience: Duration)
-    -> Result<Vec<u8>, HostError>;
+    async fn run(
+        &self,
+        argv: &[&str],
+        feed: Feed<'_>,
+        sink: &mut Sink,
+        patience: Duration,
+    ) -> Result<Vec<u8>, HostError>;
 
     /// Ends the connection, where there is one.
     async fn close(&self);
@@ -47,13 +55,27 @@ pub(super) enum Who {
     User,
 }
 
+/// What a command reads on its standard input.
+#[derive(Clone, Copy)]
+pub(super) struct Feed<'a> {
+    pub(super) bytes: &'a [u8],
+    /// Told how many bytes the command has been given, and of how many, where somebody wants to know.
+    pub(super) progress: Option<&'a Progress>,
+}
+
+impl<'a> From<&'a [u8]> for Feed<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self { bytes, progress: None }
+    }
+}
+
 /// A script for a host.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(super) struct Script<'a> {
     pub(super) who: Who,
     pub(super) text: &'a str,
     pub(super) args: &'a [&'a str],
-    pub(super) stdin: &'a [u8],
+    pub(super) input: Feed<'a>,
     pub(super) deadline: Duration,
 }
 
@@ -88,7 +110,7 @@ pub(super) async fn run(shell: &dyn Shell, script: Script<'_>, sink: &mut Sink) 
     let seconds = script.deadline.as_secs().max(1).to_string();
     let mut argv = vec!["sh", "-c", WRAP, "lockkeeper", who, &seconds, script.text];
     argv.extend(script.args);
-    let stderr = shell.run(&argv, script.stdin, sink, script.deadline + GRACE).await?;
+    let stderr = shell.run(&argv, script.input, sink, script.deadline + GRACE).await?;
     read_marks(&String::from_utf8_lossy(&stderr))
 }
 
@@ -168,20 +190,29 @@ pub(super) async fn pump(
     stdin: Option<impl AsyncWrite + Unpin>,
     stdout: Option<impl AsyncRead + Unpin>,
     stderr: Option<impl AsyncRead + Unpin>,
-    input: &[u8],
+    input: Feed<'_>,
     sink: &mut Sink,
 ) -> Result<Vec<u8>, HostError> {
     let feed = async {
         if let Some(mut stdin) = stdin {
-            // A command that ends before it has read everything says so by its status.
-            let _ = stdin.write_all(input).await;
+            let mut given = 0;
+            for piece in input.bytes.chunks(PIECE) {
+                // A command that ends before it has read everything says so by its status.
+                if stdin.write_all(piece).await.is_err() {
+                    break;
+                }
+                given += piece.len() as u64;
+                if let Some(progress) = input.progress {
+                    progress(given, input.bytes.len() as u64);
+                }
+            }
             let _ = stdin.shutdown().await;
         }
         Ok::<(), HostError>(())
     };
     let pour = async {
         let Some(mut stdout) = stdout else { return Ok(()) };
-        let mut piece = vec![0; 64 << 10];
+        let mut piece = vec![0; PIECE];
         // An error of reading is a broken connection: then the mark of the end is missing too.
         while let Ok(count @ 1..) = stdout.read(&mut piece).await {
             sink.take(&piece[..count])

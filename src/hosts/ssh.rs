@@ -13,7 +13,7 @@ use tokio::sync::{Mutex, Semaphore};
 
 use super::HostError;
 use super::links::Ways;
-use super::shell::{Shell, Sink, pump};
+use super::shell::{Feed, Shell, Sink, pump};
 use super::trouble::{self, Target};
 use crate::model::inventory::{Host, Ssh as Config};
 use crate::model::logtail::clean;
@@ -210,7 +210,7 @@ impl Ssh {
     /// The master says that it lives long after the host has gone: only a real command tells.
     async fn prove(&self, session: &Session) -> Result<(), HostError> {
         let mut sink = Sink::Memory(Vec::new());
-        let attempt = self.attempt(session, &["sh", "-c", "echo alive"], &[], &mut sink);
+        let attempt = self.attempt(session, &["sh", "-c", "echo alive"], Feed::from(&[][..]), &mut sink);
         let reason = match tokio::time::timeout(ALIVE, attempt).await {
             Ok(Ok(_)) if matches!(&sink, Sink::Memory(output) if output.ends_with(b"alive\n")) => return Ok(()),
             // Busy to the brim, and so alive.
@@ -232,7 +232,7 @@ impl Ssh {
         &self,
         session: &Session,
         argv: &[&str],
-        stdin: &[u8],
+        feed: Feed<'_>,
         sink: &mut Sink,
     ) -> Result<Vec<u8>, Attempt> {
         let Some((program, args)) = argv.split_first() else {
@@ -252,7 +252,7 @@ impl Ssh {
             }
         })?;
         let (input, output, complaint) = (child.stdin().take(), child.stdout().take(), child.stderr().take());
-        let said = pump(input, output, complaint, stdin, sink).await.map_err(Attempt::Over)?;
+        let said = pump(input, output, complaint, feed, sink).await.map_err(Attempt::Over)?;
         // What it exits with is in its own last line; this only waits for the master to be done with it.
         let _ = child.wait().await;
         Ok(said)
@@ -292,7 +292,7 @@ impl Shell for Ssh {
     async fn run(
         &self,
         argv: &[&str],
-        stdin: &[u8],
+        feed: Feed<'_>,
         sink: &mut Sink,
         patience: Duration,
     ) -> Result<Vec<u8>, HostError> {
@@ -301,7 +301,7 @@ impl Shell for Ssh {
         let mut reconnected = false;
         loop {
             let session = self.session().await?;
-            let Ok(attempt) = tokio::time::timeout(patience, self.attempt(&session, argv, stdin, sink)).await else {
+            let Ok(attempt) = tokio::time::timeout(patience, self.attempt(&session, argv, feed, sink)).await else {
                 // The host ends every command in time and says so: this silence is the connection's.
                 self.give_up(session).await;
                 return Err(HostError::Lost(format!("no answer in {} s", patience.as_secs())));

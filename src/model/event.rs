@@ -216,6 +216,23 @@ pub enum Event {
         /// Its exit status; 124 when it ran out of time.
         exit: i32,
     },
+    /// The operator ends the job that runs. Written before the host hears of it.
+    JobEndOrdered {
+        /// For which task.
+        task: TaskId,
+    },
+    /// The host has passed the operator's order on to the job's script, or had nothing left to end.
+    JobEndSent {
+        /// For which task.
+        task: TaskId,
+    },
+    /// The host cannot end the job: it goes on.
+    JobEndRefused {
+        /// For which task.
+        task: TaskId,
+        /// Why.
+        reason: String,
+    },
     /// Whether the job started, or how it ended, is not known: the host has to be asked.
     JobUncertain {
         /// For which task.
@@ -235,13 +252,13 @@ pub enum Event {
         /// Whether the host has booted since.
         rebooted: bool,
     },
-    /// A file is on its way: so much of it has come.
+    /// A file is on its way, from the host or to it: so much of it has come.
     FileMoved {
         /// For which task.
         task: TaskId,
         /// Which file, on the host.
         path: String,
-        /// Bytes that have come.
+        /// Bytes that have come, or gone.
         bytes: u64,
         /// Bytes in all.
         total: u64,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::event::{Event, JobKind, Record};
 use super::logtail::LineKind;
 use super::progress::{Progress, Stood};
-use super::state::{Artifact, HostState, JobState, Link, Moving, Note, Phase, Seen, Session, State, TaskState};
+use super::state::{Artifact, Ending, HostState, JobState, Link, Moving, Note, Phase, Seen, Session, State, TaskState};
 use super::{HostName, TaskId};
 
 impl State {
@@ -128,7 +128,7 @@ impl State {
                 self.say_task(*task, LineKind::Wizard, "gate opened");
                 self.enter(*task, Phase::Opened, |task| {
                     task.began = Some(record.at);
-                    (task.away, task.back) = (None, None);
+                    (task.away, task.back, task.moving) = (None, None, None);
                     task.checks.clone_from(checks);
                     task.boot_id.clone_from(boot_id);
                 });
@@ -156,6 +156,7 @@ impl State {
                 self.say_task(*task, LineKind::Wizard, &format!("wrote {path} (sha256 {:.12}…)", sha256.as_str()));
                 self.on_task(*task, |task| {
                     task.pushed.insert(path.clone(), sha256.clone());
+                    task.moving = None;
                 });
             }
             Event::JobIntended { task, kind, job } => {
@@ -172,7 +173,7 @@ impl State {
                             task.began = Some(record.at);
                         }
                     }
-                    task.job = Some(JobState { name: job.clone(), kind: *kind, offset: 0 });
+                    task.job = Some(JobState { name: job.clone(), kind: *kind, offset: 0, ending: None });
                 });
             }
             Event::JobStarted { task } => self.enter(*task, Phase::Running, |_| {}),
@@ -190,6 +191,28 @@ impl State {
                 let kind = if *exit == 0 { LineKind::Wizard } else { LineKind::Trouble };
                 self.say_task(*task, kind, &format!("exit status {exit}"));
                 self.enter(*task, Phase::Exited { status: *exit }, |_| {});
+            }
+            Event::JobEndOrdered { task } => {
+                self.say_task(*task, LineKind::Wizard, "the operator ends it");
+                self.on_task(*task, |task| {
+                    let after = task.began.map(|began| record.at.duration_since(began)).unwrap_or_default();
+                    if let Some(job) = &mut task.job {
+                        job.ending = Some(Ending { ordered: record.at, after, sent: false });
+                    }
+                });
+            }
+            Event::JobEndSent { task } => self.on_task(*task, |task| {
+                if let Some(ending) = task.job.as_mut().and_then(|job| job.ending.as_mut()) {
+                    ending.sent = true;
+                }
+            }),
+            Event::JobEndRefused { task, reason } => {
+                self.say_task(*task, LineKind::Trouble, &format!("it could not be ended: {reason}"));
+                self.on_task(*task, |task| {
+                    if let Some(job) = &mut task.job {
+                        job.ending = None;
+                    }
+                });
             }
             Event::JobUncertain { task, reason } => {
                 self.say_task(*task, LineKind::Trouble, &format!("outcome unknown, asking the host: {reason}"));
@@ -215,6 +238,7 @@ impl State {
                     LineKind::Wizard,
                     &format!("brought {path} to {to}: {bytes} bytes, sha256 {:.12}… on both ends", sha256.as_str()),
                 );
+                self.on_task(*task, |task| task.moving = None);
                 let Some(host) = self.runs_on(*task) else { return };
                 if self.progress.bring(*task, path) {
                     self.artifacts.retain(|artifact| artifact.task != *task || artifact.path != *path);

@@ -107,6 +107,12 @@ impl Plan {
         vars
     }
 
+    /// How long a task's script may run.
+    #[must_use]
+    pub fn timeout_of(&self, task: &Task) -> std::time::Duration {
+        self.step_of(task).timeout(&self.vars_of(task))
+    }
+
     /// A text of the runbook with its `$variables` replaced, as a task sees them. Unknown ones stay as they are: the
     /// runbook's check has refused them before.
     #[must_use]

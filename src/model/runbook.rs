@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::Role;
+use super::plan::expand;
 
 /// A procedure.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -63,6 +64,8 @@ pub enum VarForm {
     Versions,
     /// An absolute path.
     Path,
+    /// A length of time that is not none: `90s`, `5m`, `1h30m`.
+    Duration,
 }
 
 /// What the probe looks at beyond the ordinary. Names and paths may hold `$variable`.
@@ -213,21 +216,31 @@ pub struct Step {
     /// Run the script on the first host of this role instead.
     pub on: Option<Role>,
     /// How long the script may run.
-    pub timeout: Option<Span>,
+    pub timeout: Option<Timeout>,
     /// Whether the step is needed at all: CEL.
     pub only_if: Option<Expression>,
     /// May simply be run again after a failure, without an undo.
     pub repeatable: bool,
+    /// The operator may end the script half-way: what then stays as it is, in the operator's words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub if_ended: Option<String>,
 }
 
 impl Step {
     /// How long a script may run unless its step says otherwise.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
 
-    /// The script's deadline.
+    /// The script's deadline, with these values of variables.
     #[must_use]
-    pub fn timeout(&self) -> Duration {
-        self.timeout.map_or(Self::DEFAULT_TIMEOUT, |span| span.0)
+    pub fn timeout(&self, vars: &BTreeMap<String, String>) -> Duration {
+        self.timeout.as_ref().and_then(|timeout| timeout.with(vars)).unwrap_or(Self::DEFAULT_TIMEOUT)
+    }
+
+    /// What stays as it is when the operator ends the script half-way; nothing where that may not be done. What may not
+    /// simply be run again, and what takes the host down, is never ended.
+    #[must_use]
+    pub fn stays_if_ended(&self) -> Option<&str> {
+        self.if_ended.as_deref().filter(|_| self.run.is_some() && self.repeatable && !self.reboots)
     }
 
     /// Whether doing it changes anything on a host. A step that only asks has nothing to undo.
@@ -331,7 +344,26 @@ pub struct Fetch {
     pub name: String,
 }
 
-/// A length of time, written `90s`, `5m`, `1h`.
+/// A deadline: lengths of time, and `$variables` that hold one, added up: `5m`, `$drain_timeout + 1m`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timeout(pub String);
+
+impl Timeout {
+    /// What is added up.
+    pub fn parts(&self) -> impl Iterator<Item = &str> {
+        self.0.split('+').map(str::trim)
+    }
+
+    /// How long that is with these values; nothing where one of them is no length of time, which the check of a runbook
+    /// and the plan refuse.
+    #[must_use]
+    pub fn with(&self, vars: &BTreeMap<String, String>) -> Option<Duration> {
+        self.parts().map(|part| Some(Span::try_from(expand(part, vars)).ok()?.0)).sum()
+    }
+}
+
+/// A length of time, written `90s`, `5m`, `1h`, `1h30m`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Span(pub Duration);
@@ -341,15 +373,23 @@ impl TryFrom<String> for Span {
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         let wrong = || format!("`{text}` is not a length of time: write 90s, 5m or 1h");
-        let unit = text.chars().last().ok_or_else(wrong)?;
-        let seconds = match unit {
-            's' => 1,
-            'm' => 60,
-            'h' => 3600,
-            _ => return Err(wrong()),
-        };
-        let count: u32 = text[..text.len() - unit.len_utf8()].parse().map_err(|_| wrong())?;
-        Ok(Self(Duration::from_secs(u64::from(count) * seconds)))
+        let (mut seconds, mut rest, mut larger) = (0_u64, text.as_str(), u64::MAX);
+        while !rest.is_empty() {
+            let at = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+            let unit = match rest.as_bytes()[at] {
+                b's' => 1,
+                b'm' => 60,
+                b'h' => 3600,
+                _ => return Err(wrong()),
+            };
+            let count: u32 = rest[..at].parse().map_err(|_| wrong())?;
+            // Each unit once, the largest first.
+            if unit >= larger {
+                return Err(wrong());
+            }
+            (seconds, rest, larger) = (seconds + u64::from(count) * unit, &rest[at + 1..], unit);
+        }
+        if text.is_empty() { Err(wrong()) } else { Ok(Self(Duration::from_secs(seconds))) }
     }
 }
 
@@ -365,6 +405,31 @@ impl std::fmt::Display for Span {
             hours if hours > 0 && hours % 3600 == 0 => write!(f, "{}h", hours / 3600),
             minutes if minutes > 0 && minutes % 60 == 0 => write!(f, "{}m", minutes / 60),
             seconds => write!(f, "{seconds}s"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_of_time_names_its_units_the_largest_first() {
+        for (text, seconds) in [("90s", 90), ("5m", 300), ("1h", 3600), ("1h30m", 5400), ("1h0m5s", 3605), ("0s", 0)] {
+            assert_eq!(Span::try_from(text.to_owned()), Ok(Span(Duration::from_secs(seconds))), "{text}");
+        }
+        for text in ["", "5", "m", "30m1h", "1m1m", "-5m", "1.5h", "5 m", "5m ", "5mé", "é"] {
+            assert!(Span::try_from(text.to_owned()).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_deadline_adds_up_what_it_names() {
+        let vars = BTreeMap::from([("drain_timeout".to_owned(), "30m".to_owned()), ("odd".into(), "soon".into())]);
+        for (text, seconds) in
+            [("90s", Some(90)), ("$drain_timeout + 1m", Some(1860)), ("$odd + 1m", None), ("$none", None), ("", None)]
+        {
+            assert_eq!(Timeout(text.into()).with(&vars), seconds.map(Duration::from_secs), "{text:?}");
         }
     }
 }

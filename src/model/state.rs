@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
@@ -285,7 +286,7 @@ impl Phase {
 pub struct Moving {
     /// Which, on the host.
     pub path: String,
-    /// Bytes that have come.
+    /// Bytes that have come, or gone.
     pub bytes: u64,
     /// Bytes in all.
     pub total: u64,
@@ -304,6 +305,19 @@ pub struct JobState {
     pub kind: JobKind,
     /// Bytes of its output that are here.
     pub offset: u64,
+    /// The operator has ordered its end.
+    pub ending: Option<Ending>,
+}
+
+/// The end of a job, as the operator ordered it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// When it was ordered.
+    pub ordered: Timestamp,
+    /// How long the task's attempt had gone on by then.
+    pub after: SignedDuration,
+    /// The host has passed it on to the script.
+    pub sent: bool,
 }
 
 impl State {
@@ -319,6 +333,14 @@ impl State {
         let plan = self.plan.as_ref()?;
         let task = plan.tasks.get(id.index())?;
         Some((task, plan.step_of(task), self.tasks.get(id.index())?))
+    }
+
+    /// How long a task's script may run; no time at all for an id of another plan.
+    #[must_use]
+    pub fn timeout_of(&self, id: TaskId) -> SignedDuration {
+        let found = self.task(id).zip(self.plan.as_ref());
+        let timeout = found.map_or(Duration::ZERO, |((task, _, _), plan)| plan.timeout_of(task));
+        SignedDuration::try_from(timeout).unwrap_or(SignedDuration::MAX)
     }
 
     /// The ids of all tasks, in the plan's order.

@@ -23,6 +23,9 @@ use super::world::Sim;
 /// How much of a job's output is handed over at once.
 const PIECE: usize = 64 * 1024;
 
+/// The exit status of a script that was told to end, and did: that of SIGTERM.
+const ENDED: i32 = 143;
+
 /// A host of the practice cluster.
 #[derive(Debug)]
 pub(super) struct PracticeHost {
@@ -295,7 +298,18 @@ impl Operate for PracticeHost {
         Ok(self.status(&job))
     }
 
-    async fn push(&self, path: &str, mode: &str, content: &[u8]) -> Result<Digest, HostError> {
+    async fn end_job(&self, name: &JobName) -> Result<(), HostError> {
+        self.reach().await?;
+        if let Some(job) = self.job(name).filter(|job| self.status(job) == JobStatus::Running) {
+            if let Some(task) = &locked(&job.run).task {
+                task.abort();
+            }
+            job.end(ENDED);
+        }
+        Ok(())
+    }
+
+    async fn push(&self, path: &str, mode: &str, content: &[u8], progress: Progress) -> Result<Digest, HostError> {
         self.reach().await?;
         let mode = u32::from_str_radix(mode, 8)
             .map_err(|_| HostError::Refused(format!("{}: `{mode}` is no octal mode for {path}", self.name)))?;
@@ -304,6 +318,7 @@ impl Operate for PracticeHost {
             disk.put(path, content);
             disk.own(path, Some("root"), Some(mode));
         });
+        progress(content.len() as u64, content.len() as u64);
         Ok(Digest::of(content))
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use crate::hosts::{HostError, JobSpec, JobStatus, Lease, LeaseAnswer, Operate};
+use crate::hosts::{HostError, JobSpec, JobStatus, Lease, LeaseAnswer, Operate, untold};
 use crate::model::{HostName, JobName};
 
 use super::{Fault, Kind, Practice};
@@ -115,7 +115,7 @@ impl Bench {
 
     async fn push_drop_in(&self, host: &str, tag: &str) {
         let path = "/etc/systemd/system/etcd-member.service.d/20-clct-etcd-member.conf";
-        self.host(host).push(path, "0644", drop_in(host, tag).as_bytes()).await.unwrap();
+        self.host(host).push(path, "0644", drop_in(host, tag).as_bytes(), untold()).await.unwrap();
     }
 
     async fn upgrade_by_drop_in(&self, host: &str) {
@@ -219,7 +219,7 @@ async fn the_drop_in_way_leads_to_three_dot_zero() {
 async fn the_first_boot_way_leads_to_three_dot_zero() {
     let bench = Bench::new(2, &["etcd3:slow-start"]);
     for host in MEMBERS {
-        bench.host(host).push("/usr/share/oem/config.ign", "0644", ignition(host).as_bytes()).await.unwrap();
+        bench.host(host).push("/usr/share/oem/config.ign", "0644", ignition(host).as_bytes(), untold()).await.unwrap();
         for step in ["place-ignition", "stop", "backup", "copy", "put-cloud-config-aside"] {
             bench.does(host, "members", step).await;
         }

@@ -54,6 +54,9 @@ pub(super) enum Errand {
         path: String,
         into: PathBuf,
     },
+    End {
+        job: JobName,
+    },
 }
 
 impl Errand {
@@ -80,10 +83,11 @@ impl Errand {
                 };
                 let mut env = plan.vars_of(task);
                 env.insert("session".into(), state.session.as_ref()?.id.to_string());
-                Self::Start(JobSpec { name: name.clone(), script, env, timeout: step.timeout() })
+                Self::Start(JobSpec { name: name.clone(), script, env, timeout: plan.timeout_of(task) })
             }
             Act::Follow(job) => Self::Follow { job: job.clone(), offset: current.job.as_ref()?.offset },
             Act::Claim(job) => Self::Claim { job: job.clone() },
+            Act::End(job) => Self::End { job: job.clone() },
             Act::Fetch(path) => {
                 let fetch = step.fetch.iter().find(|fetch| plan.expand(task, &fetch.path) == *path)?;
                 Self::Fetch {
@@ -131,6 +135,10 @@ impl Work {
                     format!("the host cannot tell what became of the job: {reason}"),
                 ),
             },
+            Errand::End { job } => match self.answer(|| self.host.end_job(job)).await {
+                Ok(()) => Event::JobEndSent { task },
+                Err(reason) => Event::JobEndRefused { task, reason },
+            },
             Errand::Follow { job, offset } => match self.follow(task, job, *offset).await {
                 Some(event) => event,
                 None => return,
@@ -163,13 +171,14 @@ impl Work {
         Event::FileCompared { task, path: file.path.clone(), comparison: Box::new(comparison) }
     }
 
-    /// Tells of a transfer, about once a second.
+    /// Tells of a transfer, about once a second; of one that takes no longer, nothing. The end of what was told of is told
+    /// too: after that the digest is all that is waited for.
     fn progress(&self, task: TaskId, path: &str) -> Progress {
-        let (reports, path, told) = (self.reports.clone(), path.to_owned(), Mutex::new(Instant::now()));
+        let (reports, path, told) = (self.reports.clone(), path.to_owned(), Mutex::new((Instant::now(), false)));
         Arc::new(move |bytes, total| {
             let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-            if told.elapsed() >= TELL {
-                *told = Instant::now();
+            if told.0.elapsed() >= TELL || (told.1 && bytes == total) {
+                *told = (Instant::now(), true);
                 // Where nobody has room for it now, the next one says more.
                 let moved = Event::FileMoved { task, path: path.clone(), bytes, total };
                 let _ = reports.try_send(Report::Event(moved));
@@ -178,7 +187,7 @@ impl Work {
     }
 
     async fn push(&self, task: TaskId, file: &PushFile, content: &[u8], wanted: &Digest) -> Event {
-        match self.answer(|| self.host.push(&file.path, &file.mode, content)).await {
+        match self.answer(|| self.host.push(&file.path, &file.mode, content, self.progress(task, &file.path))).await {
             Ok(sha256) if sha256 == *wanted => Event::FilePushed { task, path: file.path.clone(), sha256 },
             Ok(other) => failed(
                 task,

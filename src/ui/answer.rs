@@ -51,6 +51,14 @@ pub(super) fn in_popup(state: &State, now: Timestamp, ui: &mut UiState, key: Key
             Some(false) => too_fast(ui, "y"),
             None => y_or_esc(ui, key),
         },
+        Popup::End(task) => {
+            let intent = Intent::EndJob { task: *task };
+            match yes(key, sure) {
+                Some(true) => Some(UiAction::Submit(intent)),
+                Some(false) => too_fast(ui, "y"),
+                None => y_or_esc(ui, key),
+            }
+        }
         Popup::Undo { host, input: None, down, read, .. } => {
             let (intent, read) = (Intent::Undo { host: host.clone() }, *read);
             if paged(down, key.code) {
@@ -117,7 +125,7 @@ fn chosen(state: &State, now: Timestamp, ui: &mut UiState, wanted: &str, at: usi
     match entry {
         Some(Entry::Command(row)) => {
             // What asks once more by a popup of its own may act on what was looked at before this one was opened.
-            let asks = matches!(row.command, Command::Skip | Command::Edit | Command::Undo);
+            let asks = matches!(row.command, Command::End | Command::Skip | Command::Edit | Command::Undo);
             ui.vouched = vouched.filter(|_| asks);
             let action = execute(state, now, ui, row.command);
             ui.vouched = None;

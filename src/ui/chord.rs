@@ -210,10 +210,10 @@ mod tests {
 
     #[test]
     fn a_command_with_keys_of_its_own_gives_up_its_usual_ones() {
-        let chord: Chord = "x".parse().unwrap();
+        let chord: Chord = "w".parse().unwrap();
         let rebound = Rebound(vec![(Command::Skip, vec![chord])]);
         let pressed = |letter| rebound.command(KeyEvent::from(KeyCode::Char(letter)), false);
-        assert_eq!((pressed('x'), pressed('s'), pressed('r')), (Some(Command::Skip), None, Some(Command::Retry)));
+        assert_eq!((pressed('w'), pressed('s'), pressed('r')), (Some(Command::Skip), None, Some(Command::Retry)));
         assert_eq!(rebound.taken(chord, Command::Retry), Some(Command::Skip));
         assert_eq!(rebound.taken(chord, Command::Play), None, "a replay has keys of its own");
         let out = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);

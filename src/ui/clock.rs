@@ -2,15 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-/// A length of time that is watched: `0:42`, `12:05`, `1:02:03`.
-#[must_use]
-pub(super) fn span(span: SignedDuration) -> String {
-    let seconds = span.as_secs().max(0);
-    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, minutes, seconds) => format!("{minutes}:{seconds:02}"),
-        (hours, minutes, seconds) => format!("{hours}:{minutes:02}:{seconds:02}"),
-    }
-}
+pub(super) use crate::model::clock::span;
 
 /// Hours and minutes, for what is hours away: `1:13 h`; below an hour, minutes: `26 min`.
 #[must_use]

@@ -20,8 +20,12 @@ pub(super) fn line(state: &State, ui: &UiState, width: u16) -> (Line<'static>, V
     for row in BINDINGS.iter().filter(|row| !row.hint.is_empty() && possible(state, ui, row.command)) {
         let key = format!(" {} ", super::chord::keys(row.command).first().map(ToString::to_string).unwrap_or_default());
         let hint = match row.command {
-            Command::Pause if state.paused => "continue",
-            _ => row.hint,
+            Command::Pause if state.paused => "continue".to_owned(),
+            Command::End => {
+                let step = ui.look.task.and_then(|id| state.task(id)).map(|(_, step, _)| step.name.as_str());
+                format!("{} the {}", row.hint, step.unwrap_or("step"))
+            }
+            _ => row.hint.to_owned(),
         };
         let wide = key.width() + hint.width() + 1;
         let always = matches!(row.command, Command::Help | Command::Palette);

@@ -40,7 +40,8 @@ pub(super) fn possible(state: &State, ui: &UiState, command: Command) -> bool {
         (Command::Edit, Some(task)) => return look.at_gate(state).is_some() && writes(state, task),
         (Command::Retry, Some(task)) => Intent::Retry { task },
         (Command::Skip, Some(task)) => Intent::Skip { task, reason: "x".into() },
-        (Command::Retry | Command::Skip | Command::Edit, None) => return false,
+        (Command::End, Some(task)) => Intent::EndJob { task },
+        (Command::Retry | Command::End | Command::Skip | Command::Edit, None) => return false,
         (Command::Undo, _) => match &look.host {
             Some(host) => Intent::Undo { host: host.clone() },
             None => return false,

@@ -14,7 +14,7 @@ use super::mouse::{Asked, Spot};
 use super::panes::gate::{unread_row, writes};
 use super::panes::grid::visible;
 use super::view::{Field, Pane, Popup, Tiles, UiState};
-use crate::engine::{Intent, Standing, confirmation, undo_chain};
+use crate::engine::{Intent, Standing, confirmation, decide, undo_chain};
 use crate::model::runbook::Confirm;
 use crate::model::{HostName, State, TaskId};
 
@@ -214,6 +214,13 @@ pub(super) fn execute(state: &State, now: Timestamp, ui: &mut UiState, command: 
         Command::Open => return open(state, now, ui),
         Command::OpenAll => open_all(state, ui),
         Command::Retry => return Some(UiAction::Submit(Intent::Retry { task: addressed(ui)? })),
+        Command::End => {
+            let task = addressed(ui)?;
+            match decide(state, now, &Intent::EndJob { task }) {
+                Ok(_) => ui.popup(Popup::End(task)),
+                Err(refusal) => ui.refused(refusal.to_string()),
+            }
+        }
         Command::Skip => {
             let task = addressed(ui)?;
             ui.popup(Popup::Skip(task, editor("")));

@@ -1,17 +1,21 @@
 //! How long steps usually take: learned from this session, from earlier ones, from practice.
+//!
+//! What practice takes says little of real hosts, and is never told without saying where it is from.
 
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
+use super::clock;
 use crate::model::runbook::Order;
+use crate::model::state::{Phase, TaskState};
 use crate::model::{State, TaskId};
 
 /// How many times of a step are kept.
 const KEPT: usize = 20;
 
-/// Times by `runbook/stage/step`, in seconds.
+/// Times by `runbook/stage/step`, in seconds; those of a reboot's parts by `runbook/stage/step/part`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Usual {
@@ -30,19 +34,75 @@ pub struct Estimate {
     pub practice: bool,
 }
 
+impl Estimate {
+    /// `usually 0:04`; where only practice tells, `in practice 0:04`.
+    #[must_use]
+    pub fn told(&self) -> String {
+        format!("{} {}", if self.practice { "in practice" } else { "usually" }, clock::span(self.span))
+    }
+}
+
+/// What of a step has a clock of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// From its gate to the end of its verification.
+    Whole,
+    /// Of a reboot: until the host does not answer any more.
+    GoingDown,
+    /// Of a reboot: until the host answers with another boot id.
+    Away,
+    /// Of a reboot: from then to the end of its verification.
+    Checks,
+}
+
+impl Part {
+    const ALL: [Self; 4] = [Self::Whole, Self::GoingDown, Self::Away, Self::Checks];
+
+    /// What its key ends with.
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::Whole => "",
+            Self::GoingDown => "/going-down",
+            Self::Away => "/away",
+            Self::Checks => "/checks",
+        }
+    }
+
+    /// How long it took, for a task that came to a good end.
+    fn took(self, task: &TaskState) -> Option<SignedDuration> {
+        let took = task.took?;
+        if self == Self::Whole {
+            return Some(took);
+        }
+        let (began, back) = (task.began?, task.back.filter(|_| task.phase == Phase::Done)?);
+        match self {
+            Self::Whole => Some(took),
+            Self::GoingDown => Some(task.away?.duration_since(began)),
+            Self::Away => Some(back.duration_since(task.away?)),
+            Self::Checks => Some(took - back.duration_since(began)),
+        }
+    }
+}
+
 impl Usual {
     /// How long a task usually takes from its gate to its verification: as on the hosts that are through with it, or as in
     /// earlier sessions, or as in practice.
     #[must_use]
     pub fn of(&self, state: &State, id: TaskId) -> Option<Estimate> {
+        self.of_part(state, id, Part::Whole)
+    }
+
+    /// The same of a part of it.
+    #[must_use]
+    pub fn of_part(&self, state: &State, id: TaskId, part: Part) -> Option<Estimate> {
         let plan = state.plan.as_ref()?;
         let task = plan.tasks.get(id.index())?;
-        let key = key(state, id)?;
+        let key = key(state, id, part)?;
         let here: Vec<u32> = plan
             .tasks
             .iter()
             .filter(|other| (other.stage, other.step) == (task.stage, task.step))
-            .filter_map(|other| seconds(state.tasks[other.id.index()].took?))
+            .filter_map(|other| seconds(part.took(&state.tasks[other.id.index()])?))
             .collect();
         let known = |times: Option<&Vec<u32>>| times.filter(|times| !times.is_empty()).cloned();
         let (times, practice) = (!here.is_empty())
@@ -53,16 +113,16 @@ impl Usual {
     }
 
     /// How long the steps that are not over will take, as far as that is known; the time that operators take at gates is
-    /// not in it. Hosts of a stage that go together count once.
+    /// not in it. Hosts of a stage that go together count once. It is practice's where any part of it is.
     #[must_use]
-    pub fn left(&self, state: &State) -> Option<SignedDuration> {
+    pub fn left(&self, state: &State) -> Option<Estimate> {
         let plan = state.plan.as_ref()?;
         let mut steps: BTreeMap<(usize, usize), (TaskId, i64)> = BTreeMap::new();
         for task in plan.tasks.iter().filter(|task| !state.tasks[task.id.index()].phase.is_over()) {
             steps.entry((task.stage, task.step)).or_insert((task.id, 0)).1 += 1;
         }
         let mut total = SignedDuration::ZERO;
-        let (mut known, mut unknown) = (0, 0);
+        let (mut known, mut unknown, mut practice) = (0, 0, false);
         for ((stage, _), (id, count)) in steps {
             let Some(estimate) = self.of(state, id) else {
                 unknown += i64::from(plan.step_of(plan.task(id)).changes()) * count;
@@ -76,16 +136,19 @@ impl Usual {
             let rounds = (count + together - 1) / together.max(1);
             total = total.saturating_add(estimate.span.saturating_mul(i32::try_from(rounds).unwrap_or(i32::MAX)));
             known += count;
+            practice |= estimate.practice;
         }
         // A sum of the few steps that are known would promise an early end.
-        (known > 0 && unknown * 4 <= known).then_some(total)
+        (known > 0 && unknown * 4 <= known).then_some(Estimate { span: total, practice })
     }
 
     /// Takes in what a session has shown.
     pub fn learn(&mut self, state: &State, practice: bool) {
         let times = if practice { &mut self.practice } else { &mut self.upgrade };
-        for id in state.task_ids() {
-            if let (Some(key), Some(took)) = (key(state, id), state.tasks[id.index()].took.and_then(seconds)) {
+        let parts = state.task_ids().flat_map(|id| Part::ALL.map(|part| (id, part)));
+        for (id, part) in parts {
+            let took = part.took(&state.tasks[id.index()]).and_then(seconds);
+            if let (Some(key), Some(took)) = (key(state, id, part), took) {
                 let known = times.entry(key).or_default();
                 known.push(took);
                 let over = known.len().saturating_sub(KEPT);
@@ -99,10 +162,13 @@ fn seconds(span: SignedDuration) -> Option<u32> {
     u32::try_from(span.as_secs()).ok()
 }
 
-fn key(state: &State, id: TaskId) -> Option<String> {
+/// A stage that is repeated takes about as long for every word: its repetitions share their times.
+fn key(state: &State, id: TaskId, part: Part) -> Option<String> {
     let plan = state.plan.as_ref()?;
     let (task, step, _) = state.task(id)?;
-    Some(format!("{}/{}/{}", plan.runbook.name, plan.stage_of(task).name, step.name))
+    let stage = plan.stage_of(task);
+    let repeated = stage.vars.values().find_map(|word| stage.name.strip_suffix(word.as_str())?.strip_suffix('-'));
+    Some(format!("{}/{}/{}{}", plan.runbook.name, repeated.unwrap_or(&stage.name), step.name, part.suffix()))
 }
 
 fn median(mut times: Vec<u32>) -> Option<u32> {

@@ -98,6 +98,8 @@ pub enum Popup {
         /// Its last row has been on the screen.
         read: bool,
     },
+    /// End what this task runs, half-way?
+    End(TaskId),
     /// Leave?
     Quit,
     /// Throw away what was typed in the popup below?
@@ -118,7 +120,12 @@ impl Popup {
             | Self::Filter(input)
             | Self::Palette(input, _)
             | Self::Undo { input: Some(input), .. } => Some(input),
-            Self::Help(_) | Self::Card(..) | Self::Undo { input: None, .. } | Self::Quit | Self::Discard => None,
+            Self::Help(_)
+            | Self::Card(..)
+            | Self::Undo { input: None, .. }
+            | Self::End(_)
+            | Self::Quit
+            | Self::Discard => None,
         }
     }
 
@@ -137,6 +144,7 @@ impl Popup {
             | Self::Palette(..)
             | Self::Help(_)
             | Self::Card(..)
+            | Self::End(_)
             | Self::Quit
             | Self::Discard => false,
         }

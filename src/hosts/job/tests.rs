@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 use super::super::local::Local;
+use super::super::untold;
 use super::*;
 
 struct Here {
@@ -256,17 +257,27 @@ async fn a_pushed_file_stands_there_whole_with_its_mode() {
     let here = here();
     let path = here.path("etc/new dir/it's \"$x\".conf");
     let content = b"a\0b\nno newline".repeat(20_000);
-    let digest = here.host.push(&path, "0640", &content).await.unwrap();
+    let heard = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let hears = heard.clone();
+    let told: Progress = std::sync::Arc::new(move |bytes, all| hears.lock().unwrap().push((bytes, all)));
+    let digest = here.host.push(&path, "0640", &content, told).await.unwrap();
     assert_eq!(digest, Digest::of(&content));
     assert!(std::fs::read(&path).unwrap() == content);
+    let (heard, all) = (heard.lock().unwrap().clone(), content.len() as u64);
+    assert!(heard.len() > 2 && heard.is_sorted() && heard.last() == Some(&(all, all)), "{heard:?}");
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o640);
-    here.host.push(&path, "600", b"").await.unwrap();
+    here.host.push(&path, "600", b"", untold()).await.unwrap();
     assert_eq!(std::fs::read(&path).unwrap(), b"");
     assert_eq!(std::fs::read_dir(here.path("etc/new dir")).unwrap().count(), 1, "nothing is left beside it");
     for (path, mode) in [("relative", "644"), ("/x/", "644"), (path.as_str(), "9"), (path.as_str(), "u+x")] {
-        assert!(matches!(here.host.push(path, mode, b"x").await, Err(HostError::Refused(_))), "{path} {mode}");
+        assert!(
+            matches!(here.host.push(path, mode, b"x", untold()).await, Err(HostError::Refused(_))),
+            "{path} {mode}"
+        );
     }
-    let Err(HostError::Refused(reason)) = here.host.push(&here.path("etc"), "644", b"x").await else { panic!() };
+    let Err(HostError::Refused(reason)) = here.host.push(&here.path("etc"), "644", b"x", untold()).await else {
+        panic!()
+    };
     assert!(reason.ends_with("etc is a directory"), "{reason}");
 }
 
@@ -340,4 +351,41 @@ fn an_answer_with_anything_amiss_is_none() {
     ] {
         assert_eq!(read_news(odd.as_bytes()), None, "{odd:?}");
     }
+}
+
+#[tokio::test]
+async fn a_job_is_told_to_end_as_at_its_deadline_and_once_more_is_well() {
+    let here = here();
+    let heard = format!("(trap 'echo heard >{0}; exit 1' TERM; while :; do sleep 0.1; done)", here.path("proof"));
+    here.start("j1", &format!("echo on\n{heard} &\nsleep 300")).await;
+    while here.host.poll_job(&"j1".into(), 0).await.unwrap().output != b"on\n" {}
+    here.host.end_job(&"j1".into()).await.unwrap();
+    assert_eq!(here.follow("j1").await.1, JobStatus::Exited(143));
+    here.host.end_job(&"j1".into()).await.unwrap();
+    assert_eq!(here.follow("j1").await.1, JobStatus::Exited(143));
+    // What the script started in the background has heard it too, at its next turn.
+    while std::fs::read_to_string(here.path("proof")).unwrap_or_default() != "heard\n" {
+        here.host.poll_job(&"j1".into(), 0).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_run_is_not_ended_and_not_hindered() {
+    let here = here();
+    here.host.end_job(&"j1".into()).await.unwrap();
+    here.start("j1", "echo ran").await;
+    assert_eq!(here.follow("j1").await, (b"ran\n".to_vec(), JobStatus::Exited(0)));
+    here.host.end_job(&"j1".into()).await.unwrap();
+    assert_eq!(here.follow("j1").await.1, JobStatus::Exited(0));
+    // A runner of another boot, whose process number is another's now.
+    let claimed = here.job("j2").join("claimed");
+    std::fs::create_dir_all(here.job("j2")).unwrap();
+    std::os::unix::fs::symlink(format!("another-boot:{}:1", std::process::id()), &claimed).unwrap();
+    here.host.end_job(&"j2".into()).await.unwrap();
+    // One of this boot whose number was used again: nobody is told to end.
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    std::fs::remove_file(&claimed).unwrap();
+    std::os::unix::fs::symlink(format!("{}:{}:1", boot.trim(), std::process::id()), &claimed).unwrap();
+    let Err(HostError::Refused(reason)) = here.host.end_job(&"j2".into()).await else { panic!() };
+    assert!(reason.contains("not there any more"), "{reason}");
 }

@@ -117,9 +117,10 @@ fn parts(state: &State, now: Timestamp, ui: &UiState, kind: &'static str) -> Vec
         let gone = state.ended.unwrap_or(now).duration_since(session.started);
         let left = ui.usual.left(state).filter(|_| !ended);
         let left = left
-            .map(|left| match left.as_secs() {
-                ..45 => String::new(),
-                _ => format!(" · about {} of work left", rough(left)),
+            .map(|left| match (left.span.as_secs(), left.practice) {
+                (..45, _) => String::new(),
+                (_, true) => format!(" · in practice {} of work left", rough(left.span)),
+                (_, false) => format!(" · about {} of work left", rough(left.span)),
             })
             .unwrap_or_default();
         parts.push(vec![quiet(format!("{} gone{left}", span(gone.max(SignedDuration::ZERO))))]);

@@ -48,6 +48,9 @@ pub(super) fn word(state: &State, id: TaskId, standing: Option<&Standing>, now: 
             Some(Standing::Barred(_)) | None => (Sign::Shut, "SHUT".into(), Meaning::Warn),
         },
         Phase::Opened | Phase::Starting => (Sign::Runs, "STARTING".into(), Meaning::Active),
+        Phase::Running if task.job.as_ref().is_some_and(|job| job.ending.is_some()) => {
+            (Sign::Runs, "ENDING".into(), Meaning::Warn)
+        }
         Phase::Running => {
             let undo = task.job.as_ref().is_some_and(|job| job.kind == JobKind::Undo);
             let verb = if undo { "TAKING BACK" } else { "RUNNING" };

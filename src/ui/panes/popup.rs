@@ -15,6 +15,7 @@ use crate::model::hidden::shown;
 use crate::model::logtail::clean;
 use crate::model::runbook::Confirm;
 use crate::model::{HostName, State, TaskId};
+use crate::ui::clock::span;
 use crate::ui::page::{Page, cut};
 use crate::ui::possible::groups;
 use crate::ui::theme::{Meaning, style};
@@ -90,6 +91,10 @@ fn one(
         Popup::Undo { host, tasks, input, down, read } => {
             *read |= undo(state, host, tasks, input.as_deref(), down, wrong, frame, area);
         }
+        Popup::End(task) => {
+            let keys = "y: end it    Esc: let it run";
+            ask("End what runs", end(state, now, *task), None, wrong, keys, frame, area);
+        }
         Popup::Quit => ask("Leave", quit(state), None, wrong, "y: leave    Esc: stay", frame, area),
         Popup::Discard => {
             let text = "What you have typed is not saved anywhere. Throw it away?";
@@ -149,6 +154,25 @@ fn confirm(state: &State, now: Timestamp, ui: &UiState, id: TaskId) -> Page {
         Confirm::Host => format!("Type the host's name, {}, to open.", task.host),
         Confirm::Phrase(phrase) => format!("Type `{phrase}` to open."),
     });
+    page
+}
+
+/// What is ended, and what stays then.
+fn end(state: &State, now: Timestamp, id: TaskId) -> Page {
+    let mut page = Page::default();
+    let Some((task, step, current)) = state.task(id) else { return page };
+    page.say(Line::styled(label(state, id), style(Meaning::Title)));
+    let elsewhere = if task.on == task.host { String::new() } else { format!(" on {}", task.on) };
+    page.say(format!(
+        "It has run{elsewhere} for {} of {}. Its script is asked to end, and killed 10 s later; the step has failed then.",
+        span(now.duration_since(current.since)),
+        span(state.timeout_of(id)),
+    ));
+    if let Some(stays) = step.stays_if_ended() {
+        let text = format!("What stays: {}.", clean(stays.trim()));
+        page.say(Line::styled(text, style(Meaning::Warn)));
+    }
+    page.say("After that it can be run again (r), taken back (u) or skipped (s).");
     page
 }
 

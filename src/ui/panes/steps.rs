@@ -181,7 +181,7 @@ fn step(
             .usual
             .of(state, id)
             .filter(|usual| usual.span.as_secs() > 0)
-            .map(|usual| format!("about {}", span(usual.span)))
+            .map(|usual| format!("{} {}", if usual.practice { "practice" } else { "about" }, span(usual.span)))
             .unwrap_or_default(),
         _ => String::new(),
     };

@@ -3,7 +3,7 @@
 
 use ratatui::text::{Line, Span};
 
-use super::verdict;
+use super::{live, verdict};
 use crate::engine::GateView;
 use crate::model::diff::{Change, There};
 use crate::model::hidden::shown;
@@ -38,14 +38,21 @@ pub(super) fn say(state: &State, ui: &UiState, look: &Look, gate: &GateView, pag
         page.say(Line::from(vec![
             Span::styled("RUNS", style(Meaning::Title)),
             Span::raw(format!(" as root on {}{elsewhere}", task.on)),
-            Span::styled(format!(" · at most {}{usually}", clock(step.timeout())), style(Meaning::Quiet)),
+            Span::styled(
+                format!(" · at most {}{usually}", crate::ui::clock::span(state.timeout_of(gate.task))),
+                style(Meaning::Quiet),
+            ),
         ]));
         numbered(script, page);
     }
     values(state, look, gate, page);
     for push in &task.pushes {
         let head = match &push.artifact {
-            Some(artifact) => format!(" {} (mode {}): what was brought back from {artifact}", push.path, push.mode),
+            Some(artifact) => {
+                let held = state.artifacts.iter().rfind(|held| held.path == *artifact);
+                let size = held.map(|held| format!(", {}", live::size(held.bytes))).unwrap_or_default();
+                format!(" {} (mode {}{size}): what was brought back from {artifact}", push.path, push.mode)
+            }
             None => format!(
                 " {} (mode {}, {} bytes, sha256 {:.12}…)",
                 push.path,

@@ -9,13 +9,14 @@ use crate::model::{State, TaskId};
 use crate::ui::clock::{age, span};
 use crate::ui::page::Page;
 use crate::ui::theme::{Meaning, Sign, sign, style};
+use crate::ui::usual::Part;
 use crate::ui::view::UiState;
 
 /// Says what can be seen of a job while it runs.
 pub(super) fn say(state: &State, now: Timestamp, ui: &mut UiState, id: TaskId, page: &mut Page) {
     let Some((_, step, _)) = state.task(id) else { return };
     if step.reboots {
-        reboot(state, now, id, page);
+        reboot(state, now, ui, id, page);
     }
     if step.run.as_ref().is_some_and(|script| script.contains("drain")) {
         drain(state, now, ui, id, page);
@@ -64,19 +65,23 @@ pub(super) fn moving(now: Timestamp, task: &TaskState, page: &mut Page) {
     let Some(moving) = &task.moving else { return };
     let seconds = moving.at.duration_since(moving.since.0).as_secs_f64();
     let rate = (moving.bytes - moving.since.1) as f64 / seconds.max(0.001);
-    let mut text = format!("  {}  {} of {}", clean(&moving.path), size(moving.bytes), size(moving.total));
+    let mut text = format!("  {} of {}", size(moving.bytes), size(moving.total));
     if seconds >= 1.0 && rate >= 1.0 {
         let left = SignedDuration::from_secs_f64((moving.total - moving.bytes.min(moving.total)) as f64 / rate);
         text += &format!(" · {}/s · about {} left", size(rate as u64), span(left));
     }
-    page.code(Line::from(text));
-    if now.duration_since(moving.at) >= SignedDuration::from_secs(5) {
-        page.text(&format!("nothing has come for {}", span(now.duration_since(moving.at))), Meaning::Warn);
+    // A long path is wrapped, and the numbers are not.
+    page.code(Line::from(format!("{text}  {}", clean(&moving.path))));
+    let still = now.duration_since(moving.at);
+    if moving.bytes >= moving.total {
+        page.text(&format!("all of it is there; its digest is compared for {}", span(still)), Meaning::Quiet);
+    } else if still >= SignedDuration::from_secs(5) {
+        page.text(&format!("nothing has moved for {}", span(still)), Meaning::Warn);
     }
 }
 
 /// A number of bytes as people say it.
-fn size(bytes: u64) -> String {
+pub(super) fn size(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
     if bytes < 1024 {
         return format!("{bytes} bytes");
@@ -90,31 +95,24 @@ fn size(bytes: u64) -> String {
     format!("{value:.1} {}", UNITS[unit])
 }
 
-/// A reboot by its phases.
-pub(super) fn reboot(state: &State, now: Timestamp, id: TaskId, page: &mut Page) {
+/// A reboot by its phases, those that are not over beside what they usually take.
+pub(super) fn reboot(state: &State, now: Timestamp, ui: &UiState, id: TaskId, page: &mut Page) {
     let Some((task, _, current)) = state.task(id) else { return };
     let Some(began) = current.began else { return };
-    let phase = |name: &str, from: Option<Timestamp>, to: Option<Timestamp>| match (from, to) {
-        (Some(from), Some(to)) => {
-            vec![
-                Span::raw(format!("{name} ")),
-                Span::styled(format!("{} ", sign(Sign::Done)), style(Meaning::Good)),
-                Span::raw(span(to.duration_since(from))),
-            ]
-        }
-        (Some(from), None) => vec![
-            Span::styled(format!("{name} "), style(Meaning::Active)),
-            Span::styled(format!("{} {}", sign(Sign::Runs), span(now.duration_since(from))), style(Meaning::Active)),
-        ],
-        (None, _) => vec![Span::styled(name.to_owned(), style(Meaning::Quiet))],
+    let phase = |part: Part, name: &str, from: Option<Timestamp>, to: Option<Timestamp>| {
+        let mut spans = clocked(now, name, from, to);
+        let usual = ui.usual.of_part(state, id, part).filter(|usual| to.is_none() && usual.span.as_secs() > 0);
+        spans.extend(usual.map(|usual| Span::styled(format!(" ({})", usual.told()), style(Meaning::Quiet))));
+        spans
     };
     let away = current.away.or(current.back);
+    let phases = [
+        phase(Part::GoingDown, "going down", Some(began), away),
+        phase(Part::Away, "away", away, current.back),
+        phase(Part::Checks, "checks", current.back, None),
+    ];
     let mut spans = vec![Span::raw("  ")];
-    for (n, part) in
-        [phase("going down", Some(began), away), phase("away", away, current.back), phase("checks", current.back, None)]
-            .into_iter()
-            .enumerate()
-    {
+    for (n, part) in phases.into_iter().enumerate() {
         if n > 0 {
             spans.push(Span::styled(" · ", style(Meaning::Quiet)));
         }
@@ -133,5 +131,23 @@ pub(super) fn reboot(state: &State, now: Timestamp, id: TaskId, page: &mut Page)
             ),
             Meaning::Warn,
         );
+    }
+}
+
+/// A phase that is over, goes on, or lies ahead.
+fn clocked(now: Timestamp, name: &str, from: Option<Timestamp>, to: Option<Timestamp>) -> Vec<Span<'static>> {
+    match (from, to) {
+        (Some(from), Some(to)) => {
+            vec![
+                Span::raw(format!("{name} ")),
+                Span::styled(format!("{} ", sign(Sign::Done)), style(Meaning::Good)),
+                Span::raw(span(to.duration_since(from))),
+            ]
+        }
+        (Some(from), None) => vec![
+            Span::styled(format!("{name} "), style(Meaning::Active)),
+            Span::styled(format!("{} {}", sign(Sign::Runs), span(now.duration_since(from))), style(Meaning::Active)),
+        ],
+        (None, _) => vec![Span::styled(name.to_owned(), style(Meaning::Quiet))],
     }
 }

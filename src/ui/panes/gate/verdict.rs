@@ -8,12 +8,13 @@ use crate::engine::{GateView, Refusal, Standing, changed, undo_chain, verificati
 use crate::model::event::{CheckResult, FailedAt, JobKind, Verdict};
 use crate::model::logtail::clean;
 use crate::model::runbook::{Check, Confirm, Step};
-use crate::model::state::{Phase, TaskState};
+use crate::model::state::{Ending, Phase, TaskState};
 use crate::model::{State, Task, TaskId};
 use crate::ui::clock::{age, span};
 use crate::ui::look::Look;
 use crate::ui::page::Page;
 use crate::ui::theme::{Meaning, Sign, sign, style};
+use crate::ui::usual::Estimate;
 use crate::ui::view::UiState;
 
 /// Says how the shown task stands.
@@ -27,14 +28,18 @@ pub(super) fn say(state: &State, now: Timestamp, ui: &mut UiState, look: &Look, 
         Phase::Gate => at_gate(state, now, ui, look, gate, page),
         Phase::Opened if !task.pushes.is_empty() => {
             head(page, Sign::Runs, Meaning::Active, &format!("WRITING {waited}"), title, "");
+            live::moving(now, current, page);
         }
         Phase::Opened | Phase::Starting => head(page, Sign::Runs, Meaning::Active, "STARTING", title, ""),
         Phase::Running => {
             let undo = current.job.as_ref().is_some_and(|job| job.kind == JobKind::Undo);
             let word = if undo { "TAKING BACK" } else { "RUNNING" };
-            let limit = SignedDuration::try_from(step.timeout()).unwrap_or(SignedDuration::MAX);
-            let text = format!("{word} {waited} of {}{usually}", span(limit));
-            head(page, Sign::Runs, Meaning::Active, &text, title, "");
+            if let Some(ending) = current.job.as_ref().and_then(|job| job.ending) {
+                ending_by_operator(ending, now, title, page);
+            } else {
+                let text = format!("{word} {waited} of {}{usually}", span(state.timeout_of(gate.task)));
+                head(page, Sign::Runs, Meaning::Active, &text, title, "");
+            }
             live::say(state, now, ui, gate.task, page);
         }
         Phase::Uncertain { reason } => {
@@ -88,12 +93,22 @@ fn head(page: &mut Page, mark: Sign, meaning: Meaning, word: &str, title: &str, 
     }
 }
 
-/// `, usually 0:04`, and from where, if anything is known.
+/// ` · usually 0:04`, or from where else that is known, if anything is.
 pub(super) fn usually(state: &State, ui: &UiState, id: TaskId) -> String {
-    let worth = |estimate: &crate::ui::usual::Estimate| estimate.span >= SignedDuration::from_secs(1);
-    ui.usual.of(state, id).filter(worth).map_or_else(String::new, |estimate| {
-        format!(" · usually {}{}", span(estimate.span), if estimate.practice { " in practice" } else { "" })
-    })
+    let worth = |estimate: &Estimate| estimate.span >= SignedDuration::from_secs(1);
+    ui.usual.of(state, id).filter(worth).map_or_else(String::new, |estimate| format!(" · {}", estimate.told()))
+}
+
+/// A script that the operator ends, and that has not ended yet.
+fn ending_by_operator(ending: Ending, now: Timestamp, title: &str, page: &mut Page) {
+    let text = format!("ENDING {}", span(now.duration_since(ending.ordered)));
+    head(page, Sign::Runs, Meaning::Warn, &text, title, "");
+    let told = if ending.sent {
+        "Its script was asked to end, and is killed after 10 s."
+    } else {
+        "The host is told; while it does not answer, the script goes on there."
+    };
+    page.text(&format!("You ended it after {}. {told}", span(ending.after)), Meaning::Plain);
 }
 
 fn comes_after(state: &State, id: TaskId) -> String {
@@ -177,7 +192,7 @@ pub(in crate::ui) fn too_long(state: &State, ui: &UiState, id: TaskId, left: Sig
         }
         Some(_) => None,
         None => {
-            let most = SignedDuration::try_from(step.timeout()).unwrap_or(SignedDuration::MAX);
+            let most = state.timeout_of(id);
             (step.changes() && most > left).then(|| format!("! This may take up to {}, and {ends}.", span(most)))
         }
     }
@@ -226,7 +241,7 @@ fn verifying(state: &State, now: Timestamp, ui: &mut UiState, id: TaskId, page: 
     let text = format!("VERIFYING {}{limit}", span(waited));
     head(page, Sign::Verifying, Meaning::Active, &text, &step.title, "");
     if step.reboots {
-        live::reboot(state, now, id, page);
+        live::reboot(state, now, ui, id, page);
     }
     page.text("The script is through. What it should bring about:", Meaning::Plain);
     for check in verification(state, id, now) {

@@ -1,0 +1,190 @@
+//! What runs on a host is ended by the operator, on practice hosts: also when the wizard dies between the order and the host.
+
+#![allow(clippy::unwrap_used, reason = "what a test cannot do without may end it")]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use jiff::SignedDuration;
+use lockkeeper::documents::{Source, plan, read_runbook};
+use lockkeeper::engine::{Intent, gate_view};
+use lockkeeper::hosts::Operate;
+use lockkeeper::journal::{self, Writer};
+use lockkeeper::model::event::{Event, FailedAt, Mode};
+use lockkeeper::model::state::Phase;
+use lockkeeper::model::{HostName, State, TaskId};
+use lockkeeper::practice::{Kind, Practice};
+use lockkeeper::probe::Request;
+use lockkeeper::runner::{Clock, Recorder, Runner, Setup};
+
+const RUNBOOK: &str = "runbook: long
+title: A script that would run for hours
+stages:
+  - stage: one
+    title: One
+    hosts: etcd
+    steps:
+      - step: wait
+        title: Wait
+        run: |
+          echo begun
+          sleep 7200
+          echo through
+        timeout: 3h
+        repeatable: true
+        if_ended: what was begun stays begun
+        undo: 'true'
+";
+
+const TASK: TaskId = TaskId(0);
+
+struct Bench {
+    practice: Practice,
+    directory: tempfile::TempDir,
+    clock: Clock,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let clock = Clock::virtual_from("2017-04-22T13:00:00Z".parse().unwrap());
+        Self { practice: Practice::new(Kind::Etcd, 1, Vec::new()), directory: tempfile::tempdir().unwrap(), clock }
+    }
+
+    fn journal(&self) -> std::path::PathBuf {
+        self.directory.path().join("session.jsonl")
+    }
+
+    fn begin(&self) -> Runner {
+        let source = Source::file(Path::new("long.yaml"), RUNBOOK);
+        let runbook = read_runbook(&source).unwrap();
+        let inventory = self.practice.inventory();
+        let place = Source::file(Path::new("practice"), "");
+        let plan = plan::build(&inventory, &place, &runbook, &source, &[]).unwrap();
+        let mut recorder = Recorder::new(State::default(), Some(Writer::create(&self.journal()).unwrap()), self.clock);
+        let started = Event::SessionStarted {
+            session: "s".into(),
+            mode: Mode::Practice,
+            version: "0".into(),
+            operator: "o".into(),
+            inventory: Box::new(inventory),
+            plan: Some(Box::new(plan)),
+        };
+        recorder.record(started).unwrap();
+        self.runner(recorder)
+    }
+
+    /// As after a crash: from the journal alone, on the same hosts.
+    fn resume(&self) -> Runner {
+        let (writer, records) = Writer::resume(&self.journal()).unwrap();
+        let mut recorder = Recorder::new(State::of(&records), Some(writer), self.clock);
+        recorder.record(Event::SessionResumed { operator: "o".into() }).unwrap();
+        self.runner(recorder)
+    }
+
+    fn runner(&self, recorder: Recorder) -> Runner {
+        let plan = recorder.state().plan.clone().unwrap();
+        let host = |name: &HostName| -> (HostName, (Arc<dyn Operate>, String)) {
+            let host = plan.inventory.host(name).unwrap();
+            let request = Request::for_host(host, &plan.runbook.probe, &plan.vars[name]);
+            (name.clone(), (self.practice.host(name), request.script()))
+        };
+        let hosts: IndexMap<_, _> = plan.inventory.hosts.iter().map(|each| host(&each.name)).collect();
+        let artifacts = self.directory.path().join("artifacts");
+        Runner::new(recorder, Setup { hosts, artifacts, operator: "o".into(), interval: Duration::from_secs(3) })
+    }
+
+    fn count(&self, which: fn(&Event) -> bool) -> usize {
+        journal::read(&self.journal()).unwrap().records.iter().filter(|record| which(&record.event)).count()
+    }
+}
+
+/// Goes on until the first task stands in that way; for two minutes at most.
+async fn until(runner: &mut Runner, stands: impl Fn(&Phase) -> bool) {
+    let began = runner.now();
+    while !stands(&runner.state().tasks[TASK.index()].phase) {
+        let phase = &runner.state().tasks[TASK.index()].phase;
+        assert!(runner.now().duration_since(began) < SignedDuration::from_mins(2), "it stays at {phase:?}");
+        runner.changed().await.unwrap();
+    }
+}
+
+/// Opens the first gate and waits until its script has run for a minute.
+async fn running(runner: &mut Runner) {
+    until(runner, |phase| *phase == Phase::Gate).await;
+    while gate_view(runner.state(), TASK, runner.now()).is_none_or(|gate| gate.refusal.is_some()) {
+        runner.changed().await.unwrap();
+    }
+    runner.submit(&Intent::OpenGate { task: TASK, typed: None, shown_ms: None, together: None }).unwrap().unwrap();
+    until(runner, |phase| *phase == Phase::Running).await;
+    let began = runner.now();
+    while runner.now().duration_since(began) < SignedDuration::from_mins(1) {
+        runner.changed().await.unwrap();
+    }
+}
+
+fn ended(phase: &Phase) -> bool {
+    matches!(phase, Phase::Failed { .. })
+}
+
+#[track_caller]
+fn assert_ended(runner: &Runner, bench: &Bench) {
+    let Phase::Failed { at: FailedAt::Run, reason } = &runner.state().tasks[TASK.index()].phase else {
+        panic!("{:?}", runner.state().tasks[TASK.index()].phase)
+    };
+    assert!(
+        reason.starts_with("ended by you after 1:0") && reason.ends_with(": what was begun stays begun"),
+        "{reason}"
+    );
+    assert_eq!(bench.count(|event| matches!(event, Event::JobIntended { .. })), 1, "it ran once");
+    assert_eq!(bench.count(|event| matches!(event, Event::JobEndOrdered { .. })), 1, "it was ordered once");
+    assert_eq!(bench.practice.invariants(), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_script_is_ended_and_its_step_has_failed_and_can_be_taken_back() {
+    let bench = Bench::new();
+    let mut runner = bench.begin();
+    running(&mut runner).await;
+    runner.submit(&Intent::EndJob { task: TASK }).unwrap().unwrap();
+    until(&mut runner, ended).await;
+    assert_ended(&runner, &bench);
+    let host = runner.state().task(TASK).unwrap().0.host.clone();
+    runner.submit(&Intent::Undo { host }).unwrap().unwrap();
+    until(&mut runner, |phase| *phase == Phase::Gate).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn killed_between_the_order_and_the_host_the_resumed_session_ends_it() {
+    let bench = Bench::new();
+    let mut runner = bench.begin();
+    running(&mut runner).await;
+    runner.submit(&Intent::EndJob { task: TASK }).unwrap().unwrap();
+    // Nothing of it has got to the host: on this runtime nothing else runs before somebody waits.
+    runner.close().await;
+    assert_eq!(bench.count(|event| matches!(event, Event::JobEndSent { .. } | Event::JobFinished { .. })), 0);
+
+    let mut runner = bench.resume();
+    until(&mut runner, ended).await;
+    assert_ended(&runner, &bench);
+}
+
+#[tokio::test(start_paused = true)]
+async fn killed_after_the_host_has_heard_the_resumed_session_sees_the_end() {
+    let bench = Bench::new();
+    let mut runner = bench.begin();
+    running(&mut runner).await;
+    let (host, job) = {
+        let (task, _, current) = runner.state().task(TASK).unwrap();
+        (bench.practice.host(&task.on), current.job.as_ref().unwrap().name.clone())
+    };
+    runner.submit(&Intent::EndJob { task: TASK }).unwrap().unwrap();
+    runner.close().await;
+    // As if the wizard had died with the host's answer on its way.
+    host.end_job(&job).await.unwrap();
+
+    let mut runner = bench.resume();
+    until(&mut runner, ended).await;
+    assert_ended(&runner, &bench);
+}

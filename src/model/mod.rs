@@ -16,6 +16,7 @@ pub mod plan;
 pub mod progress;
 pub mod runbook;
 pub mod state;
+mod stopped;
 pub mod summary;
 
 pub use event::{Event, Record};

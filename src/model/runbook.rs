@@ -218,6 +218,39 @@ pub struct Step {
     pub only_if: Option<Expression>,
     /// May simply be run again after a failure, without an undo.
     pub repeatable: bool,
+    /// What it stops on the host that it is about, for a step to start again: meanwhile its being down is no alarm.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stops: Vec<Component>,
+    /// What runs there again once it is done.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub starts: Vec<Component>,
+}
+
+/// What runs on a host, and is seen to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Component {
+    /// The etcd member.
+    Etcd,
+    /// `kube-apiserver`.
+    ApiServer,
+    /// The kubelet.
+    Kubelet,
+}
+
+impl Component {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Etcd, Self::ApiServer, Self::Kubelet];
+
+    /// As runbooks write it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Etcd => "etcd",
+            Self::ApiServer => "api-server",
+            Self::Kubelet => "kubelet",
+        }
+    }
 }
 
 impl Step {

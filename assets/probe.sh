@@ -192,6 +192,41 @@ if [ -n "$lk_kubelet" ] && have kubelet; then
     section kubelet '' timeout 3 kubelet --version
 fi
 
+# The API server of this host itself, whichever kubectl would ask. Its version is for anybody to read, so nothing is sent
+# but the question; the certificate is not checked, as few are made out to the address that is asked here.
+api_version() {
+    if have curl; then
+        timeout 4 curl -sk --max-time 2 "$1/version"
+    elif have wget; then
+        timeout 4 wget -q -T 2 --no-check-certificate -O - "$1/version"
+    else
+        return 127
+    fi
+}
+lk_manifest=/etc/kubernetes/manifests/kube-apiserver.yaml
+api_server() {
+    if [ -r "$lk_manifest" ]; then
+        lk_address=$(sed -n 's/^ *- --advertise-address=//p' "$lk_manifest")
+        lk_port=$(sed -n 's/^ *- --secure-port=//p' "$lk_manifest")
+        case $lk_address in
+        *:*) lk_address="[$lk_address]" ;;
+        esac
+        api_version "https://${lk_address:-127.0.0.1}:${lk_port:-6443}"
+    else
+        api_version https://127.0.0.1:6443 || api_version http://127.0.0.1:8080
+    fi
+}
+# One that is meant to run here and does not answer is down. Where nothing answers and none is meant to run, there is none.
+if [ -n "$lk_kubectl" ]; then
+    lk_meant=
+    for lk_file in "$lk_manifest" /etc/systemd/system/kube-apiserver.service /usr/lib/systemd/system/kube-apiserver.service; do
+        if [ -e "$lk_file" ]; then lk_meant=yes; fi
+    done
+    if [ -n "$lk_meant" ] || api_server >/dev/null 2>&1; then
+        section api-server '' api_server
+    fi
+fi
+
 kube() {
     if [ -z "${KUBECONFIG:-}" ] && [ -r /etc/kubernetes/admin.conf ]; then
         KUBECONFIG=/etc/kubernetes/admin.conf timeout 6 kubectl --request-timeout=3s "$@"

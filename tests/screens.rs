@@ -10,16 +10,34 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyModifiers};
+use lockkeeper::documents::{Source, find_runbook, plan, read_inventory, read_runbook};
 use lockkeeper::engine::{Intent, decide, gate_view};
 use lockkeeper::model::event::{Event, FailedAt, Mode};
+use lockkeeper::model::facts::{ApiServer, Etcd};
 use lockkeeper::model::state::Phase;
-use lockkeeper::model::{Record, State, TaskId};
+use lockkeeper::model::{Facts, Record, State, TaskId};
 use lockkeeper::ui::{self, Playhead, UiAction, UiState};
 use ratatui::buffer::Buffer;
 use ratatui::style::Style;
 
 static SESSION: LazyLock<Vec<Record>> = LazyLock::new(|| {
     lockkeeper::journal::read(std::path::Path::new("tests/journals/container-linux.jsonl")).unwrap().records
+});
+
+/// The same, as the runbook of today says which steps stop and start what: the session was recorded before it could.
+static DECLARED: LazyLock<Vec<Record>> = LazyLock::new(|| {
+    let mut records = SESSION.clone();
+    let Event::SessionStarted { plan: Some(plan), .. } = &mut records[0].event else { panic!("no plan") };
+    let today = read_runbook(&find_runbook(&plan.runbook.name).unwrap()).unwrap();
+    for stage in &mut plan.runbook.stages {
+        let Some(now) = today.stages.iter().find(|now| now.name == stage.name) else { continue };
+        for step in &mut stage.steps {
+            if let Some(now) = now.steps.iter().find(|now| now.name == step.name) {
+                (step.stops, step.starts) = (now.stops.clone(), now.starts.clone());
+            }
+        }
+    }
+    records
 });
 
 /// Somebody who sits before a screen.
@@ -33,8 +51,12 @@ struct Screen {
 impl Screen {
     /// The session at the first moment that a condition holds.
     fn when(condition: impl Fn(&State) -> bool) -> Self {
+        Self::of(&SESSION, condition)
+    }
+
+    fn of(session: &[Record], condition: impl Fn(&State) -> bool) -> Self {
         let mut state = State::default();
-        for record in SESSION.iter() {
+        for record in session {
             state.apply(record);
             if condition(&state) {
                 return Self { state, ui: UiState::default(), size: (120, 40), left: false };
@@ -50,6 +72,23 @@ impl Screen {
             let ready = || gate_view(state, id, state.now).is_some_and(|gate| gate.refusal.is_none());
             state.tasks[id.index()].phase == *phase && (*phase != Phase::Gate || ready())
         })
+    }
+
+    /// The same in the session whose runbook says what it stops, as soon as the member's silence was seen.
+    fn stopped_at(step: &str, host: &str) -> Self {
+        Self::of(&DECLARED, |state| {
+            let answers = |etcd: &Etcd| etcd.healthy == Some(true);
+            let seen =
+                state.host(&host.into()).and_then(|host| host.current()).and_then(|seen| seen.facts.etcd.as_ref());
+            task(state, step, host).is_some_and(|id| state.tasks[id.index()].phase == Phase::Gate)
+                && seen.is_some_and(|etcd| !answers(etcd))
+        })
+    }
+
+    /// The grid's row of a host.
+    fn row(mut self, host: &str) -> String {
+        let frame = text(&self.look());
+        frame.lines().find(|line| line.trim_start_matches(['▌', ' ']).starts_with(host)).unwrap().to_owned()
     }
 
     fn size(mut self, columns: u16, lines: u16) -> Self {
@@ -251,6 +290,107 @@ screens! {
         // The seam between a session's start and what a monitor sees: one host that cannot be reached.
         Event::HostLost { host: state.hosts.keys().next().unwrap().clone(), reason: "no route to host; is the address right, and the machine on?".into() }
     });
+}
+
+/// What facts of a host would be with this changed.
+fn seen(state: &State, host: &str, change: impl FnOnce(&mut Facts)) -> Event {
+    let mut facts = (*state.host(&host.into()).unwrap().facts.as_ref().unwrap().facts).clone();
+    change(&mut facts);
+    Event::FactsSeen { host: host.into(), asked: state.seq, facts: Box::new(facts) }
+}
+
+screens! {
+    stopped_as_planned: Screen::stopped_at("backup", "etcd1");
+    stopped_as_planned_small: Screen::stopped_at("backup", "etcd1").size(80, 24);
+    stopped_as_planned_beside_one_that_is_down: Screen::stopped_at("backup", "etcd1").event(member_down);
+}
+
+#[test]
+fn a_member_that_the_runbook_stopped_is_no_alarm_and_any_other_is() {
+    let row = Screen::stopped_at("backup", "etcd1").row("etcd1");
+    assert!(row.contains("○ stopped, as planned") && !row.contains("down"), "{row}");
+    let row = Screen::stopped_at("backup", "etcd1").event(member_down).row("etcd3");
+    assert!(row.contains("✗ down"), "{row}");
+    // Nothing was stopped there yet.
+    let down = |state: &State| {
+        seen(state, "etcd1", |facts| {
+            facts.etcd = Some(Etcd { healthy: Some(false), ..Etcd::default() });
+        })
+    };
+    let row = Screen::of(&DECLARED, |state| {
+        task(state, "stop", "etcd1").is_some_and(|id| state.tasks[id.index()].phase == Phase::Gate)
+    })
+    .event(down)
+    .row("etcd1");
+    assert!(row.contains("✗ down"), "{row}");
+}
+
+#[test]
+fn a_stop_that_was_taken_back_explains_nothing() {
+    let undone = |state: &State| Event::TaskUndone { task: task(state, "stop", "etcd1").unwrap() };
+    let row =
+        Screen::stopped_at("backup", "etcd1").event(undone).event(|state| seen(state, "etcd1", |_| ())).row("etcd1");
+    assert!(row.contains("✗ down"), "{row}");
+}
+
+#[test]
+fn what_else_fails_on_that_host_is_told_and_its_member_stays_explained() {
+    let row = Screen::stopped_at("backup", "etcd1")
+        .event(|state| {
+            let task = task(state, "backup", "etcd1").unwrap();
+            Event::TaskFailed { task, at: FailedAt::Run, reason: "no room".into() }
+        })
+        .event(|state| seen(state, "etcd1", |facts| facts.api_server = Some(ApiServer::default())))
+        .row("etcd1");
+    assert!(row.contains("○ stopped, as planned") && row.contains("✗ FAILED"), "{row}");
+    assert!(row.contains("✗ down"), "its API server was stopped by nobody: {row}");
+}
+
+#[test]
+fn a_member_that_runs_and_is_ill_was_not_stopped() {
+    let ill = |state: &State| {
+        seen(state, "etcd1", |facts| {
+            facts.etcd = Some(Etcd { healthy: Some(false), server: Some("2.3.8".into()), ..Etcd::default() });
+        })
+    };
+    let row = Screen::stopped_at("backup", "etcd1").event(ill).row("etcd1");
+    assert!(row.contains("✗ down"), "{row}");
+}
+
+/// So many workers at one gate, whose values differ.
+fn many(workers: usize) -> Screen {
+    let mut hosts = String::new();
+    for n in 1..=workers {
+        let mirror =
+            if n % 2 == 0 { "https://mirror.example.org/kubernetes/stable/v1.31/a-long-way-down/deb" } else { "local" };
+        hosts += &format!(
+            "  - {{name: node{n}, roles: worker, connection: practice, vars: {{size: '{n}00', mirror: '{mirror}'}}}}\n"
+        );
+    }
+    let inventory = format!("cluster: many\nhosts:\n{hosts}");
+    let runbook = "runbook: many\ntitle: Many\nvars:\n  target: {about: t, default: 1.31.4}\n  size: {about: s, default: ''}\n  mirror: {about: m, default: ''}\nstages:\n  - stage: all\n    title: All\n    hosts: worker\n    order: all-at-once\n    steps:\n      - step: fetch\n        title: Fetch the new version\n        run: fetch \"$target\" \"$mirror\" \"$size\" \"$node\"\n";
+    let source = |text: String| Source::file(std::path::Path::new("r.yaml"), text);
+    let (written, hosts) = (source(runbook.to_owned()), source(inventory));
+    let (runbook, inventory) = (read_runbook(&written).unwrap(), read_inventory(&hosts).unwrap());
+    let plan = plan::build(&inventory, &hosts, &runbook, &written, &[]).unwrap();
+    let mut screen = Screen { state: State::default(), ui: UiState::default(), size: (120, 40), left: false };
+    let count = plan.tasks.len() as u32;
+    screen.record(Event::SessionStarted {
+        session: "2026-01-01-many".into(),
+        mode: Mode::Practice,
+        version: "0".into(),
+        operator: "o".into(),
+        inventory: Box::new(plan.inventory.clone()),
+        plan: Some(Box::new(plan)),
+    });
+    (0..count).for_each(|task| screen.record(Event::GateShown { task: TaskId(task) }));
+    screen
+}
+
+screens! {
+    values_that_differ: many(42).keys("<pgdn>");
+    values_that_differ_small: many(42).size(80, 24).keys("<pgdn>");
+    values_that_differ_of_the_lit_host: many(42).keys("<down><down><down><down><down><down><down><down><down><pgdn>");
 }
 
 #[test]

@@ -9,6 +9,7 @@ pub mod print;
 mod runbook;
 mod script;
 mod source;
+mod stopped;
 mod template;
 mod vocabulary;
 

@@ -192,6 +192,12 @@ fn step_body(out: &mut String, step: &Step) -> fmt::Result {
     if let Some(why) = &step.point_of_no_return {
         item(out, 4, "NO RETURN", why)?;
     }
+    for (label, components) in [("stops", &step.stops), ("starts", &step.starts)] {
+        if !components.is_empty() {
+            let words: Vec<_> = components.iter().map(|component| component.word()).collect();
+            item(out, 4, label, &words.join(", "))?;
+        }
+    }
     if let Some(role) = step.on {
         item(out, 4, "on", &format!("the first {role} host"))?;
     }

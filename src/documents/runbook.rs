@@ -9,10 +9,10 @@ use super::expression::{self, Surroundings};
 use super::inventory::{role_words, variable_name};
 use super::script::{self, Declared};
 use super::template::{Piece, pieces};
-use super::{BUILT_IN_VARS, Source};
+use super::{BUILT_IN_VARS, Source, stopped};
 use crate::model::runbook::{
-    Check, Confirm, Convert, Each, Expression, Fetch, Order, ProbeSpec, Push, Runbook, Span, Stage, Step, Timeout,
-    VarForm, VarSpec,
+    Check, Component, Confirm, Convert, Each, Expression, Fetch, Order, ProbeSpec, Push, Runbook, Span, Stage, Step,
+    Timeout, VarForm, VarSpec,
 };
 use crate::yaml::{Data, Fields, Node, Problems, Reader, did_you_mean, parse};
 
@@ -79,6 +79,7 @@ fn runbook(reader: &mut Reader<'_>, root: &Node) -> Option<Runbook> {
         if matches!(&list.data, Data::Seq(items) if items.is_empty()) {
             reader.complain(list, "a runbook has at least one stage");
         }
+        stopped::check(reader, list);
     }
     let without = [("host", "a promise is about all hosts; use `hosts`"), ("config", "a promise pushes nothing")];
     let promise =
@@ -324,7 +325,7 @@ fn order(reader: &mut Reader<'_>, node: &Node) -> Option<Order> {
     reader.word(node, "order", &words)
 }
 
-const STEP_KEYS: [&str; 19] = [
+const STEP_KEYS: [&str; 21] = [
     "step",
     "title",
     "why",
@@ -344,6 +345,8 @@ const STEP_KEYS: [&str; 19] = [
     "only_if",
     "repeatable",
     "if_ended",
+    "stops",
+    "starts",
 ];
 
 fn step(reader: &mut Reader<'_>, node: &Node, whole: &Whole) -> Option<Step> {
@@ -383,6 +386,13 @@ fn step(reader: &mut Reader<'_>, node: &Node, whole: &Whole) -> Option<Step> {
     let on = fields.get("on").and_then(|node| reader.word(node, "on", &role_words()));
     let timeout = fields.get("timeout").and_then(|node| timeout(reader, node, whole));
     let repeatable = boolean(reader, fields, "repeatable");
+    let components = |reader: &mut Reader<'_>, key: &'static str| -> Vec<Component> {
+        let nodes = fields.get(key).map(|node| reader.one_or_more(node)).unwrap_or_default();
+        let words = Component::ALL.map(|component| (component.word(), component));
+        nodes.iter().filter_map(|node| reader.word(node, key, &words)).collect()
+    };
+    let stops = components(reader, "stops");
+    let starts = components(reader, "starts");
 
     let grave = destroys.is_some() || reboots;
     let given = fields.get("confirm").and_then(|node| Some((node, confirm(reader, node)?)));
@@ -425,6 +435,8 @@ fn step(reader: &mut Reader<'_>, node: &Node, whole: &Whole) -> Option<Step> {
         only_if,
         repeatable,
         if_ended: in_words(reader, fields, "if_ended"),
+        stops,
+        starts,
     };
     contradictions(reader, node, &step);
     Some(step)
@@ -450,6 +462,11 @@ fn contradictions(reader: &mut Reader<'_>, node: &Node, step: &Step) {
             at("if_ended"),
             "only a script that is `repeatable` and does not reboot may be ended half-way: this one is not",
         );
+    }
+    for key in ["stops", "starts"] {
+        if !step.changes() && node.get(key).is_some() {
+            reader.complain(at(key), format!("`{key}` is about what a step does, and this step changes nothing"));
+        }
     }
     for (key, alone) in [("timeout", step.run.is_none() && step.undo.is_none()), ("on", step.run.is_none())] {
         if alone && node.get(key).is_some() {

@@ -89,6 +89,7 @@ const HOST: Shape = Record(&[
     ("certs", Map(&Any)),
     ("lines", Shape::Asked(Asked::Lines, &List(&Any))),
     ("ostree", Record(&[("deployments", List(&DEPLOYMENT)), ("busy", Any)])),
+    ("api_server", Record(&[("answers", Any), ("version", Any)])),
     ("kube", KUBE),
     ("updates", Record(&[("engine", Any), ("reboot_strategy", Any), ("lock_holders", List(&Any)), ("zincati", Any)])),
     ("disks", Map(&Record(&[("fs", Any), ("size_kib", Any), ("free_kib", Any), ("free_inodes", Any)]))),
@@ -266,8 +267,8 @@ mod tests {
     use super::*;
     use crate::model::Facts;
     use crate::model::facts::{
-        BlockDevice, DaemonSet, Deployment, Disk, Etcd, Kube, Member, Node, NodePods, Os, Ostree, PathFact, Runtime,
-        SystemContainer, Unit, Updates,
+        ApiServer, BlockDevice, DaemonSet, Deployment, Disk, Etcd, Kube, Member, Node, NodePods, Os, Ostree, PathFact,
+        Runtime, SystemContainer, Unit, Updates,
     };
 
     fn at(path: &[&str]) -> Shape {
@@ -315,6 +316,7 @@ mod tests {
             certs: [(String::new(), 0)].into(),
             lines: [(String::new(), vec![])].into(),
             ostree: Some(Ostree { deployments: vec![Deployment::default()], busy: false }),
+            api_server: Some(ApiServer { answers: true, version: some() }),
             kube: Some(Kube {
                 server: some(),
                 nodes: [(String::new(), Node { pods: Some(NodePods::default()), ..Node::default() })].into(),
@@ -350,7 +352,7 @@ mod tests {
             assert_eq!(table, model, "{path:?}");
         };
         same(&facts, &["host"], &["name", "address", "node", "roles"]);
-        for field in ["os", "etcd", "ostree", "kube", "updates", "runtime"] {
+        for field in ["os", "etcd", "ostree", "api_server", "kube", "updates", "runtime"] {
             same(&facts[field], &["host", field], &[]);
         }
         for field in ["units", "paths", "disks", "containers"] {

@@ -69,6 +69,9 @@ pub struct Facts {
     /// The deployments of an ostree host, the next boot's first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ostree: Option<Ostree>,
+    /// The API server on this host, as it answers there itself. Absent where none is meant to run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_server: Option<ApiServer>,
     /// The API server's view, where `kubectl` works.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kube: Option<Kube>,
@@ -99,7 +102,7 @@ impl Facts {
             };
         }
         let sections = differing!(
-            os boot_id clock_ms arch hostname swap network_mounts cmdline etcd units paths kubelet programs packages runtime containers certs lines ostree kube updates disks devices journal problems
+            os boot_id clock_ms arch hostname swap network_mounts cmdline etcd units paths kubelet programs packages runtime containers certs lines ostree api_server kube updates disks devices journal problems
         );
         sections.into_iter().filter(|(_, differs)| *differs).map(|(section, _)| section).collect()
     }
@@ -271,6 +274,16 @@ pub struct Deployment {
     /// Kept, however many come after it (`ostree admin pin`).
     #[serde(default)]
     pub pinned: bool,
+}
+
+/// One `kube-apiserver`, seen from its own host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiServer {
+    /// It answered, be it only that it tells nothing to whom it does not know.
+    pub answers: bool,
+    /// `gitVersion` of `GET /version` without the leading `v`: the version that runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
 }
 
 /// The API server's view of the cluster.

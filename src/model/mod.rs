@@ -17,6 +17,7 @@ pub mod plan;
 pub mod progress;
 pub mod runbook;
 pub mod state;
+mod stopped;
 pub mod summary;
 
 pub use event::{Event, Record};

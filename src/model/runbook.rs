@@ -224,6 +224,39 @@ pub struct Step {
     /// The operator may end the script half-way: what then stays as it is, in the operator's words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub if_ended: Option<String>,
+    /// What it stops on the host that it is about, for a step to start again: meanwhile its being down is no alarm.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stops: Vec<Component>,
+    /// What runs there again once it is done.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub starts: Vec<Component>,
+}
+
+/// What runs on a host, and is seen to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Component {
+    /// The etcd member.
+    Etcd,
+    /// `kube-apiserver`.
+    ApiServer,
+    /// The kubelet.
+    Kubelet,
+}
+
+impl Component {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Etcd, Self::ApiServer, Self::Kubelet];
+
+    /// As runbooks write it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Etcd => "etcd",
+            Self::ApiServer => "api-server",
+            Self::Kubelet => "kubelet",
+        }
+    }
 }
 
 impl Step {

@@ -139,7 +139,13 @@ pub(super) fn static_pods(machine: &mut Machine, etcd: Option<(&str, &str)>, kub
     };
     let mut manifests: Vec<(&str, String)> = ["kube-apiserver", "kube-controller-manager", "kube-scheduler"]
         .into_iter()
-        .map(|name| (name, manifest(name, format!("registry.k8s.io/{name}:v{kubernetes}"), "    - --v=2\n")))
+        .map(|name| {
+            let args = match name {
+                "kube-apiserver" => format!("    - --advertise-address={address}\n    - --secure-port=6443\n"),
+                _ => "    - --v=2\n".to_owned(),
+            };
+            (name, manifest(name, format!("registry.k8s.io/{name}:v{kubernetes}"), &args))
+        })
         .collect();
     if let Some((tag, member)) = etcd {
         let args = format!(

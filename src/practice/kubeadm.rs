@@ -393,3 +393,33 @@ fn services(machine: &mut super::world::Machine, names: &[&str], socket: &str, d
     let units: Vec<String> = names.iter().map(|name| format!("{name}.service")).collect();
     build::enable(machine, &units.iter().map(String::as_str).collect::<Vec<_>>());
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::model::facts::ApiServer;
+    use crate::practice::{Kind, Practice};
+    use crate::probe::{Request, parse};
+
+    /// What the probe of a control plane says of the API server of a simulated host, after such a command.
+    async fn api_server(kind: Kind, host: &str, before: &str) -> Option<ApiServer> {
+        let practice = Practice::new(kind, 1, Vec::new());
+        let host = practice.host(&host.into());
+        host.probe(before, Duration::from_secs(30)).await.unwrap();
+        let request = Request { kubectl: true, ..Request::default() };
+        let facts = parse(&host.probe(&request.script(), Duration::from_secs(60)).await.unwrap().output, None);
+        assert_eq!(facts.problems, [""; 0]);
+        facts.api_server
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_host_tells_of_its_own_api_server_and_of_no_other() {
+        let answers = |version: &str| Some(ApiServer { answers: true, version: Some(version.into()) });
+        assert_eq!(api_server(Kind::Kubeadm, "cp2", "true").await, answers("1.30.4"), "over TLS, as a static pod");
+        assert_eq!(api_server(Kind::ContainerLinux, "master1", "true").await, answers("1.5.6"), "plainly, as a unit");
+        assert_eq!(api_server(Kind::Kubeadm, "node1", "true").await, None, "none is meant to run there");
+        let stop = "systemctl stop kube-apiserver.service";
+        assert_eq!(api_server(Kind::ContainerLinux, "master1", stop).await, Some(ApiServer::default()));
+    }
+}

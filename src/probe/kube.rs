@@ -1,10 +1,10 @@
-//! Kubernetes: the kubelet's version, and the API server's view by kubectl.
+//! Kubernetes: the kubelet's version, this host's own API server, and the API server's view by kubectl.
 
 use serde_json::Value;
 
 use super::{Section, json, tidy};
 use crate::model::Facts;
-use crate::model::facts::{DaemonSet, Node, NodePods};
+use crate::model::facts::{ApiServer, DaemonSet, Node, NodePods};
 
 fn plain(version: &str) -> String {
     tidy(version.trim().trim_start_matches('v'))
@@ -16,6 +16,25 @@ pub(super) fn kubelet(section: &Section<'_>, facts: &mut Facts) -> Result<(), St
         let version = section.text.trim().strip_prefix("Kubernetes ").ok_or("not a kubelet version")?;
         facts.kubelet = Some(plain(version));
     }
+    Ok(())
+}
+
+/// `GET /version` of the API server on this host, which default clusters answer to anybody. Where anonymous requests are
+/// not allowed it answers a `Status` without a version: it runs all the same. That nobody answers is a fact as well.
+pub(super) fn api_server(section: &Section<'_>, facts: &mut Facts) -> Result<(), String> {
+    if section.status == 127 {
+        return Err("neither curl nor wget is on this host, so its API server cannot be asked".into());
+    }
+    if section.status != 0 || section.text.trim().is_empty() {
+        facts.api_server = Some(ApiServer::default());
+        return Ok(());
+    }
+    let body = json(section)?;
+    let version = body["gitVersion"].as_str().map(plain);
+    if version.is_none() && body["kind"] != "Status" {
+        return Err("no gitVersion in it".into());
+    }
+    facts.api_server = Some(ApiServer { answers: true, version });
     Ok(())
 }
 
@@ -309,6 +328,28 @@ mod tests {
         assert_eq!(pods.blocked, ["shop/web (shop/web)"]);
         assert_eq!(pods.daemons_unready, ["shop/net"]);
         assert_eq!((kube.daemonsets["shop/net"].ready, kube.daemonsets["shop/net"].image.as_str()), (2, "weave:2.5"));
+    }
+
+    #[test]
+    fn the_api_server_of_a_host_tells_its_own_version_or_at_least_that_it_is_there() {
+        let told = |status: i32, printed: &str| seen(&[("api-server", status, printed)]);
+        for kubectl in [fixture!("kubectl-1.20.2-version.json"), fixture!("kubectl-1.32.4-version.json")] {
+            // kubectl shows as `serverVersion` what `GET /version` answers.
+            let version = serde_json::from_str::<serde_json::Value>(kubectl).unwrap()["serverVersion"].to_string();
+            let server = told(0, &version).api_server.unwrap();
+            assert_eq!((server.answers, server.version.as_deref()), (true, Some("1.20.2")));
+        }
+        let refused = r#"{"kind":"Status","apiVersion":"v1","status":"Failure","message":"Unauthorized","code":401}"#;
+        let server = told(0, refused).api_server.unwrap();
+        assert_eq!((server.answers, server.version), (true, None));
+        for status in [7, 28, 124] {
+            assert!(!told(status, "").api_server.unwrap().answers, "nobody answered: {status}");
+        }
+        for other in ["<html>", "[]", r#"{"etcdserver":"3.5.1"}"#] {
+            let facts = told(0, other);
+            assert!(facts.api_server.is_none() && facts.problems.len() == 1, "{other} is no API server's version");
+        }
+        assert!(told(127, "").api_server.is_none(), "without curl and wget nothing is known");
     }
 
     #[test]

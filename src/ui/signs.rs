@@ -29,6 +29,8 @@ pub enum Sign {
     Ahead,
     /// The leader of etcd.
     Leader,
+    /// Stopped for now, as planned.
+    Stopped,
     /// Text goes on beyond what is shown.
     More,
     /// A line goes on below.
@@ -47,7 +49,7 @@ pub enum Sign {
 
 impl Sign {
     /// Every sign in both forms.
-    pub const FORMS: [(Self, &'static str, &'static str); 19] = [
+    pub const FORMS: [(Self, &'static str, &'static str); 20] = [
         (Self::Done, "✓", "v"),
         (Self::Waits, "●", "*"),
         (Self::Shut, "■", "#"),
@@ -60,6 +62,7 @@ impl Sign {
         (Self::Unknown, "?", "?"),
         (Self::Ahead, "·", "."),
         (Self::Leader, "★", "L"),
+        (Self::Stopped, "○", "o"),
         (Self::More, "…", "..."),
         (Self::Wrap, "↪", "+"),
         (Self::BarFull, "━", "="),

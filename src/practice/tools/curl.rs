@@ -1,4 +1,4 @@
-//! `curl`, and the HTTP servers it can reach: etcd's v2 API, and `/healthz` of the API server.
+//! `curl`, and the HTTP servers it can reach: etcd's v2 API, `/healthz` and `/version` of the API server.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -10,6 +10,7 @@ use crate::model::HostName;
 use super::super::cluster::{Key, Member, Release};
 use super::super::world::World;
 use super::etcdctl3::{as_gateway, members, status};
+use super::kubectl::{own_api, told};
 use super::{Call, Exit};
 
 /// What an HTTP request meets.
@@ -58,6 +59,13 @@ pub(super) fn ask(world: &mut World, from: &HostName, url: &str) -> Met {
         // Each speaks either TLS or not, and hangs up on the other.
         "2379" if url.starts_with("https://") != world.cluster.tls => Met::Refused,
         "2379" => ask_etcd(world, &host, path),
+        // As kubeadm sets it up the API server speaks TLS alone; of old it spoke plainly to its own host.
+        "6443" | "8080" if path == "/version" => match own_api(world, &host) {
+            Some((version, tls)) if tls == (port == "6443") && tls == url.starts_with("https://") => {
+                Met::Answer(Answer::json(200, told(&version).to_string()))
+            }
+            _ => Met::Refused,
+        },
         "8080" if world.machine(&host).serves_api() => {
             let ok = super::kubectl::etcd_answers(world);
             Met::Answer(Answer::json(

@@ -17,16 +17,18 @@ pub(super) fn etcd_answers(world: &World) -> bool {
 
 /// The version of the API server that is reached from a host: its own, or another's.
 fn api(world: &World, host: &HostName) -> Option<String> {
-    let listens = |machine: &super::Machine| {
-        let unit = machine.running("kube-apiserver")?;
-        // It listens two seconds after it was started.
-        let early = !unit.since.is_zero() && world.now < unit.since + Duration::from_secs(2);
-        (machine.up && !early).then(|| unit.version.clone())
-    };
-    let own = world.machines.get(host).and_then(listens);
     let side = world.is_second(host);
-    let mut others = world.machines.iter().filter(|(name, _)| world.is_second(name) == side);
-    own.or_else(|| others.find_map(|(_, machine)| listens(machine)))
+    let mut others = world.machines.keys().filter(|name| world.is_second(name) == side);
+    own_api(world, host).or_else(|| others.find_map(|name| own_api(world, name))).map(|(version, _)| version)
+}
+
+/// The version of the API server that listens on a host, and whether it speaks TLS, as a static pod does.
+pub(super) fn own_api(world: &World, host: &HostName) -> Option<(String, bool)> {
+    let machine = world.machines.get(host).filter(|machine| machine.up)?;
+    let unit = machine.running("kube-apiserver")?;
+    // It listens two seconds after it was started.
+    let early = !unit.since.is_zero() && world.now < unit.since + Duration::from_secs(2);
+    (!early).then(|| (unit.version.clone(), machine.is_active("kube-apiserver.pod")))
 }
 
 pub(super) async fn run(call: &Call<'_>) -> Exit {
@@ -91,7 +93,7 @@ pub(super) async fn run(call: &Call<'_>) -> Exit {
     }
 }
 
-fn told(version: &str) -> Value {
+pub(super) fn told(version: &str) -> Value {
     let mut parts = version.split('.');
     json!({"major": parts.next(), "minor": parts.next(), "gitVersion": format!("v{version}"), "platform": "linux/amd64"})
 }

@@ -12,6 +12,7 @@ use crate::engine::schedule::before;
 use crate::engine::scope::FRESH_FOR;
 use crate::model::inventory::Role;
 use crate::model::logtail::clean;
+use crate::model::runbook::Component;
 use crate::model::state::{HostState, Link, Phase};
 use crate::model::{HostName, State, TaskId};
 use crate::ui::clock::{age, span};
@@ -22,20 +23,34 @@ use crate::ui::theme::{Meaning, Sign, sign, style};
 use crate::ui::view::{Sort, UiState};
 
 /// Headings, and how readily a column is given up where there is no room: the highest goes first.
-const COLUMNS: [(&str, u8); 10] = [
+const COLUMNS: [(&str, u8); COUNT] = [
     ("HOST", 0),
-    ("ROLE", 7),
-    ("LINK", 9),
+    ("ROLE", 8),
+    ("LINK", 10),
     ("ETCD", 2),
     ("SERVER", 3),
     ("CLUSTER", 4),
+    ("API", 6),
     ("KUBELET", 5),
-    ("DEPLOYMENT", 8),
-    ("NODE", 6),
+    ("DEPLOYMENT", 9),
+    ("NODE", 7),
     ("NOW", 0),
 ];
+const COUNT: usize = 11;
 const LINK: usize = 2;
-const NOW: usize = 9;
+const SERVER: usize = 4;
+const CLUSTER: usize = 5;
+const API: usize = 6;
+const KUBELET: usize = 7;
+const DEPLOYMENT: usize = 8;
+const NODE: usize = 9;
+const NOW: usize = 10;
+
+/// A column's heading. Where no host has ostree deployments, that column tells the systems that hosts run.
+fn heading(state: &State, column: usize) -> &'static str {
+    let deploys = |host: &HostState| host.facts.as_ref().is_some_and(|seen| seen.facts.ostree.is_some());
+    if column == DEPLOYMENT && !state.hosts.values().any(deploys) { "OS" } else { COLUMNS[column].0 }
+}
 
 /// The least that the last column wants.
 const NOW_LEAST: usize = 22;
@@ -43,7 +58,7 @@ const NOW_LEAST: usize = 22;
 /// The widest any other column gets.
 const WIDEST: usize = 28;
 
-type Cells = [(String, Meaning); 10];
+type Cells = [(String, Meaning); COUNT];
 
 /// The hosts that are shown, in their order.
 #[must_use]
@@ -95,14 +110,15 @@ pub fn draw(state: &State, now: Timestamp, ui: &mut UiState, look: &Look, frame:
         .filter_map(|index| state.hosts.get_index(*index))
         .map(|(name, host)| row(state, look, now, name, host))
         .collect();
-    let keep = kept(&rows, changes(state), usize::from(area.width));
-    let used: usize = keep.iter().filter(|column| **column != NOW).map(|column| width(&rows, *column) + 2).sum();
+    let widths: [usize; COUNT] = std::array::from_fn(|column| width(state, &rows, column));
+    let keep = kept(state, &rows, &widths, usize::from(area.width));
+    let used: usize = keep.iter().filter(|column| **column != NOW).map(|column| widths[*column] + 2).sum();
     let rest = usize::from(area.width).saturating_sub(used + 1);
-    let heading = |column: &usize| match *column {
-        0 => Cell::from(format!(" {}", COLUMNS[0].0)),
-        column => Cell::from(COLUMNS[column].0),
+    let headed = |column: &usize| {
+        let lead = if *column == 0 { " " } else { "" };
+        Cell::from(format!("{lead}{}", heading(state, *column)))
     };
-    let header = Row::new(keep.iter().map(heading)).style(style(Meaning::Quiet));
+    let header = Row::new(keep.iter().map(headed)).style(style(Meaning::Quiet));
     let lines = rows.iter().zip(shown).map(|(row, index)| {
         let lit = *index == look.lit;
         let cells = keep.iter().map(|column| {
@@ -115,12 +131,11 @@ pub fn draw(state: &State, now: Timestamp, ui: &mut UiState, look: &Look, frame:
         let line = Row::new(cells.collect::<Vec<_>>());
         if lit { line.style(style(Meaning::Title)) } else { line }
     });
-    let widths = keep.iter().map(|column| match *column {
+    let constraints = keep.iter().map(|column| match *column {
         NOW => Constraint::Fill(1),
-        0 => Constraint::Length(width(&rows, 0) as u16 + 1),
-        column => Constraint::Length(width(&rows, column) as u16),
+        column => Constraint::Length(widths[column] as u16 + u16::from(column == 0)),
     });
-    frame.render_widget(Table::new(lines, widths).header(header).column_spacing(2), area);
+    frame.render_widget(Table::new(lines, constraints).header(header).column_spacing(2), area);
     for (n, index) in shown.iter().enumerate() {
         if let Some((name, _)) = state.hosts.get_index(*index) {
             let line = Rect { y: area.y + 1 + n as u16, height: 1, ..area };
@@ -151,18 +166,26 @@ fn counted(state: &State, ui: &UiState, all: usize, first: usize, shown: usize, 
     frame.render_widget(Line::styled(text, style(Meaning::Active)), place);
 }
 
-fn width(rows: &[Cells], column: usize) -> usize {
+fn width(state: &State, rows: &[Cells], column: usize) -> usize {
     let widest = rows.iter().map(|row| row[column].0.width()).max().unwrap_or_default();
-    widest.max(COLUMNS[column].0.width()).min(WIDEST)
+    widest.max(heading(state, column).width()).min(WIDEST)
 }
 
 /// The columns that say something and fit; what the runbook changes is given up last.
-fn kept(rows: &[Cells], changes: [bool; 10], room: usize) -> Vec<usize> {
-    let said = |column: &usize| *column == NOW || rows.iter().any(|row| !row[*column].0.is_empty());
-    let mut kept: Vec<usize> = (0..COLUMNS.len()).filter(|column| *column != LINK).filter(said).collect();
-    let taken = |kept: &[usize]| -> usize {
-        kept.iter().map(|column| if *column == NOW { NOW_LEAST } else { width(rows, *column) + 2 }).sum::<usize>() + 1
+fn kept(state: &State, rows: &[Cells], widths: &[usize; COUNT], room: usize) -> Vec<usize> {
+    // A column does not come and go as hosts with an API server are scrolled in and out.
+    let serves = |host: &HostState| host.facts.as_ref().is_some_and(|seen| seen.facts.api_server.is_some());
+    let said = |column: &usize| match *column {
+        LINK => false,
+        NOW => true,
+        API => state.hosts.values().any(serves),
+        column => rows.iter().any(|row| !row[column].0.is_empty()),
     };
+    let mut kept: Vec<usize> = (0..COUNT).filter(said).collect();
+    let taken = |kept: &[usize]| -> usize {
+        kept.iter().map(|column| if *column == NOW { NOW_LEAST } else { widths[*column] + 2 }).sum::<usize>() + 1
+    };
+    let changes = changes(state);
     let given_up = |column: usize| if changes[column] { COLUMNS[column].1.min(1) } else { COLUMNS[column].1 };
     while taken(&kept) > room {
         let Some(least) =
@@ -176,18 +199,19 @@ fn kept(rows: &[Cells], changes: [bool; 10], room: usize) -> Vec<usize> {
 }
 
 /// The columns that the runbook changes, as its promise tells.
-fn changes(state: &State) -> [bool; 10] {
-    let mut changes = [false; 10];
+fn changes(state: &State) -> [bool; COUNT] {
+    let mut changes = [false; COUNT];
     let Some(plan) = &state.plan else { return changes };
     let stages = plan.runbook.stages.iter().flat_map(|stage| &stage.steps).flat_map(|step| &step.verify);
     for check in plan.runbook.promise.iter().chain(stages) {
         let text = check.that.0.as_str();
         for (column, words) in [
-            (4, &["etcd.server", "etcd.versions", ".server"][..]),
-            (5, &["cluster_version"][..]),
-            (6, &["kubelet"][..]),
-            (7, &[".ostree", ".os."][..]),
-            (8, &["cordoned", ".ready"][..]),
+            (SERVER, &["etcd.server", "etcd.versions", "m.server"][..]),
+            (CLUSTER, &["cluster_version"][..]),
+            (API, &["kube.server", "api_server"][..]),
+            (KUBELET, &["kubelet"][..]),
+            (DEPLOYMENT, &[".ostree", ".os."][..]),
+            (NODE, &["cordoned", ".ready"][..]),
         ] {
             changes[column] |= words.iter().any(|word| text.contains(word));
         }
@@ -198,7 +222,7 @@ fn changes(state: &State) -> [bool; 10] {
 /// The rows as words, headings first, for `status`.
 #[must_use]
 pub fn rows(state: &State) -> Vec<Vec<String>> {
-    let head = COLUMNS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let head = (0..COUNT).map(|column| heading(state, column).to_owned()).collect();
     let look = Look::default();
     let rows =
         state.hosts.iter().map(|(name, host)| row(state, &look, state.now, name, host).map(|(text, _)| text).to_vec());
@@ -215,7 +239,10 @@ fn row(state: &State, look: &Look, now: Timestamp, name: &HostName, host: &HostS
         Some(text) => (text, Meaning::Plain),
         None => (String::new(), Meaning::Quiet),
     };
+    let planned = |component| state.stopped_as_planned(name, component);
     let etcd = facts.and_then(|facts| facts.etcd.as_ref());
+    // A member that tells its version runs: nobody's plan explains why it is not healthy.
+    let silent = etcd.is_some_and(|etcd| etcd.server.is_none());
     let health = match (roles.contains(&Role::Etcd), old, etcd.and_then(|etcd| etcd.healthy)) {
         (false, _, _) => (String::new(), Meaning::Plain),
         (true, true, _) | (true, _, None) => (format!("{} unknown", sign(Sign::Unknown)), Meaning::Warn),
@@ -223,7 +250,20 @@ fn row(state: &State, look: &Look, now: Timestamp, name: &HostName, host: &HostS
             (format!("{} leader", sign(Sign::Leader)), Meaning::Good)
         }
         (true, false, Some(true)) => (format!("{} member", sign(Sign::Done)), Meaning::Good),
-        (true, false, Some(false)) => (format!("{} down", sign(Sign::Failed)), Meaning::Bad),
+        (true, false, Some(false)) if silent && planned(Component::Etcd) => stopped(),
+        (true, false, Some(false)) => down(),
+    };
+    let api = match facts.and_then(|facts| facts.api_server.as_ref()) {
+        Some(server) if !server.answers && !old => {
+            if planned(Component::ApiServer) {
+                stopped()
+            } else {
+                down()
+            }
+        }
+        Some(server) if server.answers => told(Some(server.version.clone().unwrap_or_else(|| "answers".into()))),
+        Some(_) => (format!("{} unknown", sign(Sign::Unknown)), Meaning::Warn),
+        None => told(None),
     };
     let os = facts.and_then(|facts| {
         let booted = facts.ostree.as_ref().and_then(|ostree| ostree.booted());
@@ -234,7 +274,8 @@ fn row(state: &State, look: &Look, now: Timestamp, name: &HostName, host: &HostS
         Some(format!("{} {}", os.id, deployment.unwrap_or_else(|| os.version.clone())).trim().to_owned())
     });
     let node = described.map_or(name.as_str(), |host| host.node());
-    let (node_word, kubelet) = self::node(state, node, facts.and_then(|facts| facts.kubelet.as_deref()));
+    let kubelet = facts.and_then(|facts| facts.kubelet.as_deref());
+    let (node_word, kubelet) = self::node(state, node, kubelet, planned(Component::Kubelet));
     [
         (name.to_string(), Meaning::Title),
         (roles.iter().map(|role| role.short()).collect::<Vec<_>>().join(","), Meaning::Quiet),
@@ -242,11 +283,22 @@ fn row(state: &State, look: &Look, now: Timestamp, name: &HostName, host: &HostS
         health,
         told(etcd.and_then(|etcd| etcd.server.clone())),
         told(etcd.and_then(|etcd| etcd.cluster.clone())),
+        api,
         told(kubelet),
         told(os),
         node_word,
         now_word(state, look, now, name, host),
     ]
+}
+
+/// What went down, and nobody here stopped it.
+fn down() -> (String, Meaning) {
+    (format!("{} down", sign(Sign::Failed)), Meaning::Bad)
+}
+
+/// What the runbook stopped, and will start again: no alarm, and no all-clear either.
+fn stopped() -> (String, Meaning) {
+    (format!("{} stopped, as planned", sign(Sign::Stopped)), Meaning::Warn)
 }
 
 fn link(host: &HostState, now: Timestamp, old: bool) -> (String, Meaning) {
@@ -264,11 +316,12 @@ fn link(host: &HostState, now: Timestamp, old: bool) -> (String, Meaning) {
 
 /// The API server's word on a node, and the kubelet's version: the one that runs, and the one on disk where that is
 /// another.
-fn node(state: &State, name: &str, on_disk: Option<&str>) -> ((String, Meaning), Option<String>) {
+fn node(state: &State, name: &str, on_disk: Option<&str>, planned: bool) -> ((String, Meaning), Option<String>) {
     let kube = state.hosts.values().filter_map(HostState::current).find_map(|seen| seen.facts.kube.as_ref());
     let node = kube.and_then(|kube| kube.nodes.get(name));
     let word = match node {
         None => (String::new(), Meaning::Plain),
+        Some(node) if !node.ready && planned => stopped(),
         Some(node) if node.cordoned && !node.ready => ("cordoned, NotReady".into(), Meaning::Bad),
         Some(node) if node.cordoned => ("cordoned".into(), Meaning::Warn),
         Some(node) if node.ready => ("Ready".into(), Meaning::Good),
@@ -322,6 +375,7 @@ fn now_word(state: &State, look: &Look, now: Timestamp, name: &HostName, host: &
             }
         }
         waiting => trouble.or(rebooted).unwrap_or_else(|| match waiting {
+            Some(_) if Component::ALL.iter().any(|component| state.stopped_as_planned(name, *component)) => stopped(),
             Some((id, _)) => (waits(state, id), Meaning::Quiet),
             None if state.plan.is_some() => done(state, now, name),
             None => {

@@ -8,6 +8,7 @@ use ratatui::text::{Line, Span};
 use super::bar;
 use crate::model::event::Mode;
 use crate::model::logtail::clean;
+use crate::model::runbook::Component;
 use crate::model::{Facts, State};
 use crate::ui::clock::{rough, span};
 use crate::ui::look::Look;
@@ -62,7 +63,12 @@ fn alarms(state: &State) -> Vec<Span<'static>> {
         say(format!("{} TAKING BACK", sign(Sign::TakenBack)), Meaning::Warn);
     }
     if api_silent(state) {
-        say("! the API server does not answer".into(), Meaning::Warn);
+        let text = if api_stopped(state) {
+            format!("{} API server stopped, as planned", sign(Sign::Stopped))
+        } else {
+            "! the API server does not answer".to_owned()
+        };
+        say(text, Meaning::Warn);
     }
     let rebooted = state.hosts.values().filter(|host| host.rebooted.is_some()).count();
     if rebooted > 0 {
@@ -80,6 +86,13 @@ fn api_silent(state: &State) -> bool {
     let once = state.hosts.values().any(|host| host.first.as_ref().is_some_and(|facts| answers(facts)));
     let mut asked = state.hosts.values().filter(|host| host.first.as_ref().is_some_and(|facts| facts.kube.is_some()));
     once && !asked.any(|host| host.current().is_none_or(|seen| answers(&seen.facts)))
+}
+
+/// Whether the runbook has stopped the API server of every host that was ever asked for it.
+fn api_stopped(state: &State) -> bool {
+    let mut asked =
+        state.hosts.iter().filter(|(_, host)| host.first.as_ref().is_some_and(|facts| facts.kube.is_some()));
+    asked.all(|(name, _)| state.stopped_as_planned(name, Component::ApiServer))
 }
 
 /// What waits for the operator.

@@ -56,6 +56,7 @@ const SIGNS: &[(Sign, &str)] = &[
     (Sign::NotNeeded, "not needed on this host"),
     (Sign::Skipped, "skipped by you"),
     (Sign::TakenBack, "taken back"),
+    (Sign::Stopped, "stopped for now, as planned"),
     (Sign::Unknown, "not known"),
     (Sign::Leader, "leads the etcd cluster"),
     (Sign::Wrap, "the same line goes on"),

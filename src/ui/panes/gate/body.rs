@@ -3,7 +3,7 @@
 
 use ratatui::text::{Line, Span};
 
-use super::{live, verdict};
+use super::{live, values, verdict};
 use crate::engine::GateView;
 use crate::model::diff::{Change, There};
 use crate::model::hidden::shown;
@@ -16,11 +16,8 @@ use crate::ui::page::Page;
 use crate::ui::theme::{Meaning, Sign, sign, style};
 use crate::ui::view::UiState;
 
-/// How many hosts' values are told apart in the table of a step that stands open on many.
-const VALUES: usize = 12;
-
-/// Says what the shown task will do.
-pub(super) fn say(state: &State, ui: &UiState, look: &Look, gate: &GateView, page: &mut Page) {
+/// Says what the shown task will do, for a page that is so many cells wide.
+pub(super) fn say(state: &State, ui: &UiState, look: &Look, gate: &GateView, width: u16, page: &mut Page) {
     let Some((task, step, current)) = state.task(gate.task) else { return };
     consequences(gate, task, step, page);
     page.gap();
@@ -45,7 +42,7 @@ pub(super) fn say(state: &State, ui: &UiState, look: &Look, gate: &GateView, pag
         ]));
         numbered(script, page);
     }
-    values(state, look, gate, page);
+    values::say(state, look, gate, width, page);
     for push in &task.pushes {
         let head = match &push.artifact {
             Some(artifact) => {
@@ -135,38 +132,6 @@ fn numbered(text: &str, page: &mut Page) {
             Span::styled(format!("{:>width$}  ", number + 1), style(Meaning::Quiet)),
             Span::raw(shown(line)),
         ]));
-    }
-}
-
-/// The values that the scripts name; where many hosts stand at this step, those that differ as a table.
-fn values(state: &State, look: &Look, gate: &GateView, page: &mut Page) {
-    if gate.vars.is_empty() {
-        return;
-    }
-    page.say(Line::styled("WITH", style(Meaning::Title)));
-    for (name, value) in &gate.vars {
-        page.code(Line::from(vec![
-            Span::styled(format!("  {name}="), style(Meaning::Quiet)),
-            Span::raw(format!("'{}'", shown(value))),
-        ]));
-    }
-    let Some(plan) = state.plan.as_ref().filter(|_| look.group.len() > 1) else { return };
-    let others: Vec<_> = look
-        .group
-        .iter()
-        .take(VALUES)
-        .filter(|(id, _)| *id != gate.task)
-        .map(|(id, _)| (&plan.task(*id).host, plan.vars_of(plan.task(*id))))
-        .collect();
-    for (name, value) in &gate.vars {
-        let differing: Vec<String> = others
-            .iter()
-            .filter(|(_, vars)| vars.get(name) != Some(value))
-            .map(|(host, vars)| format!("{host} '{}'", shown(vars.get(name).map_or("", String::as_str))))
-            .collect();
-        if !differing.is_empty() {
-            page.code(Line::styled(format!("  {name} elsewhere: {}", differing.join(", ")), style(Meaning::Quiet)));
-        }
     }
 }
 

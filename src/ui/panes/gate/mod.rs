@@ -3,6 +3,7 @@
 mod body;
 mod end;
 mod live;
+mod values;
 mod verdict;
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -27,7 +28,8 @@ use crate::ui::view::{Pane, UiState};
 
 /// Draws the task before the operator, and notes how much of what it runs was on the screen.
 pub fn draw(state: &State, now: Timestamp, ui: &mut UiState, look: &Look, frame: &mut Frame<'_>, area: Rect) {
-    let (title, page) = page(state, now, ui, look);
+    // The frame takes a cell on either side.
+    let (title, page) = page(state, now, ui, look, area.width.saturating_sub(2));
     let block = block(state, ui, look, &title, area.width);
     let inner = block.inner(area);
     let rows = page.rows(inner.width);
@@ -85,13 +87,13 @@ fn digest(state: &State, gate: &GateView) -> u64 {
 /// The row that the page has to be scrolled to, to go on reading.
 pub(in crate::ui) fn unread_row(state: &State, now: Timestamp, ui: &mut UiState, width: u16) -> usize {
     let look = ui.look.clone();
-    let (_, page) = page(state, now, ui, &look);
+    let (_, page) = page(state, now, ui, &look, width);
     let rows = page.rows(width);
     let first = rows.iter().position(|row| row.line >= page.must().start).unwrap_or_default();
     first + ui.hand.read()
 }
 
-fn page(state: &State, now: Timestamp, ui: &mut UiState, look: &Look) -> (String, Page) {
+fn page(state: &State, now: Timestamp, ui: &mut UiState, look: &Look, width: u16) -> (String, Page) {
     let Some((gate, (task, step, _))) =
         look.gate.as_ref().and_then(|gate| Some((gate.clone(), state.task(gate.task)?)))
     else {
@@ -103,7 +105,7 @@ fn page(state: &State, now: Timestamp, ui: &mut UiState, look: &Look) -> (String
         return ("The end".to_owned(), end::page(state, now));
     }
     verdict::say(state, now, ui, look, &gate, &mut page);
-    body::say(state, ui, look, &gate, &mut page);
+    body::say(state, ui, look, &gate, width, &mut page);
     (format!("{} · {}", step.name, task.host), page)
 }
 

@@ -1,19 +1,26 @@
 //! The runbook: stages of guarded steps, in shell and CEL, read and checked as far as it goes without a host.
 
+mod checks;
+mod probe;
+mod step;
+mod vars;
+mod words;
+
 use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 
-use super::expression::{self, Surroundings};
+use self::checks::checks;
+use self::probe::probe;
+use self::step::step;
+use self::vars::vars;
+use self::words::{boolean, line, name, text};
 use super::inventory::{role_words, variable_name};
-use super::script::{self, Declared};
-use super::template::{Piece, pieces};
 use super::{BUILT_IN_VARS, Source};
-use crate::model::runbook::{
-    Check, Confirm, Convert, Each, Expression, Fetch, Order, ProbeSpec, Push, Runbook, Span, Stage, Step, VarForm,
-    VarSpec,
-};
-use crate::yaml::{Data, Fields, Node, Problems, Reader, did_you_mean, parse};
+use crate::model::runbook::{Each, Order, ProbeSpec, Runbook, Stage, Step};
+use crate::yaml::{Data, Node, Problems, Reader, did_you_mean, parse};
+
+pub(super) use self::vars::fits;
 
 /// Reads a runbook and checks it: its form, its expressions, and its scripts as far as reading them tells.
 ///
@@ -94,143 +101,6 @@ fn practice(reader: &mut Reader<'_>, node: &Node, declared: &[String]) -> IndexM
     clusters
 }
 
-fn vars(reader: &mut Reader<'_>, node: &Node) -> IndexMap<String, VarSpec> {
-    let mut vars = IndexMap::new();
-    for (key, value) in reader.entries(node, "vars") {
-        variable_name(reader, key);
-        // Even a faulty variable is known from here on, or every use of it would be a problem as well.
-        let spec = var(reader, key, value).unwrap_or_default();
-        vars.insert(key.text().unwrap_or_default().to_owned(), spec);
-    }
-    vars
-}
-
-fn var(reader: &mut Reader<'_>, key: &Node, node: &Node) -> Option<VarSpec> {
-    let fields = reader.fields(node, "a variable", &["about", "required", "default", "one_of", "form"])?;
-    let about = reader.required(fields, "this variable", "about").and_then(|node| reader.text(node, "about"));
-    let required = boolean(reader, fields, "required");
-    let one_of = fields.get("one_of").map(|node| reader.texts(node, "one_of")).unwrap_or_default();
-    let forms = [("version", VarForm::Version), ("versions", VarForm::Versions), ("path", VarForm::Path)];
-    let form = fields.get("form").and_then(|node| reader.word(node, "form", &forms));
-    // An empty default is a value like any other, but has to be written as one: ''.
-    let default = fields.get("default").and_then(|node| reader.text(node, "default"));
-    let spec = VarSpec { about: about.unwrap_or_default(), required, default, one_of, form };
-    match (&spec.default, fields.get("default")) {
-        (Some(default), Some(node)) => {
-            if required {
-                reader.complain(node, "a variable that is required needs no default: leave out one of them");
-            }
-            if let Err(wrong) = fits(&spec, default) {
-                reader.complain(node, wrong);
-            }
-        }
-        _ if !required && node.get("default").is_none() => {
-            reader.complain(key, "say what it is when nobody gives it: `default: ...`, or `required: true`");
-        }
-        _ => {}
-    }
-    Some(spec)
-}
-
-/// Whether a variable may have a value; if not, what it may be.
-pub(super) fn fits(spec: &VarSpec, value: &str) -> Result<(), String> {
-    if !spec.one_of.is_empty() && !spec.one_of.iter().any(|allowed| allowed == value) {
-        let near = did_you_mean(value, spec.one_of.iter().map(String::as_str));
-        let hint = if near.is_empty() { format!("; it is one of: {}", spec.one_of.join(", ")) } else { near };
-        return Err(format!("it cannot be `{value}`{hint}"));
-    }
-    match spec.form {
-        Some(VarForm::Version) => version(value),
-        Some(VarForm::Versions) => value.split_whitespace().try_for_each(version),
-        Some(VarForm::Path) if !value.starts_with('/') => Err(format!("`{value}` is not a path that begins with `/`")),
-        _ => Ok(()),
-    }
-}
-
-fn version(value: &str) -> Result<(), String> {
-    if semver::Version::parse(value).is_ok() {
-        return Ok(());
-    }
-    let plain = value.trim_start_matches('v');
-    let hint = did_you_mean(value, semver::Version::parse(plain).is_ok().then_some(plain));
-    Err(format!("`{value}` is not a version such as 3.5.21: three numbers, without a v{hint}"))
-}
-
-const PROBE_KEYS: [&str; 10] =
-    ["units", "paths", "journal", "lines", "packages", "programs", "containers", "certs", "pods", "devices"];
-
-fn probe(reader: &mut Reader<'_>, node: &Node, names: &[String]) -> Option<ProbeSpec> {
-    let fields = reader.fields(node, "`probe`", &PROBE_KEYS)?;
-    let mut spec = ProbeSpec::default();
-    for node in fields.get("units").map(|node| reader.list(node, "units")).unwrap_or_default() {
-        spec.units.extend(unit(reader, node, names));
-    }
-    for node in fields.get("paths").map(|node| reader.list(node, "paths")).unwrap_or_default() {
-        spec.paths.extend(path(reader, node, "paths", names));
-    }
-    for (key, value) in fields.get("journal").map(|node| reader.entries(node, "journal")).unwrap_or_default() {
-        if let Some(unit) = unit(reader, key, names) {
-            spec.journal.insert(unit, reader.texts(value, "journal"));
-        }
-    }
-    for (key, value) in fields.get("lines").map(|node| reader.entries(node, "lines")).unwrap_or_default() {
-        if let Some(path) = path(reader, key, "lines", names) {
-            spec.lines.insert(path, reader.texts(value, "lines"));
-        }
-    }
-    for node in fields.get("certs").map(|node| reader.list(node, "certs")).unwrap_or_default() {
-        spec.certs.extend(path(reader, node, "certs", names));
-    }
-    for node in fields.get("programs").map(|node| reader.list(node, "programs")).unwrap_or_default() {
-        let words = ProbeSpec::PROGRAMS.map(|program| (program, program));
-        spec.programs.extend(reader.word(node, "programs", &words).map(str::to_owned));
-    }
-    let words = |reader: &mut Reader<'_>, key: &'static str| -> Vec<String> {
-        let nodes = fields.get(key).map(|node| reader.list(node, key)).unwrap_or_default();
-        nodes.iter().filter_map(|node| template(reader, node, key, names)).collect()
-    };
-    spec.packages = words(reader, "packages");
-    spec.containers = words(reader, "containers");
-    spec.pods = boolean(reader, fields, "pods");
-    spec.devices = boolean(reader, fields, "devices");
-    Some(spec)
-}
-
-fn unit(reader: &mut Reader<'_>, node: &Node, names: &[String]) -> Option<String> {
-    let unit = template(reader, node, "units", names)?;
-    let suffix = unit.rsplit_once('.').map(|(_, suffix)| suffix);
-    let known =
-        ["service", "socket", "target", "timer", "mount", "path", "slice", "scope", "automount", "swap", "device"];
-    if !unit.contains('$') && !suffix.is_some_and(|suffix| known.contains(&suffix)) {
-        reader.complain(node, format!("a unit has its full name here: `{unit}.service`?"));
-    }
-    Some(unit)
-}
-
-/// A path on a host: absolute, or made so by a variable.
-fn path(reader: &mut Reader<'_>, node: &Node, what: &str, names: &[String]) -> Option<String> {
-    let path = template(reader, node, what, names)?;
-    if !path.starts_with(['/', '$']) {
-        reader.complain(node, format!("a path on a host begins with `/`, and `{path}` does not"));
-    }
-    Some(path)
-}
-
-/// A text that may hold `$variable`.
-fn template(reader: &mut Reader<'_>, node: &Node, what: &str, names: &[String]) -> Option<String> {
-    let text = reader.text(node, what)?;
-    for piece in pieces(&text) {
-        if let Piece::Variable(name, at) = piece
-            && !names.iter().any(|known| known == name)
-        {
-            let hint = did_you_mean(name, names.iter().map(String::as_str));
-            let message = format!("the runbook declares no variable `{name}`{hint}");
-            reader.complain_in(node, at, name.chars().count() + 1, message);
-        }
-    }
-    Some(text)
-}
-
 fn stage(reader: &mut Reader<'_>, node: &Node, whole: &Whole) -> Option<Stage> {
     let fields =
         reader.fields(node, "a stage", &["stage", "title", "each", "hosts", "order", "leader-last", "steps"])?;
@@ -303,268 +173,10 @@ fn order(reader: &mut Reader<'_>, node: &Node) -> Option<Order> {
     reader.word(node, "order", &words)
 }
 
-const STEP_KEYS: [&str; 18] = [
-    "step",
-    "title",
-    "why",
-    "require",
-    "confirm",
-    "push",
-    "run",
-    "hands",
-    "reboots",
-    "fetch",
-    "verify",
-    "undo",
-    "destroys",
-    "point_of_no_return",
-    "on",
-    "timeout",
-    "only_if",
-    "repeatable",
-];
-
-fn step(reader: &mut Reader<'_>, node: &Node, whole: &Whole) -> Option<Step> {
-    let fields = reader.fields(node, "a step", &STEP_KEYS)?;
-    let name = reader.required(fields, "this step", "step").and_then(|node| name(reader, node, "step"));
-    let title = reader.required(fields, "this step", "title").and_then(|node| line(reader, node, "title"));
-    let reboots = boolean(reader, fields, "reboots");
-    let destroys = in_words(reader, fields, "destroys");
-    let point_of_no_return = in_words(reader, fields, "point_of_no_return");
-    let declared = Declared { names: &whole.names, destroys: destroys.is_some(), reboots };
-
-    let mut push = Vec::new();
-    for node in fields.get("push").map(|node| reader.one_or_more(node)).unwrap_or_default() {
-        push.extend(push_item(reader, node, &whole.names));
-    }
-    let mut fetch = Vec::new();
-    for node in fields.get("fetch").map(|node| reader.one_or_more(node)).unwrap_or_default() {
-        fetch.extend(fetch_item(reader, node, &whole.names));
-    }
-    let converted = push.iter().any(|push| push.convert != Convert::None);
-    let without: &[_] = if converted { &[] } else { &[("config", "this step pushes no converted config")] };
-    let check_list = |reader: &mut Reader<'_>, key: &str| {
-        fields.get(key).map(|node| checks(reader, node, key, whole, without)).unwrap_or_default()
-    };
-    let require = check_list(reader, "require");
-    let verify = check_list(reader, "verify");
-    let only_if = fields.get("only_if").and_then(|node| condition(reader, node, "only_if", whole, without));
-    let script = |reader: &mut Reader<'_>, key: &str| {
-        let node = fields.get(key)?;
-        let text = reader.script(node, key)?;
-        script::check(reader, node, declared);
-        Some(text)
-    };
-    let run = script(reader, "run");
-    let undo = script(reader, "undo");
-    let hands = text(reader, fields, "hands");
-    let on = fields.get("on").and_then(|node| reader.word(node, "on", &role_words()));
-    let timeout = fields.get("timeout").and_then(|node| span(reader, node, "timeout"));
-    let repeatable = boolean(reader, fields, "repeatable");
-
-    let grave = destroys.is_some() || reboots;
-    let given = fields.get("confirm").and_then(|node| Some((node, confirm(reader, node)?)));
-    if let Some((node, Confirm::None | Confirm::Enter)) = &given
-        && grave
-    {
-        let what = if reboots { "reboots" } else { "destroys" };
-        reader.complain(
-            node,
-            format!("a step that {what} is confirmed with the typed host name at least: `confirm: host`"),
-        );
-    }
-    if let Some((node, Confirm::None)) = &given
-        && point_of_no_return.is_some()
-    {
-        reader.complain(node, "a point of no return is not passed by itself: ask for `enter`, `host` or a phrase");
-    }
-    let confirm = match given {
-        Some((_, confirm)) => confirm,
-        None if grave => Confirm::Host,
-        None => Confirm::Enter,
-    };
-    let step = Step {
-        name: name?,
-        title: title?,
-        why: text(reader, fields, "why").unwrap_or_default(),
-        require,
-        confirm,
-        push,
-        run,
-        hands,
-        reboots,
-        fetch,
-        verify,
-        undo,
-        destroys,
-        point_of_no_return,
-        on,
-        timeout,
-        only_if,
-        repeatable,
-    };
-    contradictions(reader, node, &step);
-    Some(step)
-}
-
-/// What does not go together within a step.
-fn contradictions(reader: &mut Reader<'_>, node: &Node, step: &Step) {
-    let at = |key: &str| node.get(key).unwrap_or(node);
-    if !step.changes() && step.require.is_empty() && step.verify.is_empty() && step.fetch.is_empty() {
-        reader.complain(
-            at("step"),
-            "this step does nothing: it has no `run`, `hands`, `push`, `fetch`, `require` or `verify`",
-        );
-    }
-    if !step.changes() && step.undo.is_some() {
-        reader.complain(at("undo"), "there is nothing to take back: this step changes nothing");
-    }
-    if step.reboots && step.run.is_none() && step.hands.is_none() {
-        reader.complain(at("reboots"), "who restarts the host? There is neither `run` nor `hands`");
-    }
-    for (key, alone) in [("timeout", step.run.is_none() && step.undo.is_none()), ("on", step.run.is_none())] {
-        if alone && node.get(key).is_some() {
-            reader.complain(at(key), format!("`{key}` is about a script, and this step has none"));
-        }
-    }
-}
-
-fn confirm(reader: &mut Reader<'_>, node: &Node) -> Option<Confirm> {
-    if matches!(node.data, Data::Map(_)) {
-        let fields = reader.fields(node, "`confirm`", &["phrase"])?;
-        let phrase = reader.required(fields, "`confirm`", "phrase").and_then(|node| reader.text(node, "phrase"))?;
-        return Some(Confirm::Phrase(phrase));
-    }
-    let words = [("none", 0), ("enter", 1), ("host", 2), ("phrase: WORDS", 3)];
-    match reader.word(node, "confirm", &words)? {
-        0 => Some(Confirm::None),
-        1 => Some(Confirm::Enter),
-        2 => Some(Confirm::Host),
-        _ => None,
-    }
-}
-
-fn push_item(reader: &mut Reader<'_>, node: &Node, names: &[String]) -> Option<Push> {
-    let fields = reader.fields(node, "a push", &["path", "from", "convert", "mode"])?;
-    let target = reader.required(fields, "this push", "path").and_then(|node| path(reader, node, "path", names));
-    let from = reader.required(fields, "this push", "from").and_then(|node| template(reader, node, "from", names));
-    let converts = [("none", Convert::None), ("ignition", Convert::Ignition), ("etcd-drop-in", Convert::EtcdDropIn)];
-    let convert = fields.get("convert").and_then(|node| reader.word(node, "convert", &converts)).unwrap_or_default();
-    let mode = fields.get("mode").and_then(|node| {
-        let mode = reader.text(node, "mode")?;
-        let octal = (3..=4).contains(&mode.len()) && mode.chars().all(|c| c.is_digit(8));
-        if !octal {
-            reader.complain(node, format!("`{mode}` is not a mode: three or four octal digits, such as 0644"));
-        }
-        octal.then_some(mode)
-    });
-    Some(Push { path: target?, from: from?, convert, mode: mode.unwrap_or_else(|| "0644".into()) })
-}
-
-fn fetch_item(reader: &mut Reader<'_>, node: &Node, names: &[String]) -> Option<Fetch> {
-    let fields = reader.fields(node, "a fetch", &["path", "name"])?;
-    let path = reader.required(fields, "this fetch", "path").and_then(|node| path(reader, node, "path", names));
-    let name = reader.required(fields, "this fetch", "name").and_then(|node| {
-        let name = template(reader, node, "name", names)?;
-        if name.contains('/') || name.starts_with('.') {
-            reader.complain(node, "the name of an artifact is a plain file name, without a directory or a leading dot");
-        }
-        Some(name)
-    });
-    Some(Fetch { path: path?, name: name? })
-}
-
-fn checks(
-    reader: &mut Reader<'_>,
-    node: &Node,
-    key: &str,
-    whole: &Whole,
-    without: &[(&'static str, &'static str)],
-) -> Vec<Check> {
-    let mut checks = Vec::new();
-    for node in reader.list(node, key) {
-        let Some(fields) = reader.fields(node, "a check", &["check", "that", "because", "within"]) else { continue };
-        let that = reader
-            .required(fields, "this check", "that")
-            .and_then(|node| condition(reader, node, "that", whole, without));
-        let says = fields.get("check").and_then(|node| line(reader, node, "check")).unwrap_or_default();
-        let because = reader.required(fields, "this check", "because").and_then(|node| reader.text(node, "because"));
-        let within = fields.get("within").and_then(|node| span(reader, node, "within"));
-        if key == "require"
-            && let Some(node) = fields.get("within")
-        {
-            reader.complain(node, "what is required must hold at once; `within` is for `verify`");
-        }
-        if let (Some(that), Some(because)) = (that, because) {
-            checks.push(Check { says, that, because, within });
-        }
-    }
-    checks
-}
-
-fn condition(
-    reader: &mut Reader<'_>,
-    node: &Node,
-    what: &str,
-    whole: &Whole,
-    without: &[(&'static str, &'static str)],
-) -> Option<Expression> {
-    let text = reader.text(node, what)?;
-    expression::check(reader, node, Surroundings { vars: &whole.vars, probe: &whole.probe, without });
-    Some(Expression(text))
-}
-
-fn span(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<Span> {
-    match Span::try_from(reader.text(node, what)?) {
-        Ok(span) => Some(span),
-        Err(wrong) => {
-            reader.complain(node, wrong);
-            None
-        }
-    }
-}
-
-/// A name of the runbook's own: it stands in commands, in file names and beside others in lists.
-fn name(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<String> {
-    let name = reader.text(node, what)?;
-    let fits = name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
-    if !fits {
-        reader.complain(node, format!("`{name}` cannot be a name: small letters, digits and `-`, a letter first"));
-    }
-    Some(name)
-}
-
-/// A text of one line.
-fn line(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<String> {
-    let text = reader.text(node, what)?;
-    if text.contains('\n') {
-        reader.complain(node, format!("`{what}` is one line"));
-    }
-    Some(text)
-}
-
-fn text(reader: &mut Reader<'_>, fields: Fields<'_>, key: &str) -> Option<String> {
-    fields.get(key).and_then(|node| reader.text(node, key))
-}
-
-/// A text for the operator, where a mere yes would tell nothing.
-fn in_words(reader: &mut Reader<'_>, fields: Fields<'_>, key: &str) -> Option<String> {
-    let text = text(reader, fields, key)?;
-    if ["yes", "no", "true", "false"].contains(&text.to_lowercase().as_str()) {
-        reader
-            .complain(fields.get(key)?, format!("`{key}` is told to the operator in words: say what, or leave it out"));
-    }
-    Some(text)
-}
-
-fn boolean(reader: &mut Reader<'_>, fields: Fields<'_>, key: &str) -> bool {
-    fields.get(key).and_then(|node| reader.boolean(node, key)).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::runbook::Confirm;
     use std::path::Path;
 
     fn read(text: &str) -> Result<Runbook, Problems> {

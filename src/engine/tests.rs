@@ -73,12 +73,7 @@ fn a_gate_stays_shut_while_a_member_is_down() {
 fn no_way_back_wants_the_hosts_name() {
     let mut play = Play::new(plan(steps(), Order::OneAtATime));
     play.settle();
-    for _ in 0..2 {
-        play.probe();
-        play.open();
-        play.work(0);
-        play.probe();
-    }
+    play.walk(2);
     play.probe();
     let task = play.gate();
     for typed in [None, Some("etcd2".to_owned()), Some(String::new())] {

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::engine::*;
-use crate::model::event::{Event, FailedAt, Mode, Record};
+use crate::model::event::{Event, FailedAt, Record};
 use crate::model::facts::{Etcd, Facts, Member, Unit};
 use crate::model::inventory::{Host, Inventory, Role};
 use crate::model::plan::{Plan, Task};
+use crate::model::progress::tests::{assert_counted, started};
 use crate::model::runbook::{Check, Expression, Order, Runbook, Stage, Step};
 
 pub(super) const HOSTS: [&str; 3] = ["etcd1", "etcd2", "etcd3"];
@@ -104,21 +105,14 @@ impl Play {
             now: Timestamp::UNIX_EPOCH,
             up: HOSTS.iter().map(|host| (*host, true)).collect(),
         };
-        play.record(Event::SessionStarted {
-            session: "s".into(),
-            mode: Mode::Practice,
-            version: "0".into(),
-            operator: "o".into(),
-            inventory: Box::new(plan.inventory.clone()),
-            plan: Some(Box::new(plan)),
-        });
+        play.record(started(plan));
         play
     }
 
     pub(super) fn record(&mut self, event: Event) {
         let record = Record { seq: self.state.seq + 1, at: self.now, event };
         self.state.apply(&record);
-        crate::model::progress::tests::assert_counted(&self.state);
+        assert_counted(&self.state);
         self.records.push(record);
     }
 
@@ -206,6 +200,16 @@ impl Play {
                 Act::Compare(_) | Act::Push(_) | Act::Fetch(_) => unreachable!("this plan has none"),
             }
             self.settle();
+        }
+    }
+
+    /// Opens so many gates, one after the other, and has their work done.
+    pub(super) fn walk(&mut self, gates: usize) {
+        for _ in 0..gates {
+            self.probe();
+            self.open();
+            self.work(0);
+            self.probe();
         }
     }
 

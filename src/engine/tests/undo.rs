@@ -9,10 +9,7 @@ use crate::model::runbook::{Order, Step};
 fn a_failed_script_stops_its_host_and_can_be_undone_to_the_safe_point() {
     let mut play = Play::new(plan(steps(), Order::OneAtATime));
     play.settle();
-    play.probe();
-    play.open();
-    play.work(0);
-    play.probe();
+    play.walk(1);
     play.probe();
     let swap = play.open();
     play.work(7);
@@ -33,12 +30,7 @@ fn a_failed_script_stops_its_host_and_can_be_undone_to_the_safe_point() {
 fn there_is_no_undo_behind_a_point_of_no_return() {
     let mut play = Play::new(plan(steps(), Order::OneAtATime));
     play.settle();
-    for _ in 0..3 {
-        play.probe();
-        play.open();
-        play.work(0);
-        play.probe();
-    }
+    play.walk(3);
     let refusal = undo_chain(&play.state, &"etcd1".into()).unwrap_err();
     assert!(matches!(&refusal, Refusal::NoWayBack { why, .. } if why == "its data is rewritten"), "{refusal}");
 }

@@ -2,23 +2,19 @@
 
 #![allow(clippy::unwrap_used, reason = "what a test cannot do without may end it")]
 
+mod common;
+
 use std::io::{Read as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use assert_cmd::Command;
+use common::said;
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 
 fn lockkeeper() -> Command {
     Command::new(env!("CARGO_BIN_EXE_lockkeeper"))
-}
-
-fn said(command: &mut Command, status: i32) -> (String, String) {
-    let output = command.output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert_eq!(output.status.code(), Some(status), "{}{}", text(&output.stdout), text(&output.stderr));
-    (text(&output.stdout), text(&output.stderr))
 }
 
 fn summary(args: &[&str], status: i32) -> serde_json::Value {
@@ -26,15 +22,19 @@ fn summary(args: &[&str], status: i32) -> serde_json::Value {
     serde_json::from_str(&out).unwrap()
 }
 
+/// A file with this text, in a directory of its own.
+fn written(text: &str) -> (tempfile::TempDir, PathBuf) {
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join("cluster.yaml");
+    std::fs::write(&file, text).unwrap();
+    (scratch, file)
+}
+
 #[test]
 fn everything_wrong_with_the_input_is_told_at_once_and_nobody_is_contacted() {
-    let scratch = tempfile::tempdir().unwrap();
-    let file = scratch.path().join("bad.yaml");
-    std::fs::write(
-        &file,
+    let (_scratch, file) = written(
         "cluster: bad\nssh:\n  usr: core\nhosts:\n  - name: a\n    roles: [etdc]\n  - name: a\n    roles: [etcd]\n",
-    )
-    .unwrap();
+    );
     for command in ["plan", "upgrade"] {
         let (_, err) = said(lockkeeper().arg(command).arg("-i").arg(&file).args(["-r", "etcd-minr"]), 2);
         for expected in [
@@ -80,10 +80,8 @@ fn an_end_that_was_not_promised_is_no_success() {
 
 #[test]
 fn a_dead_host_is_named_and_the_others_go_on() {
-    let scratch = tempfile::tempdir().unwrap();
-    let file = scratch.path().join("dead.yaml");
     let text = "cluster: half\nhosts:\n  - {name: here, roles: [worker], connection: local}\n  - {name: gone, address: 127.0.0.1, roles: [etcd], ssh: {port: 1}}\n";
-    std::fs::write(&file, text).unwrap();
+    let (_scratch, file) = written(text);
     let (out, _) = said(lockkeeper().args(["status", "--wait", "15", "--output", "json", "-i"]).arg(&file), 1);
     let told: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert!(told["hosts"][0]["facts"]["boot_id"].is_string(), "{told}");
@@ -125,10 +123,8 @@ fn resume_lists_the_sessions_where_more_than_one_may_be_meant() {
 
 #[test]
 fn the_shell_is_told_hosts_runbooks_clusters_and_faults() {
-    let scratch = tempfile::tempdir().unwrap();
-    let file = scratch.path().join("cluster.yaml");
-    std::fs::write(&file, "cluster: c\nhosts:\n  - {name: etcd1, roles: etcd}\n  - {name: w1, roles: worker}\n")
-        .unwrap();
+    let (_scratch, file) =
+        written("cluster: c\nhosts:\n  - {name: etcd1, roles: etcd}\n  - {name: w1, roles: worker}\n");
     let file = file.to_str().unwrap();
     assert_eq!(offered(&["ignition", "lint", "-i", file, "--host", ""]), ["etcd1", "w1"]);
     assert_eq!(offered(&["ignition", "lint", &format!("--inventory={file}"), "--host", "w"]), ["w1"]);
@@ -246,10 +242,8 @@ fn whatever_a_user_can_do_ends_with_a_line_and_a_status() {
 
 #[test]
 fn what_is_quoted_cannot_command_the_terminal() {
-    let scratch = tempfile::tempdir().unwrap();
-    let file = scratch.path().join("x.yaml");
-    std::fs::write(&file, "cluster: c\nhosts:\n  - {name: a, roles: \"\\e[2Jetcd\", address: \"a\\u202eb\"}\n")
-        .unwrap();
+    let (_scratch, file) =
+        written("cluster: c\nhosts:\n  - {name: a, roles: \"\\e[2Jetcd\", address: \"a\\u202eb\"}\n");
     let (_, err) = said(lockkeeper().args(["status", "-i"]).arg(&file), 2);
     assert!(err.contains("[2Jetcd") && !err.contains(['\u{1b}', '\u{202e}']), "{err:?}");
 }
@@ -453,10 +447,8 @@ fn the_start_screen_leads_to_practice_and_back() {
 
 #[test]
 fn what_stands_against_an_upgrade_is_told_with_its_fix() {
-    let scratch = tempfile::tempdir().unwrap();
-    let file = scratch.path().join("hosts.yaml");
     let text = "cluster: x\nssh: {identity: nowhere}\nhosts:\n  - {name: a, address: 127.0.0.1, roles: worker, ssh: {port: 1}}\n";
-    std::fs::write(&file, text).unwrap();
+    let (scratch, file) = written(text);
     let mut doctor = lockkeeper();
     doctor
         .args(["doctor", "--output", "json", "-i"])
@@ -484,13 +476,8 @@ fn a_preflight_is_go_or_no_go_and_names_a_dead_host_once() {
     let (status, said) = go(&["--cluster", "system-containers", "--runbook", "system-containers-deploy"]);
     assert_eq!(status, Some(1), "{said}");
     assert!(said.contains("there is a cluster already") && said.contains("NO-GO: 3 of"), "{said}");
-    let dir = tempfile::tempdir().unwrap();
-    let inventory = dir.path().join("dead.yaml");
-    std::fs::write(
-        &inventory,
-        "cluster: x\nhosts:\n  - {name: a, address: 127.0.0.1, roles: worker, ssh: {port: 1}}\n",
-    )
-    .unwrap();
+    let (_scratch, inventory) =
+        written("cluster: x\nhosts:\n  - {name: a, address: 127.0.0.1, roles: worker, ssh: {port: 1}}\n");
     let (status, said) = go(&["-i", inventory.to_str().unwrap(), "--wait", "5", "--output", "json"]);
     assert_eq!(status, Some(1), "{said}");
     let report: serde_json::Value = serde_json::from_str(&said).unwrap();

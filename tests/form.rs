@@ -2,11 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "what a test cannot do without may end it")]
 
-use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyModifiers};
+#[macro_use]
+mod common;
+
+use crossterm::event::Event as Input;
 use lockkeeper::model::Role;
 use lockkeeper::ui::form::{Form, Left, NotWritten, Proposal, Tried};
-use ratatui::Terminal;
-use ratatui::backend::TestBackend;
 
 struct Screen(Form, Left);
 
@@ -15,29 +16,9 @@ impl Screen {
         Self(Form::new("cluster.yaml"), Left::No)
     }
 
-    /// `<tab>` and its like, or plain characters.
     fn keys(mut self, keys: &str) -> Self {
-        let named = [
-            ("<tab>", KeyCode::Tab, ""),
-            ("<enter>", KeyCode::Enter, ""),
-            ("<esc>", KeyCode::Esc, ""),
-            ("<up>", KeyCode::Up, ""),
-            ("<down>", KeyCode::Down, ""),
-            ("<back>", KeyCode::Backspace, ""),
-            ("<ctrl-c>", KeyCode::Char('c'), "control"),
-            ("<ctrl-s>", KeyCode::Char('s'), "control"),
-            ("<ctrl-u>", KeyCode::Char('u'), "control"),
-        ];
-        let mut rest = keys;
-        while let Some(first) = rest.chars().next() {
-            let found = named.iter().find(|(name, ..)| rest.starts_with(name));
-            let (code, control, length) = found
-                .map_or((KeyCode::Char(first), false, first.len_utf8()), |(name, code, with)| {
-                    (*code, !with.is_empty(), name.len())
-                });
-            rest = &rest[length..];
-            let modifiers = if control { KeyModifiers::CONTROL } else { KeyModifiers::NONE };
-            self.1 = self.0.take(&Input::Key(KeyEvent::new(code, modifiers)));
+        for key in common::keys(keys) {
+            self.1 = self.0.take(&Input::Key(key));
         }
         self
     }
@@ -71,28 +52,13 @@ impl Screen {
     }
 
     fn shows(&self, columns: u16, lines: u16) -> String {
-        let mut terminal = Terminal::new(TestBackend::new(columns, lines)).unwrap();
-        terminal.draw(|frame| self.0.draw(frame)).unwrap();
-        let buffer = terminal.backend().buffer();
-        let line = |y| (0..columns).map(|x| buffer[(x, y)].symbol()).collect::<String>();
-        (0..lines).map(|y| line(y).trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+        common::drawn(columns, lines, |frame| self.0.draw(frame))
     }
 }
 
 /// Cluster, user, and four hosts of which one does not answer.
 fn filled() -> Screen {
     Screen::new().keys("prod<tab>core<tab><tab><tab>10.0.0.11-14, w[1-2].lab,").tried()
-}
-
-macro_rules! screens {
-    ($($name:ident: $screen:expr, $columns:literal x $lines:literal;)*) => {
-        $(
-            #[test]
-            fn $name() {
-                insta::assert_snapshot!($screen.shows($columns, $lines));
-            }
-        )*
-    };
 }
 
 screens! {

@@ -2,17 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "what a test cannot do without may end it")]
 
+mod common;
+
 use std::path::Path;
 
 use assert_cmd::Command;
 
 /// Standard output and error of `lockkeeper ignition ARGS FILE`.
 fn said(args: &[&str], file: &Path, status: i32) -> (String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_lockkeeper")).arg("ignition").args(args).arg(file).output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let said = (text(&output.stdout), text(&output.stderr));
-    assert_eq!(output.status.code(), Some(status), "{}{}", said.0, said.1);
-    said
+    common::said(Command::new(env!("CARGO_BIN_EXE_lockkeeper")).arg("ignition").args(args).arg(file), status)
 }
 
 fn fixture(name: &str) -> std::path::PathBuf {

@@ -6,10 +6,13 @@
     reason = "what a test cannot do without may end it, and it may speak"
 )]
 
+#[macro_use]
+mod common;
+
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::Event as Input;
 use lockkeeper::documents::{Source, find_runbook, plan, read_inventory, read_runbook};
 use lockkeeper::engine::{Intent, decide, gate_view};
 use lockkeeper::model::event::{Event, FailedAt, Mode};
@@ -19,6 +22,8 @@ use lockkeeper::model::{Facts, Record, State, TaskId};
 use lockkeeper::ui::{self, Playhead, UiAction, UiState};
 use ratatui::buffer::Buffer;
 use ratatui::style::Style;
+
+use common::text;
 
 static SESSION: LazyLock<Vec<Record>> = LazyLock::new(|| {
     lockkeeper::journal::read(std::path::Path::new("tests/journals/container-linux.jsonl")).unwrap().records
@@ -107,31 +112,9 @@ impl Screen {
         self.state.apply(&record);
     }
 
-    /// `<enter>`, `<tab>` and the like, or plain characters.
     fn keys(mut self, keys: &str) -> Self {
-        let mut rest = keys;
-        while !rest.is_empty() {
-            let named = [
-                ("<enter>", KeyCode::Enter),
-                ("<tab>", KeyCode::Tab),
-                ("<esc>", KeyCode::Esc),
-                ("<pgdn>", KeyCode::PageDown),
-                ("<down>", KeyCode::Down),
-                ("<up>", KeyCode::Up),
-                ("<right>", KeyCode::Right),
-                ("<home>", KeyCode::Home),
-                ("<ctrl-s>", KeyCode::F(13)),
-            ];
-            let (code, length) = named
-                .iter()
-                .find(|(name, _)| rest.starts_with(name))
-                .map_or_else(|| (KeyCode::Char(rest.chars().next().unwrap()), 1), |(name, code)| (*code, name.len()));
-            rest = &rest[length..];
-            let event = match code {
-                KeyCode::F(13) => KeyEvent::new(KeyCode::Char('s'), KeyModifiers::CONTROL),
-                code => KeyEvent::from(code),
-            };
-            self.press(&Input::Key(event));
+        for key in common::keys(keys) {
+            self.press(&Input::Key(key));
         }
         self
     }
@@ -191,12 +174,6 @@ fn task(state: &State, step: &str, host: &str) -> Option<TaskId> {
     })
 }
 
-fn text(buffer: &Buffer) -> String {
-    let area = buffer.area;
-    let line = |y| (0..area.width).map(|x| buffer[(x, y)].symbol()).collect::<String>().trim_end().to_owned();
-    (0..area.height).map(line).collect::<Vec<_>>().join("\n")
-}
-
 /// Every run of cells that does not look plain: line, columns, look.
 fn styles(buffer: &Buffer) -> String {
     let plain = Style::reset();
@@ -215,17 +192,6 @@ fn styles(buffer: &Buffer) -> String {
         }
     }
     out
-}
-
-macro_rules! screens {
-    ($($name:ident: $screen:expr;)*) => {
-        $(
-            #[test]
-            fn $name() {
-                insta::assert_snapshot!($screen.shows());
-            }
-        )*
-    };
 }
 
 fn failed(state: &State) -> Event {

@@ -6,15 +6,16 @@
     reason = "what a test cannot do without may end it, and one tells a figure"
 )]
 
+#[macro_use]
+mod common;
+
 use std::path::{Path, PathBuf};
 
-use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::{Event as Input, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use jiff::Timestamp;
 use lockkeeper::model::event::Mode;
 use lockkeeper::model::{Standing, Summary};
 use lockkeeper::ui::start::{Choice, Library, Start};
-use ratatui::Terminal;
-use ratatui::backend::TestBackend;
 
 /// A library of two runbooks and one inventory, which refuses whatever is called `bad`.
 struct Two;
@@ -101,28 +102,8 @@ impl Screen {
         self.1 = self.0.take(input, &Two).or(self.1.take());
     }
 
-    /// `<enter>` and its like, or plain characters.
     fn keys(mut self, keys: &str) -> Self {
-        let mut rest = keys;
-        while !rest.is_empty() {
-            let named = [
-                ("<enter>", KeyCode::Enter),
-                ("<esc>", KeyCode::Esc),
-                ("<down>", KeyCode::Down),
-                ("<up>", KeyCode::Up),
-                ("<end>", KeyCode::End),
-                ("<pgdn>", KeyCode::PageDown),
-                ("<ctrl-u>", KeyCode::F(13)),
-            ];
-            let (code, length) = named.iter().find(|(name, _)| rest.starts_with(name)).map_or_else(
-                || rest.chars().next().map(|c| (KeyCode::Char(c), c.len_utf8())).unwrap(),
-                |(name, code)| (*code, name.len()),
-            );
-            rest = &rest[length..];
-            let key = match code {
-                KeyCode::F(13) => KeyEvent::new(KeyCode::Char('u'), KeyModifiers::CONTROL),
-                code => KeyEvent::from(code),
-            };
+        for key in common::keys(keys) {
             self.take(&Input::Key(key));
         }
         self
@@ -143,27 +124,12 @@ impl Screen {
     }
 
     fn shows(&mut self, columns: u16, lines: u16) -> String {
-        let mut terminal = Terminal::new(TestBackend::new(columns, lines)).unwrap();
-        terminal.draw(|frame| self.0.draw(frame)).unwrap();
-        let buffer = terminal.backend().buffer();
-        let line = |y| (0..columns).map(|x| buffer[(x, y)].symbol()).collect::<String>();
-        (0..lines).map(|y| line(y).trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+        common::drawn(columns, lines, |frame| self.0.draw(frame))
     }
 }
 
 fn chosen(keys: &str) -> Option<Choice> {
     Screen::new().keys(keys).1
-}
-
-macro_rules! screens {
-    ($($name:ident: $screen:expr, $columns:literal x $lines:literal;)*) => {
-        $(
-            #[test]
-            fn $name() {
-                insta::assert_snapshot!($screen.shows($columns, $lines));
-            }
-        )*
-    };
 }
 
 screens! {

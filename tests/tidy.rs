@@ -1,5 +1,5 @@
 //! The house rules that a compiler does not know: which room may import which, who reads no clock, and who cannot even
-//! name what acts.
+//! name what acts, and how long a file may be.
 
 #![allow(
     clippy::unwrap_used,
@@ -30,18 +30,20 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
     ])
 }
 
+/// Everything under a directory.
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+fn is(path: &Path, extensions: &[&str]) -> bool {
+    path.extension().is_some_and(|extension| extensions.iter().any(|one| extension == *one))
+}
+
 /// The files of a room, but for those that hold nothing but tests: these may import what they like.
 fn rust_files(dir: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files.extend(rust_files(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("tests.rs") {
-            files.push(path);
-        }
-    }
-    files
+    let tests = |path: &Path| path.iter().any(|part| part == "tests" || part == "tests.rs");
+    files(dir).into_iter().filter(|path| is(path, &["rs"]) && !tests(path)).collect()
 }
 
 /// A file without its tests, which may import what they like.
@@ -81,6 +83,22 @@ fn every_room_has_its_rule() {
             );
         }
     }
+}
+
+/// More than this has more than one reason to change.
+const MOST_LINES: usize = 500;
+
+#[test]
+fn no_file_is_too_long_to_have_one_reason_to_change() {
+    let code = ["src", "tests", "benches"].into_iter().flat_map(|dir| files(Path::new(dir)));
+    let mut long = Vec::new();
+    for file in code.filter(|file| is(file, &["rs", "sh"])) {
+        let lines = fs::read_to_string(&file).unwrap().lines().count();
+        if lines > MOST_LINES {
+            long.push(format!("{}: {lines} lines, of at most {MOST_LINES}", file.display()));
+        }
+    }
+    assert!(long.is_empty(), "\n{}", long.join("\n"));
 }
 
 #[test]

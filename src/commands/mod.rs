@@ -35,6 +35,8 @@ use jiff::Timestamp;
 
 use crate::cli::{Cli, Command};
 use crate::journal::JournalError;
+use crate::model::event::Mode;
+use crate::model::{Event, Inventory, Plan, SessionId};
 use crate::settings::{self, Settings};
 use crate::ui::terminal::{Habits, Interrupt};
 use crate::yaml::Problems;
@@ -176,8 +178,20 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
 }
 
 /// A new session's name.
-fn new_session() -> crate::model::SessionId {
-    crate::model::SessionId::from(uuid::Uuid::now_v7().to_string())
+fn new_session() -> SessionId {
+    SessionId::from(uuid::Uuid::now_v7().to_string())
+}
+
+/// The first event of a session.
+fn begun(session: SessionId, mode: Mode, inventory: Inventory, plan: Option<Plan>) -> Event {
+    Event::SessionStarted {
+        session,
+        mode,
+        version: env!("CARGO_PKG_VERSION").into(),
+        operator: operator(),
+        inventory: Box::new(inventory),
+        plan: plan.map(Box::new),
+    }
 }
 
 /// Where a session records that was not told where: `DATE-CLUSTER-RUNBOOK.jsonl` in the state directory.

@@ -5,12 +5,12 @@ use std::process::ExitCode;
 use color_eyre::eyre::Result;
 use indexmap::IndexMap;
 
-use super::{given, new_session, operator, refuse, runtime};
+use super::{begun, given, new_session, refuse, runtime};
 use crate::cli::Observe as Args;
 use crate::engine::{Intent, Refusal};
 use crate::hosts::{self, Links};
 use crate::model::event::Mode;
-use crate::model::{Event, Inventory, Runbook, State};
+use crate::model::{Inventory, Runbook, State};
 use crate::probe::Request;
 use crate::runner::{Clock, Monitor, Recorder};
 use crate::ui::{Playback, Source};
@@ -61,14 +61,7 @@ pub(super) fn watch(inventory: Inventory, runbook: Option<&Runbook>, links: &Lin
         })
         .collect();
     let mut recorder = Recorder::new(State::default(), None, Clock::Real);
-    recorder.record(Event::SessionStarted {
-        session: new_session(),
-        mode: Mode::Monitor,
-        version: env!("CARGO_PKG_VERSION").into(),
-        operator: operator(),
-        inventory: Box::new(inventory),
-        plan: None,
-    })?;
+    recorder.record(begun(new_session(), Mode::Monitor, inventory, None))?;
     Ok(Monitor::new(recorder, hosts, super::interval()))
 }
 

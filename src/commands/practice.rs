@@ -9,7 +9,7 @@ use color_eyre::eyre::Result;
 use indexmap::IndexMap;
 
 use super::acting::Acting;
-use super::{artifacts_of, auto, complain, default_journal, given, new_session, operator, print, refuse};
+use super::{artifacts_of, auto, begun, complain, default_journal, given, new_session, operator, print, refuse};
 use super::{usual, window};
 use crate::cli::{Output, Practice as Args};
 use crate::documents::{self, Source};
@@ -18,7 +18,7 @@ use crate::journal::Writer;
 use crate::model::event::Mode;
 use crate::model::runbook::Runbook;
 use crate::model::state::Phase;
-use crate::model::{Event, HostName, State, TaskId};
+use crate::model::{HostName, State, TaskId};
 use crate::practice::{FaultKind, Kind, Practice};
 use crate::probe::Request;
 use crate::runner::{Clock, INTERVAL, Recorder, Runner, Setup};
@@ -100,14 +100,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
                 (host.name.clone(), (practice.host(&host.name), request.script()))
             })
             .collect();
-        let started = Event::SessionStarted {
-            session: if args.auto { format!("practice-{}", args.seed).into() } else { new_session() },
-            mode: Mode::Practice,
-            version: env!("CARGO_PKG_VERSION").into(),
-            operator: operator(),
-            inventory: Box::new(plan.inventory.clone()),
-            plan: Some(Box::new(plan)),
-        };
+        let session = if args.auto { format!("practice-{}", args.seed).into() } else { new_session() };
+        let started = begun(session, Mode::Practice, plan.inventory.clone(), Some(plan));
         let writer = journal.as_deref().map(Writer::create).transpose()?;
         let mut recorder = Recorder::new(State::default(), writer, clock);
         recorder.record(started)?;

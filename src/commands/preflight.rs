@@ -10,14 +10,14 @@ use indexmap::IndexMap;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{given, new_session, operator, print, refuse, runtime};
+use super::{begun, given, new_session, print, refuse, runtime};
 use crate::cli::{Output, Preflight as Args};
 use crate::documents::{self, Source};
 use crate::engine::check::{evaluate, evaluate_expression};
 use crate::engine::scope::Scope;
 use crate::hosts::{self, Links, Observe};
 use crate::model::event::{CheckResult, Mode, Verdict};
-use crate::model::{Event, HostName, Inventory, Plan, State, TaskId};
+use crate::model::{HostName, Inventory, Plan, State, TaskId};
 use crate::practice::Practice;
 use crate::probe::Request;
 use crate::runner::{Clock, Monitor, Recorder};
@@ -109,14 +109,7 @@ async fn look(plan: Plan, practice: Option<&Practice>, wait: Duration) -> Result
         })
         .collect();
     let mut recorder = Recorder::new(State::default(), None, Clock::Real);
-    recorder.record(Event::SessionStarted {
-        session: new_session(),
-        mode: Mode::Monitor,
-        version: env!("CARGO_PKG_VERSION").into(),
-        operator: operator(),
-        inventory: Box::new(plan.inventory.clone()),
-        plan: Some(Box::new(plan)),
-    })?;
+    recorder.record(begun(new_session(), Mode::Monitor, plan.inventory.clone(), Some(plan)))?;
     let mut monitor = Monitor::new(recorder, hosts, super::interval());
     let mut worst: Vec<Finding> = Vec::new();
     let mut seen: BTreeMap<HostName, Timestamp> = BTreeMap::new();

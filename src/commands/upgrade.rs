@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 
 use super::acting::Acting;
 use super::sessions::{self, Pick};
-use super::{artifacts_of, complain, default_journal, given, new_session, operator, refuse, runtime};
+use super::{artifacts_of, begun, complain, default_journal, given, new_session, operator, refuse, runtime};
 use super::{usual, window};
 use crate::cli::{Resume, Upgrade, Window};
 use crate::hosts::{self, Links};
@@ -34,14 +34,7 @@ pub(super) fn run(args: &Upgrade) -> Result<ExitCode> {
         None => default_journal(Clock::Real.now(), &plan.inventory.cluster, &plan.runbook.name)?,
     };
     let mut recorder = Recorder::new(State::default(), Some(Writer::create(&path)?), Clock::Real);
-    recorder.record(Event::SessionStarted {
-        session: new_session(),
-        mode: Mode::Upgrade,
-        version: env!("CARGO_PKG_VERSION").into(),
-        operator: operator(),
-        inventory: Box::new(plan.inventory.clone()),
-        plan: Some(Box::new(plan)),
-    })?;
+    recorder.record(begun(new_session(), Mode::Upgrade, plan.inventory.clone(), Some(plan)))?;
     act(recorder, &path, &args.window)
 }
 

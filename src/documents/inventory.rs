@@ -1,11 +1,11 @@
 //! The inventory: the hosts of a cluster, their roles and how to reach them.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
 use indexmap::IndexMap;
 
 use super::{BUILT_IN_VARS, Source};
+use crate::model::address::{self, NoAddress};
 use crate::model::inventory::{Connection, Host, Inventory, Role, Ssh};
 use crate::yaml::{Node, Problems, Reader, did_you_mean, parse};
 
@@ -104,7 +104,7 @@ fn ssh(reader: &mut Reader<'_>, source: &Source, node: &Node) -> Option<Ssh> {
 /// # Errors
 /// What is wrong with it, for whoever types it.
 pub fn check_cluster(name: &str) -> Result<(), String> {
-    is_name(name).then_some(()).ok_or_else(|| format!("`{name}` cannot name a cluster: {NAME}"))
+    address::is_name(name).then_some(()).ok_or_else(|| format!("`{name}` cannot name a cluster: {NAME}"))
 }
 
 /// Whether a host may be called so: the name becomes part of file names and of a systemd unit's name.
@@ -112,47 +112,29 @@ pub fn check_cluster(name: &str) -> Result<(), String> {
 /// # Errors
 /// What is wrong with it, for whoever types it.
 pub fn check_host(name: &str) -> Result<(), String> {
-    is_name(name).then_some(()).ok_or_else(|| format!("`{name}` cannot name a host: {NAME}"))
+    address::is_name(name).then_some(()).ok_or_else(|| format!("`{name}` cannot name a host: {NAME}"))
 }
 
 const NAME: &str = "letters, digits, `-`, `.` and `_`, one of the first two at the beginning, 63 at most";
-
-fn is_name(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c))
-        && name.len() <= 63
-}
 
 /// Whether ssh could connect there: an IPv4 or IPv6 address, or a name that DNS or ssh's configuration knows.
 ///
 /// # Errors
 /// What is wrong with it, for whoever types it.
-pub fn check_address(address: &str) -> Result<(), String> {
-    argument(address)?;
-    let wrong = |why: &str| Err(format!("`{address}` is not an address: {why}"));
-    if address.chars().all(|c| c.is_ascii_digit() || c == '.') {
-        let valid = address.parse::<Ipv4Addr>().is_ok();
-        return if valid { Ok(()) } else { wrong("IPv4 has four numbers from 0 to 255, such as 10.0.0.1") };
-    }
-    if address.contains(':') {
-        let (bare, _zone) = address.split_once('%').unwrap_or((address, ""));
-        let valid = bare.parse::<Ipv6Addr>().is_ok();
-        return if valid {
-            Ok(())
-        } else {
-            wrong("IPv6 is written as in fe80::1, without brackets; a port goes under `ssh: port`")
+pub fn check_address(text: &str) -> Result<(), String> {
+    address::address(text).map_err(|wrong| {
+        let why = match wrong {
+            NoAddress::NoArgument => return no_argument(text),
+            NoAddress::Ipv4 => "IPv4 has four numbers from 0 to 255, such as 10.0.0.1",
+            NoAddress::Ipv6 => "IPv6 is written as in fe80::1, without brackets; a port goes under `ssh: port`",
+            NoAddress::User => "the user goes under `ssh: user`",
+            NoAddress::Name => {
+                "a host's name is of letters, digits, `-` and `_`, with dots between its parts; each begins and ends with \
+                 one of the first two"
+            }
         };
-    }
-    if address.contains('@') {
-        return wrong("the user goes under `ssh: user`");
-    }
-    let label = |label: &str| (1..=63).contains(&label.len()) && !label.starts_with('-') && !label.ends_with('-');
-    let name = address.strip_suffix('.').unwrap_or(address);
-    let letters = name.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c));
-    if letters && name.len() <= 253 && name.split('.').all(label) {
-        return Ok(());
-    }
-    wrong("a host's name is of letters, digits, `-` and `_`, with dots between its parts")
+        format!("`{text}` is not an address: {why}")
+    })
 }
 
 /// Whether ssh could log in as this user.
@@ -161,10 +143,8 @@ pub fn check_address(address: &str) -> Result<(), String> {
 /// What is wrong with it, for whoever types it.
 pub fn check_user(user: &str) -> Result<(), String> {
     argument(user)?;
-    if user.contains([':', '/', ',', ';', '\'', '"', '`', '$', '&', '|', '<', '>', '(', ')']) {
-        return Err(format!("`{user}` cannot be a user: a login name has none of : / , ; and no quotes"));
-    }
-    Ok(())
+    let wrong = || format!("`{user}` cannot be a user: a login name is of letters, digits and - . _ @ + \\");
+    address::is_user(user).then_some(()).ok_or_else(wrong)
 }
 
 /// Whether ssh could go through this bastion: `host`, `user@host`, `user@host:port`, or several with commas between.
@@ -173,20 +153,17 @@ pub fn check_user(user: &str) -> Result<(), String> {
 /// What is wrong with it, for whoever types it.
 pub fn check_jump(jump: &str) -> Result<(), String> {
     argument(jump)?;
-    if jump.split(',').any(|hop| hop.rsplit('@').next().is_none_or(str::is_empty)) {
-        return Err(format!(
-            "`{jump}` is not a bastion: write host, user@host or user@host:port, with commas between several"
-        ));
-    }
-    Ok(())
+    address::jump(jump).map_err(|_| {
+        format!("`{jump}` is not a bastion: write host, user@host or user@host:port, with commas between several")
+    })
 }
 
-/// A word that becomes an argument of `ssh`: one that begins with a dash would be an option there.
 fn argument(text: &str) -> Result<(), String> {
-    if text.is_empty() || text.starts_with('-') || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return Err(format!("`{text}` cannot be given to ssh: it must be one word that does not begin with a dash"));
-    }
-    Ok(())
+    address::is_argument(text).then_some(()).ok_or_else(|| no_argument(text))
+}
+
+fn no_argument(text: &str) -> String {
+    format!("`{text}` cannot be given to ssh: it must be one word that does not begin with a dash")
 }
 
 fn word(
@@ -321,6 +298,20 @@ mod tests {
         ] {
             assert_eq!(check_jump(jump).is_ok(), good, "{jump}");
         }
+    }
+
+    #[test]
+    fn what_only_the_form_refused_is_refused_here_too() {
+        for bad in ["_x", "x_", "a._b", "fe80::1%", "fe80::1%a/b"] {
+            assert!(check_address(bad).is_err(), "{bad}");
+        }
+        for bad in ["a#b", "me$", "jörg"] {
+            assert!(check_user(bad).is_err(), "{bad}");
+        }
+        for bad in ["b!", "b:0", "b:ssh", "b:", "fe80::1", "10.0.0.999", "x y@b", "me$@b", "@b"] {
+            assert!(check_jump(bad).is_err(), "{bad}");
+        }
+        assert_eq!(check_jump("me@[fe80::1%eth0]:22,[::1]"), Ok(()));
     }
 
     #[test]

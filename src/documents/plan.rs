@@ -1,20 +1,19 @@
 //! A runbook applied to an inventory: every value settled and every file read before anything runs.
 
+mod files;
+mod values;
+
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
-use super::runbook::{fits, read_runbook};
-use super::source::{Source, asset, builtin_runbooks, find_runbook};
-use super::template::{Piece, pieces};
-use crate::ignition;
-use crate::model::inventory::{Host, Inventory};
-use crate::model::plan::{Plan, PushFile, Task, expand};
-use crate::model::runbook::{Convert, Each, Push, Runbook, Stage, VarSpec};
-use crate::model::{Digest, TaskId};
-use crate::yaml::{Document, Node, Problem, Problems, did_you_mean, parse};
+use self::files::Unread;
+use super::source::Source;
+use crate::model::TaskId;
+use crate::model::inventory::Inventory;
+use crate::model::plan::{Plan, Task, expand};
+use crate::model::runbook::{Each, Runbook, Stage};
+use crate::yaml::{Node, Problem, Problems, parse};
 
-/// What `--var` values are called in messages.
-const COMMAND_LINE: &str = "--var";
+pub use self::files::edited;
 
 /// Builds the plan. Values come from the command line, else the host, else the inventory, else the runbook's default.
 /// Files to push are read, converted and put into the plan as they will stand on the host.
@@ -66,131 +65,6 @@ struct Builder<'p> {
 }
 
 impl Builder<'_> {
-    /// The values of every host, in the inventory's order.
-    fn values(&mut self, given: &[(String, String)]) -> Vec<Values> {
-        for (name, value) in given {
-            if let Some(spec) = self.runbook.vars.get(name) {
-                self.fit(spec, value, |_| None, name);
-            } else {
-                let hint = did_you_mean(name, self.runbook.vars.keys().map(String::as_str));
-                let message = format!("the runbook `{}` has no variable `{name}`{hint}", self.runbook.name);
-                self.problems.0.push(Problem::of(COMMAND_LINE, message));
-            }
-        }
-        let inventory = self.inventory;
-        for (name, value) in &inventory.vars {
-            match self.runbook.vars.get(name) {
-                Some(spec) => self.fit(spec, value, |tree| tree.get("vars")?.get(name), name),
-                None => self.stray(name, given, |tree| tree.get("vars")?.key(name)),
-            }
-        }
-        for (index, host) in inventory.hosts.iter().enumerate() {
-            for (name, value) in &host.vars {
-                match self.runbook.vars.get(name) {
-                    Some(spec) => {
-                        self.fit(
-                            spec,
-                            value,
-                            |tree| tree.get("hosts")?.items().get(index)?.get("vars")?.get(name),
-                            name,
-                        );
-                    }
-                    None => {
-                        self.stray(name, given, |tree| tree.get("hosts")?.items().get(index)?.get("vars")?.key(name));
-                    }
-                }
-            }
-        }
-        for (name, spec) in &self.runbook.vars {
-            self.missing(name, spec, given);
-        }
-        inventory.hosts.iter().map(|host| self.values_of(host, given)).collect()
-    }
-
-    fn values_of(&self, host: &Host, given: &[(String, String)]) -> Values {
-        let mut values = Values::from([
-            ("host".to_owned(), host.name.to_string()),
-            ("address".to_owned(), host.address().to_owned()),
-            ("node".to_owned(), host.node().to_owned()),
-        ]);
-        for (name, spec) in &self.runbook.vars {
-            let value = given
-                .iter()
-                .rev()
-                .find(|(given, _)| given == name)
-                .map(|(_, value)| value)
-                .or_else(|| host.vars.get(name))
-                .or_else(|| self.inventory.vars.get(name))
-                .or(spec.default.as_ref());
-            values.extend(value.map(|value| (name.clone(), value.clone())));
-        }
-        values
-    }
-
-    fn missing(&mut self, name: &str, spec: &VarSpec, given: &[(String, String)]) {
-        if !spec.required || given.iter().any(|(given, _)| given == name) || self.inventory.vars.contains_key(name) {
-            return;
-        }
-        let without: Vec<_> = self
-            .inventory
-            .hosts
-            .iter()
-            .filter(|host| !host.vars.contains_key(name))
-            .map(|host| host.name.as_str())
-            .collect();
-        if without.is_empty() {
-            return;
-        }
-        let all = without.len() == self.inventory.hosts.len();
-        let who = if all { String::new() } else { format!(" for {}", without.join(", ")) };
-        let near = did_you_mean(name, self.inventory.vars.keys().map(String::as_str));
-        let near = if near.is_empty() { near } else { format!(" (the inventory has a near one{near})") };
-        let message = format!(
-            "`{name}` has no value{who}: {}. Give it in the inventory under `vars`, or with `--var {name}=...`{near}",
-            spec.about
-        );
-        self.problems.0.push(Problem::of(&*self.inventory_source.document.name, message));
-    }
-
-    /// Notes a value for a variable that the runbook does not have, where it has one of nearly that name and nobody has
-    /// given that a value. Others are for other runbooks: an inventory serves them all.
-    fn stray(&mut self, name: &str, given: &[(String, String)], find: impl Fn(&Node) -> Option<&Node>) {
-        // One that is required and missing is told of with its near ones.
-        let unset = |known: &&String| {
-            !self.runbook.vars[*known].required
-                && !given.iter().any(|(given, _)| given == *known)
-                && !self.inventory.vars.contains_key(*known)
-                && !self.inventory.hosts.iter().any(|host| host.vars.contains_key(*known))
-        };
-        let near = did_you_mean(name, self.runbook.vars.keys().filter(unset).map(String::as_str));
-        let elsewhere = |(other, _): (&str, &str)| {
-            find_runbook(other)
-                .and_then(|source| read_runbook(&source))
-                .is_ok_and(|other| other.vars.contains_key(name))
-        };
-        if near.is_empty() || builtin_runbooks().any(elsewhere) {
-            return;
-        }
-        let message = format!("the runbook `{}` has no variable `{name}`{near}", self.runbook.name);
-        let place = self.inventory_tree.as_ref().and_then(find).map(|node| node.place);
-        self.problems.0.push(match place {
-            Some(place) => Problem::at(&self.inventory_source.document, place, message),
-            None => Problem::of(&*self.inventory_source.document.name, message),
-        });
-    }
-
-    /// Notes a value that does not fit its variable, where it was given.
-    fn fit(&mut self, spec: &VarSpec, value: &str, find: impl Fn(&Node) -> Option<&Node>, name: &str) {
-        if let Err(wrong) = fits(spec, value) {
-            let message = format!("`{name}`: {wrong}");
-            let place = self.inventory_tree.as_ref().and_then(find).map(|node| node.place);
-            self.problems.0.push(match place {
-                Some(place) => Problem::at(&self.inventory_source.document, place, message),
-                None => Problem::of(COMMAND_LINE, message),
-            });
-        }
-    }
-
     /// The stages as they will be walked, those that are repeated once for every word; each with its index in the runbook.
     fn stages(&mut self, vars: &[Values]) -> Vec<(Stage, usize)> {
         let mut stages = Vec::new();
@@ -272,53 +146,6 @@ impl Builder<'_> {
         tasks
     }
 
-    fn push(&self, push: &Push, vars: &Values) -> Result<PushFile, Unread> {
-        for text in [&push.path, &push.from] {
-            for piece in pieces(text) {
-                if let Piece::Variable(name, _) = piece
-                    && !vars.contains_key(name)
-                {
-                    return Err(Unread::Here(format!("`${name}` in `{text}` has no value when files are read")));
-                }
-            }
-        }
-        let from = expand(&push.from, vars);
-        if let Some(artifact) = from.strip_prefix("artifact:") {
-            return Ok(PushFile {
-                path: expand(&push.path, vars),
-                mode: push.mode.clone(),
-                content: String::new(),
-                sha256: Digest::of(b""),
-                artifact: Some(artifact.to_owned()),
-                source: None,
-                convert: Convert::None,
-                config: None,
-            });
-        }
-        let (name, text) = self.file(&from)?;
-        made(&expand(&push.path, vars), &push.mode, push.convert, &name, text)
-    }
-
-    /// A file to push: one of the program's own, or beside the runbook, or beside the inventory.
-    fn file(&self, from: &str) -> Result<(String, String), Unread> {
-        if let Some(own) = from.strip_prefix("builtin:") {
-            let text = asset(own).ok_or_else(|| Unread::Here(format!("there is no built-in file `{own}`")))?;
-            return Ok((from.to_owned(), text.to_owned()));
-        }
-        let mut tried: Vec<PathBuf> = Vec::new();
-        for source in [self.runbook_source, self.inventory_source] {
-            let path = source.resolve(from);
-            if (source.directory.is_some() || path.is_absolute()) && !tried.contains(&path) {
-                if path.exists() {
-                    return read(&path).map(|text| (path.display().to_string(), text));
-                }
-                tried.push(path);
-            }
-        }
-        let tried: Vec<_> = tried.iter().map(|path| path.display().to_string()).collect();
-        Err(Unread::Here(format!("there is no file to push: looked for {}", tried.join(" and "))))
-    }
-
     /// Notes a problem at a key of a step of the runbook.
     fn at_step(&mut self, stage: usize, step: usize, key: &str, message: String) {
         let node = self
@@ -333,73 +160,14 @@ impl Builder<'_> {
     }
 }
 
-/// The file that stands on the host, made of a text: as it is, or converted.
-fn made(path: &str, mode: &str, convert: Convert, name: &str, text: String) -> Result<PushFile, Unread> {
-    let (content, source, config) = match convert {
-        Convert::None => (text, None, None),
-        Convert::Ignition | Convert::EtcdDropIn => {
-            let converted = ignition::convert(&Document::new(name, text.as_str()), &ignition::Settings::default())
-                .map_err(Unread::There)?;
-            let config = Some(converted.config());
-            let content = match convert {
-                Convert::EtcdDropIn => converted
-                    .etcd_drop_in
-                    .ok_or_else(|| Unread::Here(format!("`{name}` has no `etcd` section to make a drop-in of")))?,
-                Convert::Ignition | Convert::None => converted.json.to_string(),
-            };
-            (content, Some(text), config)
-        }
-    };
-    Ok(PushFile {
-        path: path.to_owned(),
-        mode: mode.to_owned(),
-        sha256: Digest::of(content.as_bytes()),
-        content,
-        artifact: None,
-        source,
-        convert,
-        config,
-    })
-}
-
-/// A file to push with another text, converted as the first one was.
-///
-/// # Errors
-/// What is wrong with the text, with line and column.
-pub fn edited(file: &PushFile, text: &str) -> Result<PushFile, Problems> {
-    made(&file.path, &file.mode, file.convert, "the edited text", text.to_owned()).map_err(|unread| match unread {
-        Unread::Here(message) => Problem::of("the edited text", message).into(),
-        Unread::There(problems) => problems,
-    })
-}
-
-/// Why a file cannot be pushed.
-enum Unread {
-    /// To be told at the step that wants it.
-    Here(String),
-    /// The file itself is at fault.
-    There(Problems),
-}
-
-fn read(path: &Path) -> Result<String, Unread> {
-    std::fs::read_to_string(path).map_err(|error| Unread::Here(format!("cannot read {}: {error}", path.display())))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::documents::{read_inventory, read_runbook};
+    use std::path::Path;
 
-    #[test]
-    fn an_edited_text_is_converted_as_the_first_one_was() {
-        let text = "etcd:\n  version: 3.0.17\n  name: etcd1\n";
-        let file = made("/x.conf", "0644", Convert::EtcdDropIn, "t", text.into()).unwrap_or_else(|_| panic!());
-        let other = edited(&file, &text.replace("etcd1", "etcd9")).unwrap();
-        assert!(other.content.contains("--name=\"etcd9\"") && other.sha256 != file.sha256, "{}", other.content);
-        assert_eq!(other.config.unwrap()["etcd"]["name"], "etcd9");
-        let wrong = edited(&file, "etcd:\n  verzion: 3.0.17\n").unwrap_err().to_string();
-        assert!(wrong.contains("the edited text:2:3") && wrong.contains("version"), "{wrong}");
-    }
+    use super::*;
+    use crate::documents::source::Source;
+    use crate::documents::{read_inventory, read_runbook};
+    use crate::model::Digest;
 
     const RUNBOOK: &str = r#"runbook: r
 title: R

@@ -103,15 +103,7 @@ pub fn checks(state: &State, id: TaskId, now: Timestamp) -> Vec<CheckResult> {
         Phase::Waiting => on_facts(&step.require, 0),
         Phase::Verifying => verification(state, id, now),
         Phase::Failed { .. } if !step.verify.is_empty() => on_facts(&step.verify, 0),
-        Phase::Opened
-        | Phase::Starting
-        | Phase::Running
-        | Phase::Uncertain { .. }
-        | Phase::Exited { .. }
-        | Phase::Interrupted { .. }
-        | Phase::Failed { .. }
-        | Phase::Done
-        | Phase::Skipped { .. }
-        | Phase::NotNeeded => task.checks.clone(),
+        // Those that it was opened on, or ended with.
+        _ => task.checks.clone(),
     }
 }

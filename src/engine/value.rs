@@ -14,7 +14,27 @@ use serde_json::Value;
 #[derive(Debug)]
 struct Shared<T>(Arc<T>);
 
+/// What the value under a [`Shared`] can do, it can do.
+macro_rules! hand_on {
+    ($($method:ident: $ability:ident,)*) => {
+        $(
+            fn $method<'b, 'v>(&'b self) -> Option<&'b (dyn $ability + 'v)>
+            where
+                Self: 'v,
+            {
+                self.0.$method()
+            }
+        )*
+    };
+}
+
 impl<T: Val + 'static> Val for Shared<T> {
+    hand_on! {
+        as_adder: Adder,
+        as_indexer: Indexer,
+        as_iterable: Iterable,
+    }
+
     fn get_type(&self) -> &Type {
         self.0.get_type()
     }
@@ -23,29 +43,8 @@ impl<T: Val + 'static> Val for Shared<T> {
         T::cel_type()
     }
 
-    fn as_adder<'b, 'v>(&'b self) -> Option<&'b (dyn Adder + 'v)>
-    where
-        Self: 'v,
-    {
-        self.0.as_adder()
-    }
-
     fn as_container(&self) -> Option<&dyn Container> {
         self.0.as_container()
-    }
-
-    fn as_indexer<'b, 'v>(&'b self) -> Option<&'b (dyn Indexer + 'v)>
-    where
-        Self: 'v,
-    {
-        self.0.as_indexer()
-    }
-
-    fn as_iterable<'b, 'v>(&'b self) -> Option<&'b (dyn Iterable + 'v)>
-    where
-        Self: 'v,
-    {
-        self.0.as_iterable()
     }
 
     fn as_sizer(&self) -> Option<&dyn Sizer> {

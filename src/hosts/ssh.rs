@@ -15,6 +15,7 @@ use super::HostError;
 use super::links::Ways;
 use super::shell::{Feed, Shell, Sink, pump};
 use super::trouble::{self, Target};
+use crate::model::address::is_argument;
 use crate::model::inventory::{Host, Ssh as Config};
 use crate::model::logtail::clean;
 
@@ -64,8 +65,7 @@ impl Route {
         };
         let names = [Some(host.address()), config.user.as_deref(), config.jump.as_deref()];
         for name in names.into_iter().flatten() {
-            if name.is_empty() || name.starts_with('-') || name.contains(|c: char| c.is_whitespace() || c.is_control())
-            {
+            if !is_argument(name) {
                 return Err(format!("{name:?} in the inventory is not an address, user or bastion that ssh takes"));
             }
         }

@@ -2,47 +2,18 @@
 //! and what must go before the new config, lest the next boot undo it.
 
 mod coreos;
+mod files;
+mod made;
+mod user_data;
+mod users;
 
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
-use super::reading::insert;
-use super::{draft, etcd, update};
+use self::made::Made;
+use self::users::add_keys;
 use crate::yaml::{Data, Document, Node, Place, Problem, Problems, Reader, parse};
 
-/// What the user-data of a host is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UserData {
-    /// Begins with `#cloud-config`.
-    CloudConfig,
-    /// Begins with `#!`.
-    Script,
-    /// JSON.
-    Ignition,
-    /// Of a cloud-init that Container Linux never had.
-    Foreign,
-    /// Anything else, such as a Container Linux Config.
-    Other,
-}
-
-/// What a user-data text is, by its first line, as coreos-cloudinit tells it.
-#[must_use]
-pub fn user_data(text: &str) -> UserData {
-    let first = text.lines().next().unwrap_or_default().trim_end();
-    let foreign =
-        ["#include", "#cloud-boothook", "#upstart-job", "#part-handler", "#cloud-config-archive", "## template:"];
-    if first == "#cloud-config" {
-        UserData::CloudConfig
-    } else if first.starts_with("#!") {
-        UserData::Script
-    } else if text.trim_start().starts_with('{') {
-        UserData::Ignition
-    } else if foreign.iter().any(|start| first.starts_with(start)) || first.to_lowercase().starts_with("content-type:")
-    {
-        UserData::Foreign
-    } else {
-        UserData::Other
-    }
-}
+pub use self::user_data::{UserData, user_data};
 
 /// What becomes of a part of a cloud-config.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -119,56 +90,6 @@ pub fn migrate(document: &Document) -> Result<Migration, Problems> {
     reader.problems.or(Some(Migration { draft: made.draft(), notes }))
 }
 
-/// The sections of the draft.
-#[derive(Default)]
-struct Made {
-    users: Vec<Map<String, Value>>,
-    etcd: Option<Map<String, Value>>,
-    flannel: Map<String, Value>,
-    locksmith: Map<String, Value>,
-    update: Map<String, Value>,
-    units: Vec<Value>,
-    networks: Vec<Value>,
-    files: Vec<Value>,
-}
-
-impl Made {
-    fn draft(self) -> String {
-        let mut config = Map::new();
-        let mut section = |key: &str, inner: &str, list: Vec<Value>| {
-            let mut map = Map::new();
-            insert(&mut map, inner, list);
-            if !map.is_empty() {
-                config.insert(key.into(), map.into());
-            }
-        };
-        section("passwd", "users", self.users.into_iter().map(Value::from).collect());
-        section("systemd", "units", self.units);
-        section("networkd", "units", self.networks);
-        section("storage", "files", self.files);
-        for (key, map) in [("flannel", self.flannel), ("locksmith", self.locksmith), ("update", self.update)] {
-            if !map.is_empty() {
-                config.insert(key.into(), map.into());
-            }
-        }
-        config.extend(self.etcd.map(|etcd| ("etcd".to_owned(), etcd.into())));
-        let version = "version: 3.0.17   # choose: without one the host runs the etcd that its release happens to name";
-        draft::write(
-            &config,
-            &[("etcd", "Put into this section the version that the cluster is to run:"), ("etcd", version)],
-        )
-    }
-
-    fn user(&mut self, name: &str) -> &mut Map<String, Value> {
-        let known = self.users.iter().position(|user| user.get("name").is_some_and(|other| other == name));
-        let at = known.unwrap_or_else(|| {
-            self.users.push(Map::from_iter([("name".to_owned(), name.into())]));
-            self.users.len() - 1
-        });
-        &mut self.users[at]
-    }
-}
-
 struct Migrating<'d> {
     reader: Reader<'d>,
     notes: Vec<Note>,
@@ -242,131 +163,6 @@ impl Migrating<'_> {
             self.note(node, path, Fate::Change, what);
         }
     }
-
-    fn users(&mut self, list: &Node) {
-        for (index, node) in self.reader.list(list, "users").iter().enumerate() {
-            let at = format!("users[{index}]");
-            let entries = self.entries(node, "a user");
-            let Some((_, _, value)) = entries.iter().find(|(name, _, _)| name == "name") else {
-                self.reader.complain(node, "this user has no `name`");
-                continue;
-            };
-            let Some(user) = self.reader.text(value, "name") else { continue };
-            self.note(node, &at, Fate::Carried, format!("passwd.users, for {user}"));
-            let mut create = Map::new();
-            for (name, key, value) in entries {
-                let path = format!("{at}.{name}");
-                match &*name {
-                    "name" => {}
-                    "passwd" => {
-                        if let Some(hash) = self.reader.text(value, &name) {
-                            self.made.user(&user).insert("password_hash".into(), hash.into());
-                        }
-                    }
-                    "ssh_authorized_keys" => {
-                        let keys = self.reader.texts(value, &name);
-                        add_keys(self.made.user(&user), keys);
-                    }
-                    "gecos" | "homedir" | "primary_group" | "shell" | "no_create_home" | "no_user_group" | "system"
-                    | "no_log_init" | "groups" => {
-                        if user == "core" {
-                            self.note(
-                                key,
-                                &path,
-                                Fate::Lost,
-                                "core is there already: only its password and keys can be set",
-                            );
-                            continue;
-                        }
-                        let made = match &*name {
-                            "groups" => Some(self.reader.texts(value, &name).into()),
-                            "gecos" | "homedir" | "primary_group" | "shell" => {
-                                self.reader.text(value, &name).map(Value::from)
-                            }
-                            _ => self.reader.boolean(value, &name).map(Value::from),
-                        };
-                        let name = if name == "homedir" { "home_dir".into() } else { name };
-                        create.extend(made.map(|made| (name, made)));
-                    }
-                    "coreos_ssh_import_github" | "coreos_ssh_import_github_users" | "coreos_ssh_import_url" => {
-                        self.note(
-                            key,
-                            &path,
-                            Fate::Lost,
-                            "keys are no longer fetched: write them under ssh_authorized_keys",
-                        );
-                    }
-                    _ => self.unknown(key, &path),
-                }
-            }
-            let made = self.made.user(&user);
-            if !create.is_empty() {
-                made.insert("create".into(), create.into());
-            }
-        }
-    }
-
-    fn file(&mut self, node: &Node, at: &str) {
-        let mut file = json!({ "path": null, "filesystem": "root", "mode": 0o644 });
-        let (mut content, mut encoding) = (None, None);
-        for (name, key, value) in self.entries(node, "a file") {
-            let Some(text) = self.reader.script(value, &name) else { continue };
-            let trimmed = text.trim_end();
-            match &*name {
-                "path" => file["path"] = trimmed.into(),
-                "content" => content = Some((text, value)),
-                "encoding" => encoding = Some((trimmed.to_owned(), value)),
-                "permissions" => match u32::from_str_radix(trimmed, 8) {
-                    Ok(mode) if mode <= 0o7777 => file["mode"] = mode.into(),
-                    _ => self.reader.complain(value, "`permissions` are octal digits, such as 0644"),
-                },
-                "owner" => self.owner(&mut file, trimmed, value, &format!("{at}.owner")),
-                _ => self.unknown(key, &format!("{at}.{name}")),
-            }
-        }
-        let Some(path) = file["path"].as_str().map(str::to_owned) else {
-            self.reader.complain(node, "this file has no `path`");
-            return;
-        };
-        if let Some(why) = collides(&path) {
-            self.note(node, at, Fate::Remove, format!("{path}: {why}"));
-            return;
-        }
-        let text = content.as_ref().map(|(text, _)| text.as_str()).unwrap_or_default();
-        let contents = match &encoding {
-            None => json!({ "inline": text }),
-            Some((encoding, node)) => match encoded(text, encoding) {
-                Ok(contents) => contents,
-                Err(message) => return self.reader.complain(node, message),
-            },
-        };
-        file["contents"] = contents;
-        if let (None, Some((text, node))) = (&encoding, &content) {
-            self.variables(node, &format!("{at}.content"), text);
-            if text.contains("etcd2") {
-                let what = "names etcd2: say etcd-member, if this is to go on working";
-                self.note(node, &format!("{at}.content"), Fate::Change, what);
-            }
-        }
-        self.made.files.push(file);
-        self.note(node, at, Fate::Carried, format!("storage.files, {path}; written once, not at every boot"));
-    }
-
-    fn owner(&mut self, file: &mut Value, owner: &str, node: &Node, at: &str) {
-        let (user, group) = owner.split_once(':').map_or((owner, None), |(user, group)| (user, Some(group)));
-        for (key, name) in [("user", Some(user)), ("group", group)] {
-            let Some(name) = name else { continue };
-            match (name, name.parse::<u32>()) {
-                ("root", _) => {}
-                (_, Ok(id)) => file[key] = json!({ "id": id }),
-                (_, Err(_)) => {
-                    let what =
-                        format!("write `{key}: {{id: ...}}`, the number of {name}: names of owners need spec 2.1.0");
-                    self.note(node, at, Fate::Change, what);
-                }
-            }
-        }
-    }
 }
 
 /// What coreos-cloudinit filled in from a cloud's metadata, and the words that a Container Linux Config has for it.
@@ -376,50 +172,6 @@ const VARIABLES: [(&str, &str); 4] = [
     ("$private_ipv6", "{PRIVATE_IPV6}"),
     ("$public_ipv6", "{PUBLIC_IPV6}"),
 ];
-
-fn add_keys(user: &mut Map<String, Value>, keys: Vec<String>) {
-    let known = user.entry("ssh_authorized_keys").or_insert_with(|| json!([]));
-    if let Value::Array(known) = known {
-        known.extend(keys.into_iter().map(Value::from));
-    }
-}
-
-/// Why a file must not be written at every boot beside the new config.
-fn collides(path: &str) -> Option<&'static str> {
-    let units = path.strip_prefix("/etc/systemd/system/").or_else(|| path.strip_prefix("/run/systemd/system/"));
-    let of = |name: &str| units.is_some_and(|unit| unit == name || unit.starts_with(&format!("{name}.d/")));
-    if path.ends_with(&format!("/etcd-member.service.d/{}", etcd::DROP_IN)) {
-        return Some("is the drop-in that the new config makes");
-    }
-    if of("etcd2.service") || of("etcd.service") || of("fleet.service") {
-        return Some("configures what the new config replaces");
-    }
-    (path == update::PATH).then_some("is the file that `update` and `locksmith` make: say there what it says")
-}
-
-/// A file's content as it was encoded, in the URL and the compression that say the same.
-fn encoded(text: &str, encoding: &str) -> Result<Value, String> {
-    let packed = match encoding {
-        "base64" | "b64" => false,
-        "gz+base64" | "gzip+base64" | "gz+b64" | "gzip+b64" => true,
-        "gz" | "gzip" => {
-            return Err("bytes of gzip cannot stand in YAML as they are: encode them as gzip+base64".into());
-        }
-        other => return Err(format!("coreos-cloudinit has no encoding `{other}`")),
-    };
-    let digits: String = text.chars().filter(|c| !c.is_whitespace()).collect();
-    let body = digits.trim_end_matches('=');
-    let padding = digits.len() - body.len();
-    let whole = digits.len().is_multiple_of(4) && padding <= 2;
-    if !whole || !body.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/') {
-        return Err("the content is not base64".into());
-    }
-    let mut remote = json!({ "url": format!("data:;base64,{digits}") });
-    if packed {
-        remote["compression"] = "gzip".into();
-    }
-    Ok(json!({ "remote": remote }))
-}
 
 #[cfg(test)]
 mod tests {

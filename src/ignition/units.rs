@@ -1,6 +1,6 @@
 //! `systemd.units` and `networkd.units`: passed through, unit by unit.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::reading::Kind::{Script, Switch, Text, Truth};
 use super::reading::{Reading, Row, insert};
@@ -46,12 +46,7 @@ pub(super) fn enabled(name: &str, drop_in: &str, contents: &str) -> Value {
 /// Reads the `systemd` section.
 pub(super) fn systemd(reading: &mut Reading<'_>, node: &Node) -> Vec<Value> {
     let Some(fields) = reading.fields(node, "`systemd`", &["units"]) else { return Vec::new() };
-    let mut units = Vec::new();
-    for node in reading.each(fields, "units") {
-        let Some((fields, mut unit)) = reading.section(node, "a unit", UNIT, &["dropins"]) else { continue };
-        reading.must_have(fields, "this unit", &["name"]);
-        reading.ends(fields, "name", &SYSTEMD_ENDS);
-        check_text(reading, fields);
+    units(reading, fields, ("a unit", UNIT, &SYSTEMD_ENDS), |reading, fields, unit| {
         let enabled = unit.contains_key("enable") || unit.get("enabled") == Some(&Value::Bool(true));
         if let Some(contents) = fields.get("contents")
             && enabled
@@ -59,25 +54,33 @@ pub(super) fn systemd(reading: &mut Reading<'_>, node: &Node) -> Vec<Value> {
         {
             reading.doubt(contents, "this unit is enabled, but has no `[Install]` section that says for what");
         }
-        let drop_ins = drop_ins(reading, fields);
-        insert(&mut unit, "dropins", drop_ins);
-        units.push(unit.into());
-    }
-    units
+    })
 }
 
 /// Reads the `networkd` section.
 pub(super) fn networkd(reading: &mut Reading<'_>, node: &Node) -> Vec<Value> {
     let Some(fields) = reading.fields(node, "`networkd`", &["units"]) else { return Vec::new() };
-    let mut units = Vec::new();
-    for node in reading.each(fields, "units") {
-        let Some((fields, mut unit)) = reading.section(node, "a network unit", NETWORK, &["dropins"]) else { continue };
-        reading.must_have(fields, "this unit", &["name"]);
-        reading.ends(fields, "name", &NETWORKD_ENDS);
-        check_text(reading, fields);
+    units(reading, fields, ("a network unit", NETWORK, &NETWORKD_ENDS), |reading, fields, _| {
         if let Some(node) = fields.get("dropins") {
             reading.since(node, "`dropins` in a network unit", V2_2);
         }
+    })
+}
+
+/// The units of a section: what each is, its keys, and in what its name may end.
+fn units(
+    reading: &mut Reading<'_>,
+    fields: Fields<'_>,
+    (what, rows, ends): (&str, &[Row], &[&str]),
+    examine: impl Fn(&mut Reading<'_>, Fields<'_>, &Map<String, Value>),
+) -> Vec<Value> {
+    let mut units = Vec::new();
+    for node in reading.each(fields, "units") {
+        let Some((fields, mut unit)) = reading.section(node, what, rows, &["dropins"]) else { continue };
+        reading.must_have(fields, "this unit", &["name"]);
+        reading.ends(fields, "name", ends);
+        check_text(reading, fields);
+        examine(reading, fields, &unit);
         let drop_ins = drop_ins(reading, fields);
         insert(&mut unit, "dropins", drop_ins);
         units.push(unit.into());

@@ -3,6 +3,7 @@
 //! This room imports nothing of ours, reads no clock and does no IO. Everything the screen shows and everything the
 //! engine decides on is made of these values.
 
+pub mod address;
 pub mod clock;
 pub mod diff;
 pub mod event;

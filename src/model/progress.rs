@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::state::{Phase, State, Tally, TaskState};
+use super::state::{Sort, State, Tally, TaskState};
 use super::{HostName, Plan, TaskId};
 
 /// A host's way through a stage.
@@ -99,45 +99,13 @@ struct HostTasks {
     lanes: Vec<usize>,
 }
 
-/// What the index tells phases apart by.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Sort {
-    Waiting,
-    Gate,
-    UnderWay,
-    Done,
-    Skipped,
-    NotNeeded,
-    Failed,
-}
-
-impl Sort {
-    fn of(phase: &Phase) -> Self {
-        match phase {
-            Phase::Waiting => Self::Waiting,
-            Phase::Gate => Self::Gate,
-            Phase::Opened
-            | Phase::Starting
-            | Phase::Running
-            | Phase::Uncertain { .. }
-            | Phase::Exited { .. }
-            | Phase::Interrupted { .. }
-            | Phase::Verifying => Self::UnderWay,
-            Phase::Done => Self::Done,
-            Phase::Skipped { .. } => Self::Skipped,
-            Phase::NotNeeded => Self::NotNeeded,
-            Phase::Failed { .. } => Self::Failed,
-        }
-    }
-}
-
 /// How a task stood, as far as the index is concerned.
 #[derive(Clone, Copy)]
 pub(super) struct Stood(Sort, u64);
 
 impl Stood {
     pub(super) fn of(task: &TaskState) -> Self {
-        Self(Sort::of(&task.phase), task.since_seq)
+        Self(task.phase.sort(), task.since_seq)
     }
 }
 
@@ -256,7 +224,7 @@ impl Progress {
 
     /// Looks at a lane anew, which has few tasks.
     fn refresh(&mut self, number: usize, tasks: &[TaskState]) {
-        let sort = |id: TaskId| tasks.get(id.index()).map_or(Sort::Waiting, |task| Sort::of(&task.phase));
+        let sort = |id: TaskId| tasks.get(id.index()).map_or(Sort::Waiting, |task| task.phase.sort());
         let lane = &mut self.lanes[number];
         let stage = &mut self.stages[lane.stage];
         let mut change = |lane: &Lane, counts: bool| {

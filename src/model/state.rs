@@ -262,23 +262,45 @@ impl Phase {
     /// Nothing more will happen to it, and what comes after it may begin.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        matches!(self, Self::Done | Self::Skipped { .. } | Self::NotNeeded)
+        matches!(self.sort(), Sort::Done | Sort::Skipped | Sort::NotNeeded)
     }
 
     /// A gate was opened and no end is reached: work is under way, or may be.
     #[must_use]
     pub fn is_under_way(&self) -> bool {
-        matches!(
-            self,
-            Self::Opened
-                | Self::Starting
-                | Self::Running
-                | Self::Uncertain { .. }
-                | Self::Exited { .. }
-                | Self::Interrupted { .. }
-                | Self::Verifying
-        )
+        self.sort() == Sort::UnderWay
     }
+
+    /// As what it counts.
+    pub(super) fn sort(&self) -> Sort {
+        match self {
+            Self::Waiting => Sort::Waiting,
+            Self::Gate => Sort::Gate,
+            Self::Opened
+            | Self::Starting
+            | Self::Running
+            | Self::Uncertain { .. }
+            | Self::Exited { .. }
+            | Self::Interrupted { .. }
+            | Self::Verifying => Sort::UnderWay,
+            Self::Done => Sort::Done,
+            Self::Skipped { .. } => Sort::Skipped,
+            Self::NotNeeded => Sort::NotNeeded,
+            Self::Failed { .. } => Sort::Failed,
+        }
+    }
+}
+
+/// What phases are told apart by where they are counted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sort {
+    Waiting,
+    Gate,
+    UnderWay,
+    Done,
+    Skipped,
+    NotNeeded,
+    Failed,
 }
 
 /// A file that is on its way.

@@ -6,7 +6,7 @@ use crate::model::{HostName, Role};
 
 use super::clock::Clock;
 use super::cluster::{Cluster, Key, Member, Process, Release};
-use super::disk::{Disk, Mount};
+use super::disk::{Disk, Mount, RUN, TMP};
 use super::etcd::Data;
 use super::kube::{Budget, Kube, Owner, Pod, Set};
 use super::units::{ActiveState, Unit, UnitFile, wants};
@@ -33,22 +33,24 @@ pub(super) struct Distribution {
     pub(super) mounts: &'static [Mount],
 }
 
+const PROC: Mount = Mount { at: "/proc", device: "proc", fs: "proc", size_kib: 0, used_kib: 0 };
+
 /// A disk of 40 GB with everything on it but what is in memory.
 pub(super) const PLAIN_DISK: &[Mount] = &[
     Mount { at: "/", device: "/dev/vda1", fs: "ext4", size_kib: 41_152_736, used_kib: 6_318_000 },
     Mount { at: "/boot", device: "/dev/vda2", fs: "ext4", size_kib: 999_320, used_kib: 152_712 },
-    Mount { at: "/proc", device: "proc", fs: "proc", size_kib: 0, used_kib: 0 },
-    Mount { at: "/run", device: "tmpfs", fs: "tmpfs", size_kib: 1_024_612, used_kib: 612 },
-    Mount { at: "/tmp", device: "tmpfs", fs: "tmpfs", size_kib: 1_024_612, used_kib: 0 },
+    PROC,
+    RUN,
+    TMP,
 ];
 
 /// An ostree host: its root is small on purpose, as the installer makes it.
 pub(super) const OSTREE_DISK: &[Mount] = &[
     Mount { at: "/", device: "/dev/mapper/atomicos-root", fs: "xfs", size_kib: 15_718_400, used_kib: 2_318_000 },
     Mount { at: "/boot", device: "/dev/vda1", fs: "ext4", size_kib: 999_320, used_kib: 152_712 },
-    Mount { at: "/proc", device: "proc", fs: "proc", size_kib: 0, used_kib: 0 },
-    Mount { at: "/run", device: "tmpfs", fs: "tmpfs", size_kib: 1_024_612, used_kib: 612 },
-    Mount { at: "/tmp", device: "tmpfs", fs: "tmpfs", size_kib: 1_024_612, used_kib: 0 },
+    PROC,
+    RUN,
+    TMP,
 ];
 
 /// How members of a cluster are run.

@@ -39,12 +39,16 @@ pub(super) struct Mount {
     pub(super) used_kib: u64,
 }
 
+/// What every host has mounted in memory.
+pub(super) const RUN: Mount = Mount { at: "/run", device: "tmpfs", fs: "tmpfs", size_kib: 1_024_612, used_kib: 612 };
+pub(super) const TMP: Mount = Mount { at: "/tmp", device: "tmpfs", fs: "tmpfs", size_kib: 1_024_612, used_kib: 0 };
+
 /// The mounts of Container Linux on a disk of 18 GB.
 pub(super) const CONTAINER_LINUX: &[Mount] = &[
     Mount { at: "/", device: "/dev/sda9", fs: "ext4", size_kib: 16_224_000, used_kib: 3_318_000 },
     Mount { at: "/boot", device: "/dev/sda1", fs: "vfat", size_kib: 130_798, used_kib: 52_712 },
-    Mount { at: "/run", device: "tmpfs", fs: "tmpfs", size_kib: 1_024_612, used_kib: 612 },
-    Mount { at: "/tmp", device: "tmpfs", fs: "tmpfs", size_kib: 1_024_612, used_kib: 0 },
+    RUN,
+    TMP,
     Mount { at: "/usr", device: "/dev/mapper/usr", fs: "ext4", size_kib: 1_007_760, used_kib: 639_352 },
     Mount { at: "/usr/share/oem", device: "/dev/sda6", fs: "ext4", size_kib: 110_576, used_kib: 60 },
 ];

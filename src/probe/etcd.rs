@@ -86,15 +86,18 @@ pub(super) fn v3_status(section: &Section<'_>, facts: &mut Facts) -> Result<(), 
     let body = json(section)?;
     let status = &body[0]["Status"];
     let id = status["header"]["member_id"].as_u64().ok_or("no member_id in it")?;
-    let leader = status["leader"].as_u64();
-    let count = |key: &str| status[key].as_i64();
+    read_status(facts, id, status["leader"].as_u64(), |key| status[key].as_i64());
+    Ok(())
+}
+
+/// What the v3 API says of a member, however it writes its numbers.
+fn read_status(facts: &mut Facts, id: u64, leader: Option<u64>, count: impl Fn(&str) -> Option<i64>) {
     let etcd = etcd(facts);
     etcd.id = Some(format!("{id:x}"));
     etcd.leader = Some(leader == Some(id));
     etcd.raft_index = count("raftAppliedIndex").or_else(|| count("raftIndex"));
     etcd.raft_term = count("raftTerm");
     etcd.db_bytes = count("dbSize");
-    Ok(())
 }
 
 /// `member list -w json`: the key of the id is `ID` there.
@@ -152,12 +155,7 @@ pub(super) fn gateway_status(section: &Section<'_>, facts: &mut Facts) -> Result
     let number = |value: &Value| value.as_str().and_then(|number| number.parse::<u64>().ok());
     let count = |key: &str| number(&body[key]).and_then(|number| i64::try_from(number).ok());
     let id = number(&body["header"]["member_id"]).ok_or("no member_id in it")?;
-    let etcd = etcd(facts);
-    etcd.id = Some(format!("{id:x}"));
-    etcd.leader = Some(number(&body["leader"]) == Some(id));
-    etcd.raft_index = count("raftAppliedIndex").or_else(|| count("raftIndex"));
-    etcd.raft_term = count("raftTerm");
-    etcd.db_bytes = count("dbSize");
+    read_status(facts, id, number(&body["leader"]), count);
     Ok(())
 }
 

@@ -140,6 +140,11 @@ pub(super) struct Palette {
 const BLACK: Ink = ink(0x00_00_00, Color::Black);
 const WHITE: Ink = ink(0xff_ff_ff, Color::White);
 
+/// What tells modes apart goes with a dark ground as with a light one.
+const ON_RED: Band = band(WHITE, ink(0xb3_1d_28, Color::Red));
+const ON_BLUE: Band = band(WHITE, ink(0x1f_5f_bf, Color::Blue));
+const ON_MAGENTA: Band = band(WHITE, ink(0x8a_3a_a8, Color::Magenta));
+
 /// Only the names count here: what they look like is the operator's.
 static TERMINAL: Palette = Palette {
     ground: ink(0, Color::Reset),
@@ -166,10 +171,10 @@ static DARK: Palette = Palette {
     warn: ink(0xe9_c4_6a, Color::LightYellow),
     active: ink(0x79_d4_f0, Color::LightCyan),
     lit: ink(0x2b_35_42, Color::DarkGray),
-    upgrade: band(WHITE, ink(0xb3_1d_28, Color::Red)),
+    upgrade: ON_RED,
     practice: band(BLACK, ink(0x5f_c9_6f, Color::Green)),
-    monitor: band(WHITE, ink(0x1f_5f_bf, Color::Blue)),
-    replay: band(WHITE, ink(0x8a_3a_a8, Color::Magenta)),
+    monitor: ON_BLUE,
+    replay: ON_MAGENTA,
     found: band(BLACK, ink(0xe9_c4_6a, Color::Yellow)),
 };
 
@@ -182,10 +187,10 @@ static LIGHT: Palette = Palette {
     warn: ink(0x7a_4b_00, Color::Magenta),
     active: ink(0x06_52_8f, Color::Blue),
     lit: ink(0xdd_e8_f5, Color::Gray),
-    upgrade: band(WHITE, ink(0xb3_1d_28, Color::Red)),
+    upgrade: ON_RED,
     practice: band(BLACK, ink(0x7e_e0_8a, Color::Green)),
-    monitor: band(WHITE, ink(0x1f_5f_bf, Color::Blue)),
-    replay: band(WHITE, ink(0x8a_3a_a8, Color::Magenta)),
+    monitor: ON_BLUE,
+    replay: ON_MAGENTA,
     found: band(BLACK, ink(0xff_d8_5c, Color::Yellow)),
 };
 

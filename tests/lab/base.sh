@@ -9,7 +9,8 @@ base=$1
 log=$2
 etcd_old=3.4.23
 etcd_new=3.5.1
-mirror=http://deb.debian.org/debian
+release=bookworm
+mirror=$(debian_mirror "$release")
 packages=systemd,systemd-sysv,dbus,libpam-systemd,openssh-server,etcd-server,etcd-client,iproute2,curl,sudo,procps,openssl,ostree
 wheel_sha256=b048243d0bcbb21b04402781138b746085c7d3e924778823ff92c5888dc7c41a
 
@@ -20,7 +21,7 @@ mkdir -p "$(cgroup_root)/build"
 echo "$$" >"$(cgroup_root)/build/cgroup.procs"
 
 say 'building the base system (once, about a minute)'
-debootstrap --variant=minbase --include="$packages" bookworm "$base" "$mirror" >"$log" 2>&1 ||
+debootstrap --variant=minbase --include="$packages" "$release" "$base" "$mirror" >"$log" 2>&1 ||
     die "debootstrap failed, see $log"
 
 # Debian's etcd: keep the binaries, drop the package with its unit, defaults and start at boot, so that

@@ -4,6 +4,8 @@
 # takes some minutes the first time; as root on Debian 12. Ends with what has to be exported. Stop it: kube.sh DIR down
 set -euo pipefail
 [ $# -ge 1 ] || { sed -n '2,4s/^# //p' "$0"; exit 2; }
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 mkdir -p "$1"
 dir=$(cd "$1" && pwd)
 run=$dir/run
@@ -22,19 +24,34 @@ fi
 
 install() { DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null; }
 
+# apt-get with a sources list, what it reads of it and its caches all in DIR: nothing of it is left on the machine.
+own_apt() {
+    local apt=$dir/apt
+    apt-get -qq -o "Dir::Etc::SourceList=$apt/sources.list" -o Dir::Etc::SourceParts=/dev/null \
+        -o "Dir::State::Lists=$apt/lists" -o "Dir::Cache=$apt/cache" "$@"
+}
+
+# Debian's Kubernetes, put into DIR/src: the source, and the kubectl made of it.
+download() {
+    local from
+    from="[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(debian_mirror bookworm) bookworm main"
+    mkdir -p "$dir"/apt/{lists,cache}/partial "$dir/src"
+    printf '%s\n' "deb $from" "deb-src $from" >"$dir/apt/sources.list"
+    own_apt update
+    (cd "$dir/src" && own_apt source --download-only kubernetes && own_apt download kubernetes-client)
+}
+
 build() {
     local source=$dir/go/src/k8s.io/kubernetes
     install golang-go dpkg-dev curl
     if [ ! -d "$source" ]; then
-        echo 'deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bookworm main' \
-            >/etc/apt/sources.list.d/lockkeeper-lab.list
-        apt-get update -qq
-        mkdir -p "$dir/src" "$(dirname "$source")"
-        (cd "$dir/src" && apt-get source --download-only -qq kubernetes && tar -xzf kubernetes_*.orig.tar.gz)
+        download
+        mkdir -p "$(dirname "$source")"
+        (cd "$dir/src" && tar -xzf kubernetes_*.orig.tar.gz)
+        # Without a place on this machine's PATH.
+        (cd "$dir/src" && dpkg -x kubernetes-client_*.deb "$dir/kubectl")
         mv "$dir"/src/kubernetes-*/ "$source"
     fi
-    # Debian's kubectl of the same source, without a place on this machine's PATH.
-    (cd "$dir/src" && apt-get download -qq kubernetes-client && dpkg -x kubernetes-client_*.deb "$dir/kubectl")
     cd "$source"
     export GO111MODULE=off GOPATH=$dir/go GOFLAGS=
     # The one generated file that the sources come without.

@@ -28,6 +28,19 @@ lab_dir() {
     printf '%s' "$dir"
 }
 
+# debian_mirror RELEASE: the mirror that this machine takes a release of Debian from. $LOCKKEEPER_MIRROR says it where
+# there is no apt, or its sources name another release. Asked without what `apt-get update` fetched, which may not be there.
+debian_mirror() {
+    local found=${LOCKKEEPER_MIRROR:-}
+    if [ -z "$found" ] && command -v apt-get >/dev/null; then
+        # shellcheck disable=SC2016  # apt fills it in
+        found=$(apt-get indextargets --no-release-info --format '$(REPO_URI)' \
+            'Created-By: Packages' "Release: $1" 'Component: main' | head -n 1)
+    fi
+    [ -n "$found" ] || die "apt's sources name no mirror of Debian's $1 here; say which: LOCKKEEPER_MIRROR=URL"
+    printf '%s' "$found"
+}
+
 # Bridge, subnet and host names exist once per machine, so the lock does too, whatever the directory.
 # It is freed when the script ends: nothing that outlives the script may inherit descriptor 9.
 take_lock() {

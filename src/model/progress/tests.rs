@@ -197,7 +197,8 @@ fn plan(tasks: &[(usize, usize, usize)]) -> Plan {
     }
 }
 
-fn started(plan: Plan) -> Event {
+/// A session on a plan begins.
+pub(crate) fn started(plan: Plan) -> Event {
     Event::SessionStarted {
         session: "s".into(),
         mode: Mode::Practice,

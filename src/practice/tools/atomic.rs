@@ -18,8 +18,7 @@ pub(in super::super) fn brings(container: &str) -> &'static [&'static str] {
 }
 
 pub(super) async fn run(call: &Call<'_>) -> Exit {
-    let words: Vec<String> = operands(call);
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let words = call.operands_beside(&["--name", "--set", "--storage", "--system-package", "--rebase", "-n"]);
     match words.as_slice() {
         [] if call.has("--version") => {
             let version = call.machine(|machine| machine.software.programs.get("atomic").cloned()).unwrap_or_default();
@@ -34,19 +33,6 @@ pub(super) async fn run(call: &Call<'_>) -> Exit {
         ["images", "list"] => images(call).await,
         _ => call.fail(format!("atomic: unknown command: {}", words.join(" ")), 2).await,
     }
-}
-
-fn operands(call: &Call<'_>) -> Vec<String> {
-    let mut words = Vec::new();
-    let mut args = call.args();
-    while let Some(arg) = args.next() {
-        match arg {
-            "--name" | "--set" | "--storage" | "--system-package" | "--rebase" | "-n" => drop(args.next()),
-            _ if arg.starts_with('-') => {}
-            _ => words.push(arg.to_owned()),
-        }
-    }
-    words
 }
 
 async fn pull(call: &Call<'_>, image: &str) -> Exit {

@@ -22,16 +22,20 @@ pub(super) async fn run(call: &Call<'_>) -> Exit {
         call.out(format!("etcdctl version {version}\n")).await?;
         return Ok(0);
     }
-    let mut words = Vec::new();
-    let mut args = call.args();
-    while let Some(arg) = args.next() {
-        match arg {
-            "--endpoints" | "--endpoint" | "--peers" | "-C" | "--timeout" | "--total-timeout" | "-o" | "--output"
-            | "--data-dir" | "--backup-dir" | "--wal-dir" | "--backup-wal-dir" => drop(args.next()),
-            _ if arg.starts_with('-') => {}
-            _ => words.push(arg),
-        }
-    }
+    let words = call.operands_beside(&[
+        "--endpoints",
+        "--endpoint",
+        "--peers",
+        "-C",
+        "--timeout",
+        "--total-timeout",
+        "-o",
+        "--output",
+        "--data-dir",
+        "--backup-dir",
+        "--wal-dir",
+        "--backup-wal-dir",
+    ]);
     match words.as_slice() {
         ["cluster-health"] => cluster_health(call).await,
         ["member", "list"] => member_list(call).await,

@@ -21,8 +21,7 @@ fn etcd_of(minor: u32) -> &'static str {
 }
 
 pub(super) async fn run(call: &Call<'_>) -> Exit {
-    let words: Vec<String> = operands(call);
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let words = call.operands_beside(&["-o", "--cri-socket", "--kubelet-version", "--config", "--kubeconfig"]);
     let version = call.machine(|machine| machine.software.programs.get("kubeadm").cloned()).unwrap_or_default();
     match words.as_slice() {
         ["version"] => call.say(format!("v{version}\n")).await,
@@ -33,19 +32,6 @@ pub(super) async fn run(call: &Call<'_>) -> Exit {
         ["certs", "check-expiration"] | ["alpha", "certs", "check-expiration"] => Ok(0),
         _ => call.fail(format!("error: unknown command: kubeadm {}", words.join(" ")), 1).await,
     }
-}
-
-fn operands(call: &Call<'_>) -> Vec<String> {
-    let mut words = Vec::new();
-    let mut args = call.args();
-    while let Some(arg) = args.next() {
-        match arg {
-            "-o" | "--cri-socket" | "--kubelet-version" | "--config" | "--kubeconfig" => drop(args.next()),
-            _ if arg.starts_with('-') => {}
-            _ => words.push(arg.to_owned()),
-        }
-    }
-    words
 }
 
 fn minor(version: &str) -> u32 {

@@ -135,7 +135,21 @@ impl Call<'_> {
 
     /// Words that are not options.
     fn operands(&self) -> Vec<&str> {
-        self.args().filter(|word| !word.starts_with('-')).collect()
+        self.operands_beside(&[])
+    }
+
+    /// Words that are neither options nor the word that one of these options takes.
+    fn operands_beside(&self, with_a_word: &[&str]) -> Vec<&str> {
+        let mut operands = Vec::new();
+        let mut words = self.args();
+        while let Some(word) = words.next() {
+            if with_a_word.contains(&word) {
+                words.next();
+            } else if !word.starts_with('-') {
+                operands.push(word);
+            }
+        }
+        operands
     }
 
     fn has(&self, option: &str) -> bool {

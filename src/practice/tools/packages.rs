@@ -170,21 +170,13 @@ pub(super) async fn dpkg_query(call: &Call<'_>) -> Exit {
 /// `rpm -q [--qf FORMAT] NAME...`.
 pub(super) async fn rpm(call: &Call<'_>) -> Exit {
     let mut exit = 0;
-    let mut names = Vec::new();
     if call.has("-qa") {
         return Ok(0);
     }
-    let mut args = call.args();
-    while let Some(arg) = args.next() {
-        match arg {
-            "--qf" | "--queryformat" => drop(args.next()),
-            _ if arg.starts_with('-') => {}
-            _ => names.push(arg.to_owned()),
-        }
-    }
+    let names = call.operands_beside(&["--qf", "--queryformat"]);
     let formatted = call.has("--qf") || call.has("--queryformat");
     for name in names {
-        match installed(call, &name) {
+        match installed(call, name) {
             Some(version) if formatted => call.out(format!("{name} {version}\n")).await?,
             Some(version) => call.out(format!("{name}-{version}.x86_64\n")).await?,
             None => {

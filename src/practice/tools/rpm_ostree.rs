@@ -9,16 +9,7 @@ use super::super::units::unit_of;
 use super::{Call, Exit};
 
 pub(super) async fn run(call: &Call<'_>) -> Exit {
-    let mut words = Vec::new();
-    let mut args = call.args();
-    while let Some(arg) = args.next() {
-        match arg {
-            "--install" | "--uninstall" | "--os" => drop(args.next()),
-            _ if arg.starts_with('-') => {}
-            _ => words.push(arg.to_owned()),
-        }
-    }
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let words = call.operands_beside(&["--install", "--uninstall", "--os"]);
     match words.as_slice() {
         ["status"] => status(call).await,
         ["rebase", origin] => rebase(call, origin).await,

@@ -16,16 +16,7 @@ fn full_name(name: &str) -> String {
 }
 
 pub(super) async fn run(call: &Call<'_>) -> Exit {
-    let mut words = Vec::new();
-    let mut args = call.args();
-    while let Some(arg) = args.next() {
-        match arg {
-            // These take a word of their own.
-            "-p" | "--property" | "-n" | "--lines" | "-t" | "--type" => drop(args.next()),
-            _ if arg.starts_with('-') => {}
-            _ => words.push(arg),
-        }
-    }
+    let words = call.operands_beside(&["-p", "--property", "-n", "--lines", "-t", "--type"]);
     let Some((&verb, rest)) = words.split_first() else { return Ok(0) };
     let units: Vec<String> = rest.iter().map(|name| full_name(name)).collect();
     match verb {

@@ -1,6 +1,8 @@
 //! A line of hosts as people type it, and what can be wrong with a word of the form.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::Ipv4Addr;
+
+use crate::model::address::{self, NoAddress, NoJump, is_name, is_user};
 
 /// More hosts than anybody types: a range that says more is a slip.
 const MOST: usize = 500;
@@ -123,68 +125,43 @@ fn between(first: &str, last: &str, word: &str) -> Result<Vec<String>, String> {
     Ok((from..=to).map(|number| format!("{number:0width$}")).collect())
 }
 
-/// Whether ssh can be told it: an IP address, or a name of DNS or of ssh's configuration.
-///
-/// # Errors
-/// Says what is wrong with it.
+/// What is wrong with an address. A word that ends in a dot is the beginning of one here.
 fn address(text: &str) -> Result<(), String> {
-    if text.parse::<Ipv4Addr>().is_ok() || text.parse::<Ipv6Addr>().is_ok() {
-        return Ok(());
-    }
-    if text.contains('@') {
-        return Err(format!("`{text}`: the user has a field of its own"));
-    }
-    let label = |label: &str| {
-        let edge = |letter: Option<char>| letter.is_some_and(|letter| letter.is_ascii_alphanumeric());
-        label.len() <= 63
-            && edge(label.chars().next())
-            && edge(label.chars().last())
-            && label.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_".contains(letter))
-    };
-    let numbers = text.chars().all(|letter| letter.is_ascii_digit() || letter == '.');
-    if numbers || text.len() > 253 || !text.split('.').all(label) {
-        return Err(format!("`{text}` is no address"));
-    }
-    Ok(())
+    address::address(text).and(if text.ends_with('.') { Err(NoAddress::Name) } else { Ok(()) }).map_err(|why| match why
+    {
+        NoAddress::User => format!("`{text}`: the user has a field of its own"),
+        _ => format!("`{text}` is no address"),
+    })
 }
 
 fn host_name(text: &str) -> Result<(), String> {
-    let fits = text.starts_with(|letter: char| letter.is_ascii_alphanumeric())
-        && text.chars().all(|letter| letter.is_ascii_alphanumeric() || "-._".contains(letter));
-    if fits { Ok(()) } else { Err(format!("`{text}` cannot name a host")) }
+    if is_name(text) { Ok(()) } else { Err(format!("`{text}` cannot name a host")) }
 }
 
 /// What is wrong with a cluster's name.
 pub(super) fn cluster(text: &str) -> Result<(), String> {
     match text {
         "" => Err("it needs a name".into()),
-        text if host_name(text).is_err() || text.len() > 63 => Err("letters, digits, - . _ only".into()),
+        text if !is_name(text) => Err("letters, digits, - . _ only".into()),
         _ => Ok(()),
     }
 }
 
 /// What is wrong with the user to log in as; nothing of it is well.
 pub(super) fn user(text: &str) -> Result<(), String> {
-    let fits = !text.starts_with('-')
-        && text.chars().all(|letter| letter.is_ascii_alphanumeric() || "-._@\\+$".contains(letter));
-    if fits { Ok(()) } else { Err("no user is called that".into()) }
+    if text.is_empty() || is_user(text) { Ok(()) } else { Err("no user is called that".into()) }
 }
 
 /// What is wrong with a jump host, or several with commas, each `user@host:port`; nothing of it is well.
 pub(super) fn jump(text: &str) -> Result<(), String> {
-    for hop in text.split(',').filter(|_| !text.is_empty()) {
-        let (who, place) = hop.rsplit_once('@').unwrap_or(("", hop));
-        let (host, port) = match place.rsplit_once(':') {
-            Some((host, port)) if !host.contains(':') => (host, port),
-            _ => (place, "22"),
-        };
-        user(who)?;
-        address(host)?;
-        if port.parse::<u16>().is_err() {
-            return Err(format!("`{port}` is no port"));
-        }
+    if text.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    address::jump(text).map_err(|why| match why {
+        NoJump::User(_) => "no user is called that".into(),
+        NoJump::Host(host, _) => format!("`{host}` is no address"),
+        NoJump::Port(port) => format!("`{port}` is no port"),
+    })
 }
 
 #[cfg(test)]
@@ -255,5 +232,17 @@ mod tests {
         assert!(user("").is_ok() && user("core").is_ok() && user("-l").is_err() && user("a b").is_err());
         assert!(jump("").is_ok() && jump("me@bastion:2222,b2").is_ok());
         assert!(jump("bastion:port").is_err() && jump("a b").is_err() && jump("-J").is_err());
+    }
+
+    #[test]
+    fn what_an_inventory_refuses_is_refused_here_too() {
+        let long = format!("{}=10.0.0.1", "x".repeat(64));
+        assert!(parse(&long, false).1.is_some_and(|wrong| wrong.contains("cannot name a host")));
+        assert!(user("me$").is_err());
+        assert!(jump("bastion:0").is_err() && jump("bastion:").is_err() && jump("fe80::1").is_err());
+        assert!(jump("@bastion").is_err());
+        // And what it takes is taken.
+        assert_eq!(addresses("fe80::1%eth0"), ["fe80::1%eth0"]);
+        assert!(jump("ssh://me@bastion:22,[fe80::1]:2222").is_ok());
     }
 }

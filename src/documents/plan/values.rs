@@ -1,0 +1,138 @@
+//! The value of every variable for every host, and what is wrong with those that were given.
+
+use super::{Builder, Values};
+use crate::documents::runbook::{fits, read_runbook};
+use crate::documents::source::{builtin_runbooks, find_runbook};
+use crate::model::inventory::Host;
+use crate::model::runbook::VarSpec;
+use crate::yaml::{Node, Problem, did_you_mean};
+
+/// What `--var` values are called in messages.
+const COMMAND_LINE: &str = "--var";
+
+impl Builder<'_> {
+    /// The values of every host, in the inventory's order.
+    pub(super) fn values(&mut self, given: &[(String, String)]) -> Vec<Values> {
+        for (name, value) in given {
+            if let Some(spec) = self.runbook.vars.get(name) {
+                self.fit(spec, value, |_| None, name);
+            } else {
+                let hint = did_you_mean(name, self.runbook.vars.keys().map(String::as_str));
+                let message = format!("the runbook `{}` has no variable `{name}`{hint}", self.runbook.name);
+                self.problems.0.push(Problem::of(COMMAND_LINE, message));
+            }
+        }
+        let inventory = self.inventory;
+        for (name, value) in &inventory.vars {
+            match self.runbook.vars.get(name) {
+                Some(spec) => self.fit(spec, value, |tree| tree.get("vars")?.get(name), name),
+                None => self.stray(name, given, |tree| tree.get("vars")?.key(name)),
+            }
+        }
+        for (index, host) in inventory.hosts.iter().enumerate() {
+            for (name, value) in &host.vars {
+                match self.runbook.vars.get(name) {
+                    Some(spec) => {
+                        self.fit(
+                            spec,
+                            value,
+                            |tree| tree.get("hosts")?.items().get(index)?.get("vars")?.get(name),
+                            name,
+                        );
+                    }
+                    None => {
+                        self.stray(name, given, |tree| tree.get("hosts")?.items().get(index)?.get("vars")?.key(name));
+                    }
+                }
+            }
+        }
+        for (name, spec) in &self.runbook.vars {
+            self.missing(name, spec, given);
+        }
+        inventory.hosts.iter().map(|host| self.values_of(host, given)).collect()
+    }
+
+    fn values_of(&self, host: &Host, given: &[(String, String)]) -> Values {
+        let mut values = Values::from([
+            ("host".to_owned(), host.name.to_string()),
+            ("address".to_owned(), host.address().to_owned()),
+            ("node".to_owned(), host.node().to_owned()),
+        ]);
+        for (name, spec) in &self.runbook.vars {
+            let value = given
+                .iter()
+                .rev()
+                .find(|(given, _)| given == name)
+                .map(|(_, value)| value)
+                .or_else(|| host.vars.get(name))
+                .or_else(|| self.inventory.vars.get(name))
+                .or(spec.default.as_ref());
+            values.extend(value.map(|value| (name.clone(), value.clone())));
+        }
+        values
+    }
+
+    fn missing(&mut self, name: &str, spec: &VarSpec, given: &[(String, String)]) {
+        if !spec.required || given.iter().any(|(given, _)| given == name) || self.inventory.vars.contains_key(name) {
+            return;
+        }
+        let without: Vec<_> = self
+            .inventory
+            .hosts
+            .iter()
+            .filter(|host| !host.vars.contains_key(name))
+            .map(|host| host.name.as_str())
+            .collect();
+        if without.is_empty() {
+            return;
+        }
+        let all = without.len() == self.inventory.hosts.len();
+        let who = if all { String::new() } else { format!(" for {}", without.join(", ")) };
+        let near = did_you_mean(name, self.inventory.vars.keys().map(String::as_str));
+        let near = if near.is_empty() { near } else { format!(" (the inventory has a near one{near})") };
+        let message = format!(
+            "`{name}` has no value{who}: {}. Give it in the inventory under `vars`, or with `--var {name}=...`{near}",
+            spec.about
+        );
+        self.problems.0.push(Problem::of(&*self.inventory_source.document.name, message));
+    }
+
+    /// Notes a value for a variable that the runbook does not have, where it has one of nearly that name and nobody has
+    /// given that a value. Others are for other runbooks: an inventory serves them all.
+    fn stray(&mut self, name: &str, given: &[(String, String)], find: impl Fn(&Node) -> Option<&Node>) {
+        // One that is required and missing is told of with its near ones.
+        let unset = |known: &&String| {
+            !self.runbook.vars[*known].required
+                && !given.iter().any(|(given, _)| given == *known)
+                && !self.inventory.vars.contains_key(*known)
+                && !self.inventory.hosts.iter().any(|host| host.vars.contains_key(*known))
+        };
+        let near = did_you_mean(name, self.runbook.vars.keys().filter(unset).map(String::as_str));
+        let elsewhere = |(other, _): (&str, &str)| {
+            find_runbook(other)
+                .and_then(|source| read_runbook(&source))
+                .is_ok_and(|other| other.vars.contains_key(name))
+        };
+        if near.is_empty() || builtin_runbooks().any(elsewhere) {
+            return;
+        }
+        let message = format!("the runbook `{}` has no variable `{name}`{near}", self.runbook.name);
+        let place = self.inventory_tree.as_ref().and_then(find).map(|node| node.place);
+        self.problems.0.push(match place {
+            Some(place) => Problem::at(&self.inventory_source.document, place, message),
+            None => Problem::of(&*self.inventory_source.document.name, message),
+        });
+    }
+
+    /// Notes a value that does not fit its variable, where it was given.
+    fn fit(&mut self, spec: &VarSpec, value: &str, find: impl Fn(&Node) -> Option<&Node>, name: &str) {
+        if let Err(wrong) = fits(spec, value) {
+            let message = format!("`{name}`: {wrong}");
+            let place = self.inventory_tree.as_ref().and_then(find).map(|node| node.place);
+            self.problems.0.push(match place {
+                Some(place) => Problem::at(&self.inventory_source.document, place, message),
+                None => Problem::of(COMMAND_LINE, message),
+            });
+        }
+    }
+}

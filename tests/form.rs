@@ -81,7 +81,7 @@ impl Screen {
 
 /// Cluster, user, and four hosts of which one does not answer.
 fn filled() -> Screen {
-    Screen::new().keys("prod<tab>core<tab><tab><tab>10.0.0.11-14, w[1-2].lab,").tried()
+    Screen::new().keys("prod<tab>core<tab><tab><tab><tab>10.0.0.11-14, w[1-2].lab,").tried()
 }
 
 macro_rules! screens {
@@ -99,25 +99,25 @@ screens! {
     empty: Screen::new(), 80 x 24;
     found: filled(), 120 x 40;
     found_small: filled().keys("<down><down><down><down>"), 80 x 24;
-    bad_words: Screen::new().keys("??? x<tab>-oops<tab><tab>a b<tab>10.0.0.11, 10.0.0.999 n[1-"), 80 x 24;
-    many: Screen::new().keys("prod<tab><tab><tab><tab>n[1-40],"), 80 x 24;
+    bad_words: Screen::new().keys("??? x<tab>-oops<tab>70000<tab><tab>a b<tab>10.0.0.11, 10.0.0.999 n[1-"), 80 x 24;
+    many: Screen::new().keys("prod<tab><tab><tab><tab><tab>n[1-40],"), 80 x 24;
     leaving_is_asked: Screen::new().keys("p<esc>"), 80 x 24;
 }
 
 #[test]
 fn hosts_are_tried_while_the_next_is_typed_and_again_when_their_way_changes() {
-    let mut screen = Screen::new().keys("prod<tab>core<tab><tab><tab>10.0.0.11");
+    let mut screen = Screen::new().keys("prod<tab>core<tab><tab><tab><tab>10.0.0.11");
     assert!(screen.due().is_empty(), "it may go on: 10.0.0.112");
     let mut screen = screen.keys(", 10.0.0.12");
     assert_eq!(screen.due(), ["core@10.0.0.11"]);
     assert!(screen.due().is_empty(), "once");
     let mut screen = screen.keys("<tab>");
     assert_eq!(screen.due(), ["core@10.0.0.12"]);
-    let mut screen = screen.keys("<up><up><up><up><ctrl-u>ro");
+    let mut screen = screen.keys("<up><up><up><up><up><ctrl-u>ro");
     assert!(screen.due().is_empty(), "nobody logs in as half a user");
     let mut screen = screen.keys("ot<down>");
     assert!(screen.due().is_empty(), "the key and the jump host may still change");
-    let mut screen = screen.keys("<down><down><down>");
+    let mut screen = screen.keys("<down><down><down><down>");
     assert_eq!(screen.due(), ["root@10.0.0.11", "root@10.0.0.12"]);
 }
 
@@ -155,20 +155,21 @@ fn what_is_wrong_is_said_in_its_field_and_keeps_it_from_being_written() {
     for (keys, words) in [
         ("<ctrl-s>", "Cluster: it needs a name"),
         ("???x y<ctrl-s>", "Cluster: letters, digits"),
-        ("prod<tab>-l<tab><tab><tab>a<ctrl-s>", "Log in as: no user is called that"),
-        ("prod<tab><tab><tab>b:x<tab>a<ctrl-s>", "Jump host: `x` is no port"),
-        ("prod<tab><tab><tab><tab>10.0.0.999<ctrl-s>", "Hosts: `10.0.0.999` is no address"),
-        ("prod<tab><tab><tab><tab>10.0.<ctrl-s>", "Hosts: `10.0.` is no address"),
-        ("prod<tab><tab><tab><tab>a, a<ctrl-s>", "Hosts: a stands here twice"),
+        ("prod<tab>-l<tab><tab><tab><tab>a<ctrl-s>", "Log in as: no user is called that"),
+        ("prod<tab><tab>0<tab><tab><tab>a<ctrl-s>", "Port: a number from 1 to 65535"),
+        ("prod<tab><tab><tab><tab>b:x<tab>a<ctrl-s>", "Jump host: `x` is no port"),
+        ("prod<tab><tab><tab><tab><tab>10.0.0.999<ctrl-s>", "Hosts: `10.0.0.999` is no address"),
+        ("prod<tab><tab><tab><tab><tab>10.0.<ctrl-s>", "Hosts: `10.0.` is no address"),
+        ("prod<tab><tab><tab><tab><tab>a, a<ctrl-s>", "Hosts: a stands here twice"),
         ("prod<ctrl-s>", "Hosts: an inventory has at least one"),
-        ("prod<tab><tab><tab><tab>a<tab><ctrl-u><ctrl-s>", "Write to: say which file"),
+        ("prod<tab><tab><tab><tab><tab>a<tab><ctrl-u><ctrl-s>", "Write to: say which file"),
     ] {
         let screen = Screen::new().keys(keys);
         assert_eq!(screen.1, Left::No, "{keys}");
         assert!(screen.shows(80, 24).contains(words), "{keys}:\n{}", screen.shows(80, 24));
     }
     // While it is typed, beside it.
-    let screen = Screen::new().keys("<tab>core<tab><tab><tab>10.0.0.999");
+    let screen = Screen::new().keys("<tab>core<tab><tab><tab><tab>10.0.0.999");
     assert!(screen.shows(80, 24).contains("✗ `10.0.0.999` is no address"));
     let screen = screen.keys("<back>");
     assert!(!screen.shows(80, 24).contains("✗ `10"), "{}", screen.shows(80, 24));
@@ -188,6 +189,22 @@ fn a_whole_form_is_written_and_nothing_is_written_over_unasked() {
 }
 
 #[test]
+fn a_port_is_part_of_the_way_to_every_host() {
+    let mut screen = Screen::new().keys("prod<tab>core<tab>2222<tab><tab><tab>10.0.0.11,");
+    let ports: Vec<String> = screen.0.due().into_iter().map(|attempt| attempt.port).collect();
+    assert_eq!((ports, screen.0.answers().port), (vec!["2222".to_owned()], "2222".into()));
+    let mut screen = Screen::new().keys("prod<tab>core<tab>70000<tab><tab><tab>10.0.0.11,");
+    assert!(screen.due().is_empty(), "nobody is tried at a port that is none");
+}
+
+#[test]
+fn enter_on_the_last_field_writes_and_says_so() {
+    let screen = filled().keys("<tab>");
+    assert!(screen.shows(80, 24).contains(" Enter write the file "), "{}", screen.shows(80, 24));
+    assert_eq!(screen.keys("<enter>").1, Left::Write { over: false });
+}
+
+#[test]
 fn leaving_with_something_typed_is_asked_first() {
     assert_eq!(Screen::new().keys("<esc>").1, Left::Without);
     assert_eq!(Screen::new().keys("<ctrl-c>").1, Left::Without);
@@ -204,7 +221,7 @@ fn leaving_with_something_typed_is_asked_first() {
 
 #[test]
 fn a_paste_is_text_in_a_field_and_nothing_elsewhere() {
-    let screen = Screen::new().keys("<tab><tab><tab><tab>").paste("10.0.0.11\r\n10.0.0.12\n\u{1b}[2J\u{13}");
+    let screen = Screen::new().keys("<tab><tab><tab><tab><tab>").paste("10.0.0.11\r\n10.0.0.12\n\u{1b}[2J\u{13}");
     let addresses: Vec<String> = screen.0.answers().hosts.into_iter().map(|host| host.address).collect();
     assert_eq!((screen.1, addresses), (Left::No, vec!["10.0.0.11".to_owned(), "10.0.0.12".into()]));
     let screen = filled().keys("<down><down>").paste("cwe\ry");

@@ -18,6 +18,7 @@ pub(super) async fn discover(attempt: &Attempt, links: &Links) -> Result<Proposa
     let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     let ssh = Ssh {
         user: some(&attempt.user),
+        port: attempt.port.parse().ok(),
         identity: some(&attempt.key).map(|key| super::inventory::home(&key)),
         jump: some(&attempt.jump),
         ..Ssh::default()

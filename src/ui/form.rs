@@ -15,9 +15,10 @@ use super::field::Field;
 use crate::model::inventory::Role;
 
 /// The fields, from the top: what each is called, and what it means.
-const FIELDS: [(&str, &str); 6] = [
+const FIELDS: [(&str, &str); 7] = [
     ("Cluster", "what it is called"),
     ("Log in as", "empty: whatever ssh does"),
+    ("Port", "empty: whatever ssh does (22)"),
     ("Key", "a file; empty: whatever ssh does"),
     ("Jump host", "empty: none"),
     ("Hosts", ""),
@@ -25,10 +26,11 @@ const FIELDS: [(&str, &str); 6] = [
 ];
 const CLUSTER: usize = 0;
 const USER: usize = 1;
-const KEY: usize = 2;
-const JUMP: usize = 3;
-const HOSTS: usize = 4;
-const FILE: usize = 5;
+const PORT: usize = 2;
+const KEY: usize = 3;
+const JUMP: usize = 4;
+const HOSTS: usize = 5;
+const FILE: usize = 6;
 
 /// A host and how it is to be reached: whatever of it changes makes another attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -37,6 +39,8 @@ pub struct Attempt {
     pub address: String,
     /// The user to log in as, or empty.
     pub user: String,
+    /// The port, 1 to 65535, or empty.
+    pub port: String,
     /// The private key's file, or empty.
     pub key: String,
     /// The jump host, or empty.
@@ -95,6 +99,8 @@ pub struct Answers {
     pub cluster: String,
     /// The user to log in as, or empty.
     pub user: String,
+    /// The port, 1 to 65535, or empty.
+    pub port: String,
     /// The private key's file, or empty.
     pub key: String,
     /// The jump host, or empty.
@@ -153,7 +159,7 @@ enum Asked {
 /// The form as it stands.
 #[derive(Debug)]
 pub struct Form {
-    fields: [Field; 6],
+    fields: [Field; 7],
     /// Which field the keys go to, or which host beyond them.
     at: usize,
     tried: HashMap<Attempt, Tried>,
@@ -171,7 +177,7 @@ impl Form {
     #[must_use]
     pub fn new(file: &str) -> Self {
         Self {
-            fields: ["", "", "", "", "", file].map(Field::new),
+            fields: ["", "", "", "", "", "", file].map(Field::new),
             at: 0,
             tried: HashMap::new(),
             corrected: BTreeMap::new(),
@@ -191,8 +197,8 @@ impl Form {
     }
 
     fn attempt(&self, address: &str) -> Attempt {
-        let (user, key, jump) = (self.text(USER), self.text(KEY), self.text(JUMP));
-        Attempt { address: address.to_owned(), user, key, jump }
+        let [user, port, key, jump] = [USER, PORT, KEY, JUMP].map(|field| self.text(field));
+        Attempt { address: address.to_owned(), user, port, key, jump }
     }
 
     /// What is wrong with a field.
@@ -203,6 +209,7 @@ impl Form {
             CLUSTER if text.is_empty() && self.at == CLUSTER => None,
             CLUSTER => hosts::cluster(&text).err(),
             USER => hosts::user(&text).err(),
+            PORT => hosts::port(&text).err(),
             KEY => self.key_wrong.clone().filter(|_| !text.is_empty()),
             JUMP => hosts::jump(&text).err(),
             HOSTS => self.targets().1,
@@ -259,6 +266,7 @@ impl Form {
         Answers {
             cluster: self.text(CLUSTER),
             user: self.text(USER),
+            port: self.text(PORT),
             key: self.text(KEY),
             jump: self.text(JUMP),
             file: self.text(FILE),

@@ -7,10 +7,12 @@ use ratatui::widgets::{Paragraph, Wrap};
 
 use super::super::panes::frame as framed;
 use super::super::theme::{Meaning, style};
-use super::{Asked, FIELDS, Form, HOSTS, HostAnswer, Tried};
+use super::{Asked, FIELDS, FILE, Form, HOSTS, HostAnswer, Tried};
 use crate::model::inventory::Role;
 
 const ON_FIELD: &str = " Enter next   ↑↓ move   Ctrl-U clear   Ctrl-S write   Esc leave";
+/// The last field has nothing behind it to go to.
+const ON_FILE: &str = " Enter write the file   ↑↓ move   Ctrl-U clear   Ctrl-S write   Esc leave";
 const ON_HOST: &str = " e etcd  c control-plane  w worker  b build  r try again  Ctrl-S write  Esc leave";
 
 /// Where fields begin, and how wide those are that have a word beside them.
@@ -42,7 +44,11 @@ impl Form {
             None => (self.notice.clone(), Meaning::Warn),
         };
         frame.render_widget(Line::styled(format!(" {text}"), style(meaning)), notice);
-        let hints = if self.at < FIELDS.len() { ON_FIELD } else { ON_HOST };
+        let hints = match self.at {
+            FILE => ON_FILE,
+            at if at < FIELDS.len() => ON_FIELD,
+            _ => ON_HOST,
+        };
         frame.render_widget(Line::styled(hints, style(Meaning::Quiet)), keys);
     }
 

@@ -103,6 +103,10 @@ fn one(out: &mut String, host: &HostAnswer, shared: &BTreeMap<String, String>) {
         Some(Tried::Failed(why)) => {
             let _ = writeln!(out, "  # Not seen: {}", remark(why));
         }
+        Some(Tried::NewKey(_)) => {
+            let _ =
+                writeln!(out, "  # Not seen: its host key is not known here. Compare it, and connect once with ssh.");
+        }
         Some(Tried::Trying) | None => {
             let _ = writeln!(out, "  # Not seen: it had not answered yet.");
         }

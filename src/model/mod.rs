@@ -9,6 +9,7 @@ pub mod facts;
 mod fold;
 pub mod harm;
 pub mod hidden;
+pub mod host_key;
 pub mod inventory;
 pub mod logtail;
 pub mod names;
@@ -20,6 +21,7 @@ pub mod summary;
 
 pub use event::{Event, Record};
 pub use facts::Facts;
+pub use host_key::HostKey;
 pub use inventory::{Host, Inventory, Role};
 pub use names::{Digest, HostName, JobName, SessionId, TaskId};
 pub use plan::{Plan, Task};

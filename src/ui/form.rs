@@ -1,8 +1,12 @@
 //! The guided inventory: some words about how hosts are reached, a line of hosts, and what was found on each while the next
 //! was typed. It connects to nobody itself: it says what is due and is told what came of it.
 
+mod answers;
 mod draw;
 mod hosts;
+mod key;
+
+pub use self::answers::{Answers, Attempt, HostAnswer, NotSeen, Proposal, Tried};
 
 use super::terminal::{Habits, TerminalError};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -11,7 +15,9 @@ use std::time::Duration;
 use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use self::hosts::Target;
+use self::key::{Compared, Comparing};
 use super::field::Field;
+use crate::model::HostKey;
 use crate::model::inventory::Role;
 
 /// The fields, from the top: what each is called, and what it means.
@@ -31,85 +37,6 @@ const KEY: usize = 3;
 const JUMP: usize = 4;
 const HOSTS: usize = 5;
 const FILE: usize = 6;
-
-/// A host and how it is to be reached: whatever of it changes makes another attempt.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Attempt {
-    /// Where it answers.
-    pub address: String,
-    /// The user to log in as, or empty.
-    pub user: String,
-    /// The port, 1 to 65535, or empty.
-    pub port: String,
-    /// The private key's file, or empty.
-    pub key: String,
-    /// The jump host, or empty.
-    pub jump: String,
-}
-
-/// What was found on a host, and what follows from it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Proposal {
-    /// What the host calls itself.
-    pub hostname: String,
-    /// Its system, as it calls itself.
-    pub system: String,
-    /// What it does, by what runs there; empty where nothing that is known runs.
-    pub roles: BTreeSet<Role>,
-    /// The name of its Node object, where it has a kubelet.
-    pub node: String,
-    /// `apt`, `dnf` or `pacman`, where it has one of them.
-    pub package_manager: Option<String>,
-    /// Variables of runbooks that say how its etcd member is asked.
-    pub etcd: BTreeMap<String, String>,
-    /// What stands against an upgrade there.
-    pub remarks: Vec<String>,
-}
-
-/// What came of an attempt.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Tried {
-    /// Nothing yet.
-    Trying,
-    /// It cannot be reached or used: why, and what to do about it.
-    Failed(String),
-    /// It answered.
-    Found(Box<Proposal>),
-}
-
-/// A host as it would be written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HostAnswer {
-    /// Unique.
-    pub name: String,
-    /// Where it answers.
-    pub address: String,
-    /// At least one.
-    pub roles: BTreeSet<Role>,
-    /// Nothing that was found says so, and the operator has not either.
-    pub guessed: bool,
-    /// What came of trying it, where it was tried.
-    pub tried: Option<Tried>,
-}
-
-/// What was filled in and found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Answers {
-    /// The cluster's name.
-    pub cluster: String,
-    /// The user to log in as, or empty.
-    pub user: String,
-    /// The port, 1 to 65535, or empty.
-    pub port: String,
-    /// The private key's file, or empty.
-    pub key: String,
-    /// The jump host, or empty.
-    pub jump: String,
-    /// The file to write.
-    pub file: String,
-    /// In the order they were typed.
-    pub hosts: Vec<HostAnswer>,
-}
 
 /// How a key leaves the form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,7 +66,12 @@ pub trait Prober {
     /// Begins an attempt; what comes of it is told by `news`.
     fn begin(&mut self, attempt: &Attempt);
     /// What has come of attempts since it was asked last.
-    fn news(&mut self) -> Vec<(Attempt, Result<Proposal, String>)>;
+    fn news(&mut self) -> Vec<(Attempt, Result<Proposal, NotSeen>)>;
+    /// Puts a key that was compared among those that are known.
+    ///
+    /// # Errors
+    /// Why it could not be kept.
+    fn trust(&mut self, key: &HostKey) -> Result<(), String>;
     /// What is wrong with the file of a private key, if anything is.
     fn key(&self, path: &str) -> Option<String>;
     /// Writes the inventory.
@@ -166,6 +98,10 @@ pub struct Form {
     /// Roles that the operator has set, by address.
     corrected: BTreeMap<String, BTreeSet<Role>>,
     asked: Option<Asked>,
+    /// A new key that is being compared; it stands before everything else too.
+    comparing: Option<Comparing>,
+    /// Keys that were compared, and are not kept yet.
+    accepted: Vec<HostKey>,
     /// Something was typed that leaving would lose.
     touched: bool,
     key_wrong: Option<String>,
@@ -182,6 +118,8 @@ impl Form {
             tried: HashMap::new(),
             corrected: BTreeMap::new(),
             asked: None,
+            comparing: None,
+            accepted: Vec::new(),
             touched: false,
             key_wrong: None,
             notice: String::new(),
@@ -233,9 +171,29 @@ impl Form {
     }
 
     /// Takes in what came of an attempt.
-    pub fn learn(&mut self, attempt: Attempt, result: Result<Proposal, String>) {
-        let tried = result.map_or_else(Tried::Failed, |found| Tried::Found(Box::new(found)));
+    pub fn learn(&mut self, attempt: Attempt, result: Result<Proposal, NotSeen>) {
+        let tried = match result {
+            Ok(found) => Tried::Found(Box::new(found)),
+            Err(NotSeen::NewKey(key)) => Tried::NewKey(key),
+            Err(NotSeen::Because(why)) => Tried::Failed(why),
+        };
         self.tried.insert(attempt, tried);
+    }
+
+    /// Keys that were compared since this was asked last, and are to be kept.
+    pub fn accepted(&mut self) -> Vec<HostKey> {
+        std::mem::take(&mut self.accepted)
+    }
+
+    /// Takes in whether a key is kept: then its host is due again, whichever way it was tried.
+    pub fn trusted(&mut self, key: &HostKey, result: Result<(), String>) {
+        self.notice = match result {
+            Ok(()) => {
+                self.tried.retain(|_, tried| !matches!(tried, Tried::NewKey(new) if new.place == key.place));
+                format!("{} is known now, and tried again", key.place)
+            }
+            Err(why) => why,
+        };
     }
 
     /// Takes in what is wrong with the private key's file.
@@ -278,6 +236,7 @@ impl Form {
     pub fn take(&mut self, input: &Input) -> Left {
         match input {
             Input::Key(key) if key.kind != KeyEventKind::Release => return self.press(*key),
+            Input::Paste(text) if self.comparing.is_some() => self.comparing.iter_mut().for_each(|key| key.paste(text)),
             Input::Paste(text) if self.at < FIELDS.len() && self.asked.is_none() => {
                 self.fields[self.at].paste(text);
                 self.touched = true;
@@ -290,6 +249,17 @@ impl Form {
 
     fn press(&mut self, key: KeyEvent) -> Left {
         self.notice.clear();
+        if let Some(comparing) = &mut self.comparing {
+            match comparing.press(key) {
+                Compared::NotYet(why) => self.notice = why,
+                Compared::Left => self.comparing = None,
+                Compared::Same(key) => {
+                    self.accepted.push(key);
+                    self.comparing = None;
+                }
+            }
+            return Left::No;
+        }
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         let leaves = key.code == KeyCode::Esc || control && key.code == KeyCode::Char('c');
         if let Some(asked) = self.asked.take() {
@@ -337,6 +307,13 @@ impl Form {
             'r' => {
                 let attempt = self.attempt(&host.address);
                 self.tried.remove(&attempt);
+                return;
+            }
+            'k' => {
+                match host.tried {
+                    Some(Tried::NewKey(key)) => self.comparing = Some(Comparing::new(host.address, *key)),
+                    _ => self.notice = format!("k compares a host key that is new here; {} shows none", host.name),
+                }
                 return;
             }
             _ => return,
@@ -414,6 +391,9 @@ pub fn fill(form: &mut Form, habits: Habits, prober: &mut dyn Prober) -> Result<
         loop {
             for (attempt, result) in prober.news() {
                 form.learn(attempt, result);
+            }
+            for key in form.accepted() {
+                form.trusted(&key, prober.trust(&key));
             }
             form.judge_key(prober.key(&form.text(KEY)));
             form.due().iter().for_each(|attempt| prober.begin(attempt));

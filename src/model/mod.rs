@@ -16,6 +16,7 @@ pub mod names;
 pub mod plan;
 pub mod progress;
 pub mod runbook;
+pub mod size;
 pub mod state;
 pub mod summary;
 
@@ -26,5 +27,6 @@ pub use inventory::{Host, Inventory, Role};
 pub use names::{Digest, HostName, JobName, SessionId, TaskId};
 pub use plan::{Plan, Task};
 pub use runbook::Runbook;
+pub use size::size;
 pub use state::State;
 pub use summary::{Standing, Summary};

@@ -80,7 +80,7 @@ impl Screen {
     }
 
     /// The keys that were accepted are kept, or not.
-    fn kept(mut self, result: Result<(), String>) -> (Self, Vec<HostKey>) {
+    fn kept(mut self, result: &Result<(), String>) -> (Self, Vec<HostKey>) {
         let keys = self.0.accepted();
         self.2 = !keys.is_empty() && result.is_ok();
         keys.iter().for_each(|key| self.0.trusted(key, result.clone()));
@@ -242,13 +242,13 @@ fn a_new_host_key_is_accepted_by_what_only_the_console_shows() {
     for typed in
         ["", "y", "yes", "10.0.0.15", "jPQKbl", "SHA256:LjklgmCYkg5sL90PdaKimT6EUgzR5jPQKbl", "avatve4o", "········"]
     {
-        let (screen, keys) = with_new_key().keys("k").keys(typed).keys("<enter>").kept(Ok(()));
+        let (screen, keys) = with_new_key().keys("k").keys(typed).keys("<enter>").kept(&Ok(()));
         assert_eq!(keys, [], "{typed}");
         let shown = screen.shows(80, 24);
         assert!(!shown.contains("AVAtve4o") && shown.contains("3. Type"), "{typed}:\n{shown}");
     }
     // Nothing of the form goes on below it, and Esc accepts nothing.
-    let (mut screen, keys) = with_new_key().keys("k<ctrl-s>e<tab>AVAtve4<esc>").kept(Ok(()));
+    let (mut screen, keys) = with_new_key().keys("k<ctrl-s>e<tab>AVAtve4<esc>").kept(&Ok(()));
     assert_eq!((screen.1, keys.len(), screen.due().len()), (Left::No, 0, 0));
     assert!(matches!(screen.0.answers().hosts[1].tried, Some(Tried::NewKey(_))));
 
@@ -260,15 +260,15 @@ fn a_new_host_key_is_accepted_by_what_only_the_console_shows() {
             "pasted",
         ),
     ] {
-        let (mut screen, keys) = screen.kept(Ok(()));
+        let (mut screen, keys) = screen.kept(&Ok(()));
         assert_eq!(keys, [new_key()], "{how}");
         assert_eq!(screen.due(), ["core@10.0.0.15"], "tried again, {how}");
     }
-    let (screen, _) = with_new_key().keys("kAVAtve4o<enter>").kept(Ok(()));
+    let (screen, _) = with_new_key().keys("kAVAtve4o<enter>").kept(&Ok(()));
     let screen = screen.tried();
     assert!(matches!(screen.0.answers().hosts[1].tried, Some(Tried::Found(_))));
     // Where it cannot be kept it stays new.
-    let (mut screen, _) = with_new_key().keys("kAVAtve4o<enter>").kept(Err("cannot write /x: no room".into()));
+    let (mut screen, _) = with_new_key().keys("kAVAtve4o<enter>").kept(&Err("cannot write /x: no room".into()));
     assert!(screen.due().is_empty() && screen.shows(80, 24).contains("cannot write /x: no room"));
 }
 
@@ -276,7 +276,7 @@ fn a_new_host_key_is_accepted_by_what_only_the_console_shows() {
 fn a_host_without_a_new_key_has_none_to_compare() {
     let screen = filled().keys("<down><down>k");
     assert!(screen.shows(80, 24).contains("k compares a host key that is new here"), "{}", screen.shows(80, 24));
-    let (_, keys) = screen.keys("AVAtve4o<enter>").kept(Ok(()));
+    let (_, keys) = screen.keys("AVAtve4o<enter>").kept(&Ok(()));
     assert_eq!(keys, []);
 }
 

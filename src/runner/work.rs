@@ -231,7 +231,7 @@ impl Work {
                 Ok(answer) => return Ok(answer),
                 Err(HostError::Refused(reason)) => return Err(clean(&reason)),
                 Err(HostError::Connect(_) | HostError::UnknownKey(_) | HostError::Lost(_)) => {
-                    tokio::time::sleep(AGAIN).await
+                    tokio::time::sleep(AGAIN).await;
                 }
             }
         }

@@ -13,7 +13,7 @@ use crate::model::inventory::Role;
 const ON_FIELD: &str = " Enter next   ↑↓ move   Ctrl-U clear   Ctrl-S write   Esc leave";
 /// The last field has nothing behind it to go to.
 const ON_FILE: &str = " Enter write the file   ↑↓ move   Ctrl-U clear   Ctrl-S write   Esc leave";
-const ON_HOST: &str = " e etcd  c control-plane  w worker  b build  r try again  Ctrl-S write  Esc leave";
+const ON_HOST: &str = " e etcd  c control-plane  w worker  b build  r again  Ctrl-S write  Esc leave";
 /// On a host whose key is new.
 const ON_NEW: &str = " k compare its host key   r try again   ↑↓ move   Ctrl-S write   Esc leave";
 const ON_KEY: &str = " Enter accept   Ctrl-U clear   Esc back, nothing is accepted";

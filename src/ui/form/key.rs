@@ -52,7 +52,7 @@ impl Comparing {
             }
             KeyCode::Enter => {
                 self.typed = Field::new("");
-                let why = "it does not end so. If the console says it does, this is not that host's key: Esc";
+                let why = "it does not end so. Where the console says it does, do not accept it: Esc";
                 return Compared::NotYet(why.to_owned());
             }
             _ => self.typed.press(key),

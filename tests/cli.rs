@@ -405,18 +405,20 @@ fn an_inventory_is_asked_for_on_the_screen() {
     let scratch = tempfile::tempdir().unwrap();
     let play = [
         // Nobody answers at a name that cannot be; what was found out is written beside it.
-        ("A new inventory", "prod\tcore\t\t\tetcd1=10.0.0.999"),
+        ("A new inventory", "prod\tcore\t2222\t\t\tetcd1=10.0.0.999"),
         ("✗ `10.0.0.999` is no address", "\x15etcd1=no-such-host.invalid, "),
         ("Could not resolve hostname", "\x13"),
     ];
     in_a_terminal(&["inventory", "init"], scratch.path(), (80, 24), &play);
     let yaml = std::fs::read_to_string(scratch.path().join("cluster.yaml")).unwrap();
-    for words in ["cluster: prod", "user: core", "name: etcd1", "# Not seen: Could not resolve", "roles: [etcd]"] {
+    for words in
+        ["cluster: prod", "user: core", "port: 2222", "name: etcd1", "# Not seen: Could not resolve", "roles: [etcd]"]
+    {
         assert!(yaml.contains(words), "{yaml}");
     }
     // What is there is kept, unless writing over it is said; what was typed is not thrown away by one key.
     let play = [
-        ("A new inventory", "other\t\t\t\tx\t\x13"),
+        ("A new inventory", "other\t\t\t\t\tx\t\x13"),
         ("cluster.yaml is there already", "n"),
         ("Write to", "\x1b"),
         ("Leave, and lose what was typed?", "y"),

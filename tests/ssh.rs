@@ -178,7 +178,7 @@ async fn follow(host: &dyn Operate, name: &str, mut on_news: impl FnMut(&[u8])) 
                 }
             }
             Err(HostError::Refused(reason)) => panic!("{reason}"),
-            Err(HostError::Connect(_) | HostError::Lost(_)) => {
+            Err(HostError::Connect(_) | HostError::UnknownKey(_) | HostError::Lost(_)) => {
                 lost += 1;
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
@@ -299,9 +299,54 @@ async fn a_bastion_is_held_to_the_same_rules() {
     assert!(said.contains("the host key of ssh://127.0.0.1:") && said.contains("is not known here"), "{said}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_key_is_shown_kept_and_then_known() {
+    let Some(server) = Server::start() else { return };
+    let (inventory, links) = (server.inventory(), server.links());
+    let host = &inventory.hosts[0];
+    let observe = hosts::observe(&inventory, host, &links);
+    fs::write(server.path("known_hosts"), "another.example ssh-ed25519 AAAA").unwrap();
+    assert!(matches!(observe.connect().await, Err(HostError::UnknownKey(_))), "told apart from other refusals");
+    let key = hosts::offered_key(&inventory, host, &links).await.unwrap();
+    let printed = Command::new("ssh-keygen").arg("-lf").arg(server.path("host.pub")).output().unwrap();
+    assert_eq!(String::from_utf8(printed.stdout).unwrap().split(' ').nth(1), Some(key.fingerprint.as_str()));
+    assert_eq!(key.place, format!("[127.0.0.1]:{}", server.port));
+    assert_eq!((key.kind.as_str(), &key.file), ("ed25519", &server.path("known_hosts")));
+    assert!(matches!(observe.connect().await, Err(HostError::UnknownKey(_))), "looking at it accepts nothing");
+    hosts::trust(&key).unwrap();
+    observe.connect().await.unwrap();
+    links.close().await;
+
+    // Another key under that name, and another kind of key: neither is one to be accepted here.
+    server.trust("other_host");
+    let said = hosts::offered_key(&inventory, host, &links).await.unwrap_err();
+    assert!(said.contains("known_hosts has something about [127.0.0.1]:"), "{said}");
+    assert!(matches!(observe.connect().await, Err(HostError::Connect(reason)) if reason.contains("HAS CHANGED")));
+    let made =
+        Command::new("ssh-keygen").args(["-q", "-t", "ecdsa", "-N", "", "-f"]).arg(server.path("ecdsa")).status();
+    assert!(made.unwrap().success());
+    server.trust("ecdsa");
+    assert!(observe.connect().await.is_err());
+    assert!(hosts::offered_key(&inventory, host, &links).await.unwrap_err().contains("another kind of key"));
+
+    // Through a bastion nothing can be fetched, and where nobody answers there is nothing to fetch.
+    fs::write(server.path("known_hosts"), "").unwrap();
+    let mut other = inventory.clone();
+    other.ssh.jump = Some(format!("127.0.0.1:{}", server.port));
+    let said = hosts::offered_key(&other, &other.hosts[0], &links).await.unwrap_err();
+    assert!(said.contains("jumphost loop"), "what ssh itself says against it: {said}");
+    other.hosts[0].address = Some("localhost".into());
+    let said = hosts::offered_key(&other, &other.hosts[0], &links).await.unwrap_err();
+    assert!(said.contains("does not go through a jump host"), "{said}");
+    let mut other = inventory.clone();
+    other.ssh.port = Some(1);
+    let said = hosts::offered_key(&other, &other.hosts[0], &links).await.unwrap_err();
+    assert!(said.contains("gets no key to compare"), "{said}");
+}
+
 async fn refusal(inventory: &Inventory, links: &Links) -> String {
     match hosts::observe(inventory, &inventory.hosts[0], links).connect().await {
-        Err(HostError::Connect(reason)) => reason,
+        Err(HostError::Connect(reason) | HostError::UnknownKey(reason)) => reason,
         other => panic!("{other:?}"),
     }
 }

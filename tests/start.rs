@@ -25,6 +25,11 @@ impl Library for Two {
         vec![
             ("etcd-minor".into(), "etcd 3.x to the next minor".into()),
             ("kubeadm-minor".into(), "Kubernetes to the next minor, node by node".into()),
+            (
+                "atomic-27-system-containers".into(),
+                "Fedora Atomic 26 to 27, with etcd, flannel and Kubernetes moved into system containers, host by host, the leader last"
+                    .into(),
+            ),
         ]
     }
 
@@ -139,6 +144,7 @@ screens! {
     faults: Screen::new().keys("g<enter><enter><enter><down> <down><down> "), 80 x 24;
     variables: Screen::new().keys("g<down><down><down><down><enter><enter><enter>3.5.32"), 80 x 24;
     runbook_is_read: Screen::new().keys("g<down><down><down><down><down><enter><enter><pgdn><pgdn><pgdn>"), 80 x 24;
+    runbooks: Screen::new().keys("g<down><down><down><down><down><enter><down>"), 80 x 24;
     help: Screen::new().keys("?"), 80 x 24;
 }
 
@@ -273,4 +279,21 @@ fn the_first_frame_is_there_at_once() {
     took.sort_unstable();
     println!("first frame with 1,000 sessions, in ms: {took:?}");
     assert!(cfg!(debug_assertions) || took[took.len() / 2] < 30, "{took:?}");
+}
+
+#[test]
+fn descriptions_are_wrapped_and_the_lit_row_is_whole() {
+    let shelf = || Screen::new().keys("g<down><down><down><down><down><enter>");
+    let ends = |shown: &str| shown.contains("leader last") && !shown.contains('…');
+    assert!(ends(&shelf().shows(80, 24)), "{}", shelf().shows(80, 24));
+    // Where not all of them have room the one that is lit is there to its end, and the first again on the way up.
+    let shown = shelf().shows(60, 12);
+    assert!(shown.contains("▸ etcd-minor") && !ends(&shown), "{shown}");
+    let mut screen = shelf().keys("<end>");
+    let shown = screen.shows(60, 12);
+    assert!(shown.contains("▸ atomic-27") && ends(&shown) && !shown.contains("etcd-minor"), "{shown}");
+    assert!(screen.keys("<up><up>").shows(60, 12).contains("▸ etcd-minor"));
+    // A click on any line of a row is one on the row.
+    let mut screen = shelf().click("leader last");
+    assert!(screen.shows(120, 40).contains("▸ atomic-27"), "{}", screen.shows(120, 40));
 }

@@ -178,14 +178,21 @@ fn upgrade(home: &Path) -> [&'static str; 5] {
     ["upgrade", "-i", "hosts.yaml", "-r", "./nothing.yaml"]
 }
 
+/// The signals that end the program and leave it the time to say so, with what a shell makes of each.
+const ENDINGS: [(Signal, &str, u32); 8] = [
+    (Signal::TERM, "SIGTERM", 143),
+    (Signal::HUP, "SIGHUP", 129),
+    (Signal::INT, "SIGINT", 130),
+    (Signal::QUIT, "SIGQUIT", 131),
+    (Signal::ABORT, "SIGABRT", 134),
+    (Signal::ALARM, "SIGALRM", 142),
+    (Signal::USR1, "SIGUSR1", 138),
+    (Signal::USR2, "SIGUSR2", 140),
+];
+
 #[test]
 fn a_signal_gives_the_terminal_back_and_says_how_to_go_on() {
-    for (signal, name, status) in [
-        (Signal::TERM, "SIGTERM", 143),
-        (Signal::HUP, "SIGHUP", 129),
-        (Signal::INT, "SIGINT", 130),
-        (Signal::QUIT, "SIGQUIT", 131),
-    ] {
+    for (signal, name, status) in ENDINGS {
         let home = tempfile::tempdir().unwrap();
         let run = Run::lockkeeper(&upgrade(home.path()), home.path(), &[("LOCKKEEPER_MOUSE", "yes")]);
         run.shows("gone");
@@ -206,13 +213,19 @@ fn a_signal_gives_the_terminal_back_and_says_how_to_go_on() {
 }
 
 #[test]
-fn a_form_gives_the_terminal_back_and_writes_nothing() {
-    let home = tempfile::tempdir().unwrap();
-    let run = Run::lockkeeper(&["inventory", "init"], home.path(), &[]);
-    run.shows("A new inventory");
-    run.signal(Signal::TERM);
-    run.end();
-    assert!(!home.path().join("cluster.yaml").exists(), "nothing was written");
+fn a_form_gives_the_terminal_back_says_why_and_writes_nothing() {
+    for (signal, name, status) in ENDINGS {
+        let home = tempfile::tempdir().unwrap();
+        let run = Run::lockkeeper(&["inventory", "init"], home.path(), &[]);
+        run.shows("A new inventory");
+        run.signal(signal);
+        let (code, raw) = run.end();
+        assert_eq!(code, status, "{name}: {raw:?}");
+        // A line that this end of the terminal sends when it is closed may be echoed behind it.
+        let (_, after) = raw.rsplit_once("\x1b[?1049l").unwrap();
+        assert!(after.contains(&format!("lockkeeper: ended by {name}; nothing was written\r\n")), "{after:?}");
+        assert!(!home.path().join("cluster.yaml").exists(), "nothing was written");
+    }
 }
 
 #[test]

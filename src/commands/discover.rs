@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::hosts::{self, HostError, Links};
 use crate::model::inventory::{Connection, Host, Inventory, Role, Ssh};
 use crate::model::logtail::clean;
-use crate::ui::form::{Attempt, Proposal};
+use crate::ui::form::{Attempt, NotSeen, Proposal};
 
 const SCRIPT: &str = include_str!("../../assets/discover.sh");
 
@@ -14,10 +14,11 @@ const SCRIPT: &str = include_str!("../../assets/discover.sh");
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Connects to a host and asks it. Its key has to be known here: it is never accepted unseen.
-pub(super) async fn discover(attempt: &Attempt, links: &Links) -> Result<Proposal, String> {
+pub(super) async fn discover(attempt: &Attempt, links: &Links) -> Result<Proposal, NotSeen> {
     let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     let ssh = Ssh {
         user: some(&attempt.user),
+        port: attempt.port.parse().ok(),
         identity: some(&attempt.key).map(|key| super::inventory::home(&key)),
         jump: some(&attempt.jump),
         ..Ssh::default()
@@ -33,8 +34,16 @@ pub(super) async fn discover(attempt: &Attempt, links: &Links) -> Result<Proposa
     };
     let inventory = Inventory { ssh, hosts: vec![host], ..Inventory::default() };
     let observe = hosts::observe(&inventory, &inventory.hosts[0], links);
-    let why = |error: HostError| plain(&error.to_string(), &attempt.address);
-    observe.connect().await.map_err(why)?;
+    let why = |error: HostError| NotSeen::Because(plain(&error.to_string(), &attempt.address));
+    match observe.connect().await {
+        Err(error @ HostError::UnknownKey(_)) => {
+            return Err(match hosts::offered_key(&inventory, &inventory.hosts[0], links).await {
+                Ok(key) => NotSeen::NewKey(Box::new(key)),
+                Err(more) => NotSeen::Because(plain(&format!("{error}. {more}"), &attempt.address)),
+            });
+        }
+        connected => connected.map_err(why)?,
+    }
     let said = observe.probe(SCRIPT, PATIENCE).await.map_err(why)?;
     Ok(proposal(&said.output))
 }

@@ -15,9 +15,10 @@ use crate::cli::{Import, Inventory as Args};
 use crate::documents::{self, Source};
 use crate::hosts::Links;
 use crate::import::{Found, FoundHost, ansible, ssh_config};
+use crate::model::HostKey;
 use crate::model::inventory::Role;
 use crate::runner::Clock;
-use crate::ui::form::{Answers, Attempt, Form, NotWritten, Prober, Proposal};
+use crate::ui::form::{Answers, Attempt, Form, NotSeen, NotWritten, Prober, Proposal};
 use crate::yaml::{Problem, Problems};
 
 /// How long connections may take to be closed when the form is left.
@@ -183,8 +184,8 @@ pub(super) fn home(path: &str) -> PathBuf {
 struct Visitor {
     runtime: tokio::runtime::Runtime,
     links: Arc<Links>,
-    told: Sender<(Attempt, Result<Proposal, String>)>,
-    heard: Receiver<(Attempt, Result<Proposal, String>)>,
+    told: Sender<(Attempt, Result<Proposal, NotSeen>)>,
+    heard: Receiver<(Attempt, Result<Proposal, NotSeen>)>,
 }
 
 impl Prober for Visitor {
@@ -197,8 +198,12 @@ impl Prober for Visitor {
         });
     }
 
-    fn news(&mut self) -> Vec<(Attempt, Result<Proposal, String>)> {
+    fn news(&mut self) -> Vec<(Attempt, Result<Proposal, NotSeen>)> {
         self.heard.try_iter().collect()
+    }
+
+    fn trust(&mut self, key: &HostKey) -> Result<(), String> {
+        crate::hosts::trust(key)
     }
 
     fn key(&self, path: &str) -> Option<String> {

@@ -52,7 +52,14 @@ pub(super) fn yaml(answers: &Answers, now: Timestamp) -> String {
     );
     let _ = writeln!(out, "# `lockkeeper plan` shows every mistake in it at its line and column.");
     let _ = writeln!(out, "cluster: {}", scalar(&answers.cluster));
-    let ssh = [("user", &answers.user), ("identity", &answers.key), ("jump", &answers.jump)];
+    // A port is a number; the others are words.
+    let word = |text: &str| if text.is_empty() { String::new() } else { scalar(text) };
+    let ssh = [
+        ("user", word(&answers.user)),
+        ("port", answers.port.clone()),
+        ("identity", word(&answers.key)),
+        ("jump", word(&answers.jump)),
+    ];
     if ssh.iter().any(|(_, value)| !value.is_empty()) {
         let _ = writeln!(
             out,
@@ -60,7 +67,7 @@ pub(super) fn yaml(answers: &Answers, now: Timestamp) -> String {
         );
         let _ = writeln!(out, "ssh:");
         for (key, value) in ssh.iter().filter(|(_, value)| !value.is_empty()) {
-            let _ = writeln!(out, "  {key}: {}", scalar(value));
+            let _ = writeln!(out, "  {key}: {value}");
         }
     }
     let shared = shared(answers);
@@ -95,6 +102,10 @@ fn one(out: &mut String, host: &HostAnswer, shared: &BTreeMap<String, String>) {
         }
         Some(Tried::Failed(why)) => {
             let _ = writeln!(out, "  # Not seen: {}", remark(why));
+        }
+        Some(Tried::NewKey(_)) => {
+            let _ =
+                writeln!(out, "  # Not seen: its host key is not known here. Compare it, and connect once with ssh.");
         }
         Some(Tried::Trying) | None => {
             let _ = writeln!(out, "  # Not seen: it had not answered yet.");
@@ -153,6 +164,7 @@ mod tests {
         let answers = Answers {
             cluster: "on".into(),
             user: "core".into(),
+            port: "2222".into(),
             key: "~/.ssh/id_ed25519".into(),
             jump: String::new(),
             file: "prod.yaml".into(),
@@ -167,6 +179,7 @@ mod tests {
         insta::assert_snapshot!(yaml);
         let inventory = read_inventory(&Source::file(Path::new("prod.yaml"), yaml)).unwrap();
         assert_eq!((inventory.cluster.as_str(), inventory.hosts.len()), ("on", 4));
+        assert_eq!((inventory.ssh.user.as_deref(), inventory.ssh.port), (Some("core"), Some(2222)));
         assert_eq!(inventory.vars["package_manager"], "apt");
         assert_eq!(inventory.hosts[1].vars["etcd_endpoint"], "http://127.0.0.1:4001");
         assert_eq!(inventory.hosts[0].node(), "etcd1.example.org");

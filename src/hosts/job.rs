@@ -126,6 +126,7 @@ impl<S: Shell> Remote<S> {
         match error {
             HostError::Connect(reason) => HostError::Connect(format!("{}: {reason}", self.name)),
             HostError::Lost(reason) => HostError::Lost(format!("{}: {reason}", self.name)),
+            HostError::UnknownKey(reason) => HostError::UnknownKey(format!("{}: {reason}", self.name)),
             HostError::Refused(reason) => HostError::Refused(format!("{}: {reason}", self.name)),
         }
     }

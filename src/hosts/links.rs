@@ -14,8 +14,8 @@ use super::local::Local;
 use super::shell::Shell;
 use super::ssh::{Route, Ssh};
 use super::{HostError, Observe, Operate};
-use crate::model::HostName;
 use crate::model::inventory::{Connection, Host, Inventory};
+use crate::model::{HostKey, HostName};
 
 /// Connections made at once, over all hosts: sshd, and so a bastion, drops some from ten on (`MaxStartups 10:30:100`).
 const AT_ONCE: usize = 8;
@@ -103,6 +103,14 @@ pub fn operate(inventory: &Inventory, host: &Host, links: &Links) -> Arc<dyn Ope
         Connection::Local => Arc::new(links.remote(Local, &host.name)),
         Connection::Ssh | Connection::Practice => links.ssh(inventory, host),
     }
+}
+
+/// The key that a host shows which was refused for it (`HostError::UnknownKey`), to be compared at its console.
+///
+/// # Errors
+/// Says why it cannot be compared here: a jump host, another key of that host that is known already, no answer.
+pub async fn offered_key(inventory: &Inventory, host: &Host, links: &Links) -> Result<HostKey, String> {
+    links.ssh(inventory, host).shell().offered_key().await
 }
 
 /// What connections need of each other.

@@ -2,6 +2,7 @@
 //!
 //! A monitor is handed `dyn Observe` only, a type that has no method to change a host.
 
+mod host_key;
 mod job;
 mod links;
 mod local;
@@ -9,7 +10,8 @@ mod shell;
 mod ssh;
 mod trouble;
 
-pub use links::{Links, observe, operate, sockets};
+pub use host_key::trust;
+pub use links::{Links, observe, offered_key, operate, sockets};
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -189,6 +191,9 @@ pub enum HostError {
     /// No connection could be made: wrong address, closed port, key refused, host key changed …
     #[error("cannot connect: {0}")]
     Connect(String),
+    /// The host's key is not known here, and so nothing was said to it.
+    #[error("cannot connect: {0}")]
+    UnknownKey(String),
     /// The connection broke, or the host went silent. What was under way may or may not have happened.
     #[error("connection lost: {0}")]
     Lost(String),

@@ -9,12 +9,15 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use openssh::{ControlPersist, KnownHosts, Session, SessionBuilder, Stdio};
+use tempfile::NamedTempFile;
 use tokio::sync::{Mutex, Semaphore};
 
 use super::HostError;
+use super::host_key;
 use super::links::Ways;
 use super::shell::{Feed, Shell, Sink, pump};
 use super::trouble::{self, Target};
+use crate::model::HostKey;
 use crate::model::address::is_argument;
 use crate::model::inventory::{Host, Ssh as Config};
 use crate::model::logtail::clean;
@@ -177,12 +180,7 @@ impl Ssh {
         let route = self.route.as_ref().map_err(Clone::clone)?;
         let failed = |reason: String| HostError::Connect(reason);
         let _turn = self.ways.turn().await;
-        // Read at the start of ssh and of the one it starts for a bastion; of no use once they are connected.
-        let unwritten = |error: std::io::Error| {
-            failed(format!("cannot write to {}, where connections are kept: {error}", self.ways.dir().display()))
-        };
-        let mut config = tempfile::NamedTempFile::new_in(self.ways.dir()).map_err(unwritten)?;
-        config.write_all(route.client_config().as_bytes()).map_err(unwritten)?;
+        let config = self.config(route).map_err(failed)?;
         let builder = builder(route, self.ways.dir(), config.path());
         let mut pauses = CROWDED.iter();
         loop {
@@ -202,9 +200,40 @@ impl Ssh {
                 None if log.contains("UNKNOWN port 65535") => {
                     return Err(failed(ask_bastion(route, config.path()).await));
                 }
-                None => return Err(failed(trouble::explain(&log, route.target()))),
+                None => {
+                    let reason = trouble::explain(&log, route.target());
+                    let unknown = trouble::is_unknown_key(&log);
+                    return Err(if unknown { HostError::UnknownKey(reason) } else { failed(reason) });
+                }
             }
         }
+    }
+
+    /// The client's configuration, as a file: read at the start of ssh and of the one it starts for a bastion, and of no use
+    /// once they are connected.
+    fn config(&self, route: &Route) -> Result<NamedTempFile, String> {
+        let unwritten = |error: std::io::Error| {
+            format!("cannot write to {}, where connections are kept: {error}", self.ways.dir().display())
+        };
+        let mut config = NamedTempFile::new_in(self.ways.dir()).map_err(unwritten)?;
+        config.write_all(route.client_config().as_bytes()).map_err(unwritten)?;
+        Ok(config)
+    }
+
+    /// The key that the host shows, where none is known here.
+    ///
+    /// # Errors
+    /// Says why it cannot be compared here.
+    pub(super) async fn offered_key(&self) -> Result<HostKey, String> {
+        let route = self.route.as_ref().map_err(ToString::to_string)?;
+        let _turn = self.ways.turn().await;
+        let config = self.config(route)?;
+        let (path, port) = (config.path().display().to_string(), route.config.port.map(|port| port.to_string()));
+        let mut ssh = vec!["ssh", "-G", "-F", &path];
+        let options = [("-p", &port), ("-l", &route.config.user), ("-J", &route.config.jump)];
+        ssh.extend(options.into_iter().filter_map(|(name, value)| Some([name, value.as_deref()?])).flatten());
+        ssh.push(&route.address);
+        host_key::offered(&ssh).await
     }
 
     /// The master says that it lives long after the host has gone: only a real command tells.

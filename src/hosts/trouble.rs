@@ -39,10 +39,11 @@ pub(super) fn explain(log: &str, target: Target<'_>) -> String {
         );
     }
     if has("host key is known for") || has("Host key verification failed") {
+        // ssh-keyscan goes through no bastion.
+        let gather = if target.jump.is_some() { "" } else { " (or gather keys with `ssh-keyscan` and compare them)" };
         return format!(
             "the host key of {address} is not known here{via}, and it is not accepted unseen. Connect once by hand with \
-             `{by_hand}`, compare the fingerprint with the one at the host's console, and answer yes (or gather keys \
-             with `ssh-keyscan` and compare them)"
+             `{by_hand}`, compare the fingerprint with the one at the host's console, and answer yes{gather}"
         );
     }
     if has("UNPROTECTED PRIVATE KEY FILE") || has("bad permissions") {
@@ -86,6 +87,11 @@ pub(super) fn explain(log: &str, target: Target<'_>) -> String {
         );
     }
     format!("ssh to {address} failed{via}: {}", lines[lines.len().saturating_sub(3)..].join("; "))
+}
+
+/// The host showed a key of which nothing is known here; one that has changed, or was revoked, is another matter.
+pub(super) fn is_unknown_key(log: &str) -> bool {
+    log.contains("host key is known for") && !log.contains("HAS CHANGED") && !log.contains("REVOKED")
 }
 
 /// A failure that passes when one waits a moment: too many connections at once, or an sshd that is just starting.
@@ -136,6 +142,19 @@ mod tests {
         ] {
             let said = explain(log, TARGET);
             assert!(said.contains(words), "{log}: {said}");
+        }
+    }
+
+    #[test]
+    fn only_a_key_of_which_nothing_is_known_counts_as_unknown() {
+        assert!(is_unknown_key("No ED25519 host key is known for etcd1 and you have requested strict checking.\r\n"));
+        for log in [
+            "Host key verification failed.",
+            "WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!\nNo ECDSA host key is known for x",
+            "WARNING: REVOKED HOST KEY DETECTED!\nNo ECDSA host key is known for x",
+            "Permission denied (publickey).",
+        ] {
+            assert!(!is_unknown_key(log), "{log}");
         }
     }
 

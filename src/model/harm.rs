@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Facts;
 use super::facts::BlockDevice;
+use super::size::size;
 
 /// What of a host is hit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,14 +133,6 @@ fn told(facts: &Facts, device: &BlockDevice) -> String {
 
 fn is_below(path: &str, mount: &str) -> bool {
     mount == "/" || path.strip_prefix(mount).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
-fn size(bytes: i64) -> String {
-    const UNITS: [(&str, i64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
-    match UNITS.iter().find(|(_, unit)| bytes >= *unit) {
-        Some((name, unit)) => format!("{:.1} {name}", bytes as f64 / *unit as f64),
-        None => format!("{bytes} bytes"),
-    }
 }
 
 #[cfg(test)]

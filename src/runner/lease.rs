@@ -24,7 +24,7 @@ pub(super) async fn hold(name: HostName, host: Arc<dyn Operate>, lease: Lease, r
             }
             Ok(LeaseAnswer::HeldBy(holder)) => format!("held by another operator: {holder}"),
             Err(HostError::Refused(reason)) => reason,
-            Err(HostError::Connect(_) | HostError::Lost(_)) => return,
+            Err(HostError::Connect(_) | HostError::UnknownKey(_) | HostError::Lost(_)) => return,
         };
         let reason = clean(&reason);
         if reason != said {

@@ -95,7 +95,9 @@ impl Watch {
                     complaint = reason;
                     listening
                 }
-                Err(error @ (HostError::Connect(_) | HostError::Lost(_))) => return Some(error),
+                Err(error @ (HostError::Connect(_) | HostError::UnknownKey(_) | HostError::Lost(_))) => {
+                    return Some(error);
+                }
             };
             if !listening {
                 return None;

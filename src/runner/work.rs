@@ -239,7 +239,9 @@ impl Work {
             match ask().await {
                 Ok(answer) => return Ok(answer),
                 Err(HostError::Refused(reason)) => return Err(clean(&reason)),
-                Err(HostError::Connect(_) | HostError::Lost(_)) => tokio::time::sleep(AGAIN).await,
+                Err(HostError::Connect(_) | HostError::UnknownKey(_) | HostError::Lost(_)) => {
+                    tokio::time::sleep(AGAIN).await;
+                }
             }
         }
     }

@@ -1,8 +1,12 @@
 //! The guided inventory: some words about how hosts are reached, a line of hosts, and what was found on each while the next
 //! was typed. It connects to nobody itself: it says what is due and is told what came of it.
 
+mod answers;
 mod draw;
 mod hosts;
+mod key;
+
+pub use self::answers::{Answers, Attempt, HostAnswer, NotSeen, Proposal, Tried};
 
 use super::terminal::{Habits, TerminalError};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -11,13 +15,16 @@ use std::time::Duration;
 use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use self::hosts::Target;
+use self::key::{Compared, Comparing};
 use super::field::Field;
+use crate::model::HostKey;
 use crate::model::inventory::Role;
 
 /// The fields, from the top: what each is called, and what it means.
-const FIELDS: [(&str, &str); 6] = [
+const FIELDS: [(&str, &str); 7] = [
     ("Cluster", "what it is called"),
     ("Log in as", "empty: whatever ssh does"),
+    ("Port", "empty: whatever ssh does (22)"),
     ("Key", "a file; empty: whatever ssh does"),
     ("Jump host", "empty: none"),
     ("Hosts", ""),
@@ -25,85 +32,11 @@ const FIELDS: [(&str, &str); 6] = [
 ];
 const CLUSTER: usize = 0;
 const USER: usize = 1;
-const KEY: usize = 2;
-const JUMP: usize = 3;
-const HOSTS: usize = 4;
-const FILE: usize = 5;
-
-/// A host and how it is to be reached: whatever of it changes makes another attempt.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Attempt {
-    /// Where it answers.
-    pub address: String,
-    /// The user to log in as, or empty.
-    pub user: String,
-    /// The private key's file, or empty.
-    pub key: String,
-    /// The jump host, or empty.
-    pub jump: String,
-}
-
-/// What was found on a host, and what follows from it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Proposal {
-    /// What the host calls itself.
-    pub hostname: String,
-    /// Its system, as it calls itself.
-    pub system: String,
-    /// What it does, by what runs there; empty where nothing that is known runs.
-    pub roles: BTreeSet<Role>,
-    /// The name of its Node object, where it has a kubelet.
-    pub node: String,
-    /// `apt`, `dnf` or `pacman`, where it has one of them.
-    pub package_manager: Option<String>,
-    /// Variables of runbooks that say how its etcd member is asked.
-    pub etcd: BTreeMap<String, String>,
-    /// What stands against an upgrade there.
-    pub remarks: Vec<String>,
-}
-
-/// What came of an attempt.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Tried {
-    /// Nothing yet.
-    Trying,
-    /// It cannot be reached or used: why, and what to do about it.
-    Failed(String),
-    /// It answered.
-    Found(Box<Proposal>),
-}
-
-/// A host as it would be written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HostAnswer {
-    /// Unique.
-    pub name: String,
-    /// Where it answers.
-    pub address: String,
-    /// At least one.
-    pub roles: BTreeSet<Role>,
-    /// Nothing that was found says so, and the operator has not either.
-    pub guessed: bool,
-    /// What came of trying it, where it was tried.
-    pub tried: Option<Tried>,
-}
-
-/// What was filled in and found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Answers {
-    /// The cluster's name.
-    pub cluster: String,
-    /// The user to log in as, or empty.
-    pub user: String,
-    /// The private key's file, or empty.
-    pub key: String,
-    /// The jump host, or empty.
-    pub jump: String,
-    /// The file to write.
-    pub file: String,
-    /// In the order they were typed.
-    pub hosts: Vec<HostAnswer>,
-}
+const PORT: usize = 2;
+const KEY: usize = 3;
+const JUMP: usize = 4;
+const HOSTS: usize = 5;
+const FILE: usize = 6;
 
 /// How a key leaves the form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,7 +66,12 @@ pub trait Prober {
     /// Begins an attempt; what comes of it is told by `news`.
     fn begin(&mut self, attempt: &Attempt);
     /// What has come of attempts since it was asked last.
-    fn news(&mut self) -> Vec<(Attempt, Result<Proposal, String>)>;
+    fn news(&mut self) -> Vec<(Attempt, Result<Proposal, NotSeen>)>;
+    /// Puts a key that was compared among those that are known.
+    ///
+    /// # Errors
+    /// Why it could not be kept.
+    fn trust(&mut self, key: &HostKey) -> Result<(), String>;
     /// What is wrong with the file of a private key, if anything is.
     fn key(&self, path: &str) -> Option<String>;
     /// Writes the inventory.
@@ -153,13 +91,17 @@ enum Asked {
 /// The form as it stands.
 #[derive(Debug)]
 pub struct Form {
-    fields: [Field; 6],
+    fields: [Field; 7],
     /// Which field the keys go to, or which host beyond them.
     at: usize,
     tried: HashMap<Attempt, Tried>,
     /// Roles that the operator has set, by address.
     corrected: BTreeMap<String, BTreeSet<Role>>,
     asked: Option<Asked>,
+    /// A new key that is being compared; it stands before everything else too.
+    comparing: Option<Comparing>,
+    /// Keys that were compared, and are not kept yet.
+    accepted: Vec<HostKey>,
     /// Something was typed that leaving would lose.
     touched: bool,
     key_wrong: Option<String>,
@@ -171,11 +113,13 @@ impl Form {
     #[must_use]
     pub fn new(file: &str) -> Self {
         Self {
-            fields: ["", "", "", "", "", file].map(Field::new),
+            fields: ["", "", "", "", "", "", file].map(Field::new),
             at: 0,
             tried: HashMap::new(),
             corrected: BTreeMap::new(),
             asked: None,
+            comparing: None,
+            accepted: Vec::new(),
             touched: false,
             key_wrong: None,
             notice: String::new(),
@@ -191,8 +135,8 @@ impl Form {
     }
 
     fn attempt(&self, address: &str) -> Attempt {
-        let (user, key, jump) = (self.text(USER), self.text(KEY), self.text(JUMP));
-        Attempt { address: address.to_owned(), user, key, jump }
+        let [user, port, key, jump] = [USER, PORT, KEY, JUMP].map(|field| self.text(field));
+        Attempt { address: address.to_owned(), user, port, key, jump }
     }
 
     /// What is wrong with a field.
@@ -203,6 +147,7 @@ impl Form {
             CLUSTER if text.is_empty() && self.at == CLUSTER => None,
             CLUSTER => hosts::cluster(&text).err(),
             USER => hosts::user(&text).err(),
+            PORT => hosts::port(&text).err(),
             KEY => self.key_wrong.clone().filter(|_| !text.is_empty()),
             JUMP => hosts::jump(&text).err(),
             HOSTS => self.targets().1,
@@ -226,9 +171,29 @@ impl Form {
     }
 
     /// Takes in what came of an attempt.
-    pub fn learn(&mut self, attempt: Attempt, result: Result<Proposal, String>) {
-        let tried = result.map_or_else(Tried::Failed, |found| Tried::Found(Box::new(found)));
+    pub fn learn(&mut self, attempt: Attempt, result: Result<Proposal, NotSeen>) {
+        let tried = match result {
+            Ok(found) => Tried::Found(Box::new(found)),
+            Err(NotSeen::NewKey(key)) => Tried::NewKey(key),
+            Err(NotSeen::Because(why)) => Tried::Failed(why),
+        };
         self.tried.insert(attempt, tried);
+    }
+
+    /// Keys that were compared since this was asked last, and are to be kept.
+    pub fn accepted(&mut self) -> Vec<HostKey> {
+        std::mem::take(&mut self.accepted)
+    }
+
+    /// Takes in whether a key is kept: then its host is due again, whichever way it was tried.
+    pub fn trusted(&mut self, key: &HostKey, result: Result<(), String>) {
+        self.notice = match result {
+            Ok(()) => {
+                self.tried.retain(|_, tried| !matches!(tried, Tried::NewKey(new) if new.place == key.place));
+                format!("{} is known now, and tried again", key.place)
+            }
+            Err(why) => why,
+        };
     }
 
     /// Takes in what is wrong with the private key's file.
@@ -259,6 +224,7 @@ impl Form {
         Answers {
             cluster: self.text(CLUSTER),
             user: self.text(USER),
+            port: self.text(PORT),
             key: self.text(KEY),
             jump: self.text(JUMP),
             file: self.text(FILE),
@@ -270,6 +236,7 @@ impl Form {
     pub fn take(&mut self, input: &Input) -> Left {
         match input {
             Input::Key(key) if key.kind != KeyEventKind::Release => return self.press(*key),
+            Input::Paste(text) if self.comparing.is_some() => self.comparing.iter_mut().for_each(|key| key.paste(text)),
             Input::Paste(text) if self.at < FIELDS.len() && self.asked.is_none() => {
                 self.fields[self.at].paste(text);
                 self.touched = true;
@@ -282,6 +249,17 @@ impl Form {
 
     fn press(&mut self, key: KeyEvent) -> Left {
         self.notice.clear();
+        if let Some(comparing) = &mut self.comparing {
+            match comparing.press(key) {
+                Compared::NotYet(why) => self.notice = why,
+                Compared::Left => self.comparing = None,
+                Compared::Same(key) => {
+                    self.accepted.push(key);
+                    self.comparing = None;
+                }
+            }
+            return Left::No;
+        }
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         let leaves = key.code == KeyCode::Esc || control && key.code == KeyCode::Char('c');
         if let Some(asked) = self.asked.take() {
@@ -329,6 +307,13 @@ impl Form {
             'r' => {
                 let attempt = self.attempt(&host.address);
                 self.tried.remove(&attempt);
+                return;
+            }
+            'k' => {
+                match host.tried {
+                    Some(Tried::NewKey(key)) => self.comparing = Some(Comparing::new(host.address, *key)),
+                    _ => self.notice = format!("k compares a host key that is new here; {} shows none", host.name),
+                }
                 return;
             }
             _ => return,
@@ -406,6 +391,9 @@ pub fn fill(form: &mut Form, habits: Habits, prober: &mut dyn Prober) -> Result<
         loop {
             for (attempt, result) in prober.news() {
                 form.learn(attempt, result);
+            }
+            for key in form.accepted() {
+                form.trusted(&key, prober.trust(&key));
             }
             form.judge_key(prober.key(&form.text(KEY)));
             form.due().iter().for_each(|attempt| prober.begin(attempt));

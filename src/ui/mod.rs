@@ -10,6 +10,7 @@ mod field;
 pub mod form;
 pub mod hand;
 mod hints;
+mod interrupt;
 pub mod keymap;
 mod layout;
 pub mod look;
@@ -47,6 +48,7 @@ use ratatui::layout::Rect;
 use tokio::time::Instant;
 
 use self::attention::Attended;
+use self::interrupt::Endings;
 use self::keymap::Command;
 use self::terminal::{Habits, Interrupt, Screen};
 use crate::engine::{Intent, Refusal};
@@ -131,8 +133,10 @@ const TICK: Duration = Duration::from_secs(1);
 /// When the terminal does not work, or the session cannot go on.
 pub async fn run(source: &mut impl Source, habits: Habits) -> Result<Option<Interrupt>> {
     let interrupt = Cell::new(None);
+    // First: a signal must not find the terminal taken and nobody to give it back.
+    let endings = Endings::listen()?;
     let mut screen = Screen::enter(habits)?;
-    let input = terminal::input(habits, &interrupt)?;
+    let input = terminal::input(habits, endings, &interrupt)?;
     let result = show(&mut Attended::new(source, habits), &mut *screen.terminal, input).await;
     drop(screen);
     match result {

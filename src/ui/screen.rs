@@ -4,10 +4,10 @@ use std::io::{self, Write as _};
 use std::sync::mpsc::Sender;
 
 use ratatui::DefaultTerminal;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
-use super::terminal::{Habits, Interrupt, Screen, TerminalError, give_back};
+use super::interrupt::Endings;
+use super::terminal::{Habits, Screen, TerminalError, give_back};
 
 /// Hands the terminal to `show` and gives it back afterwards.
 ///
@@ -34,30 +34,19 @@ pub(super) fn with<T>(
 fn watch(left: oneshot::Receiver<()>, ready: &Sender<()>) {
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
     runtime.block_on(async {
-        let ends = [
-            (SignalKind::hangup(), Interrupt::HangUp),
-            (SignalKind::interrupt(), Interrupt::Interrupt),
-            (SignalKind::quit(), Interrupt::Quit),
-            (SignalKind::terminate(), Interrupt::Terminate),
-        ];
-        let signals: Vec<_> =
-            ends.into_iter().filter_map(|(kind, interrupt)| Some((signal(kind).ok()?, interrupt))).collect();
+        let Ok(mut endings) = Endings::listen() else { return };
         let _ = ready.send(());
-        let first = futures::future::select_all(signals.into_iter().map(|(mut signal, interrupt)| {
-            Box::pin(async move {
-                signal.recv().await;
-                interrupt
-            })
-        }));
         tokio::select! {
-            _ = left => {}
-            (interrupt, ..) = first => {
+            // Where both have come the signal counts: what it says must not depend on which is seen first.
+            biased;
+            interrupt = endings.next() => {
                 // Whoever draws just now waits for the end: no frame comes after the terminal was given back.
                 let _quiet = io::stdout().lock();
                 give_back();
                 let _ = writeln!(io::stderr(), "lockkeeper: {interrupt}; nothing was written");
                 std::process::exit(i32::from(interrupt.exit_status()));
             }
+            _ = left => {}
         }
     });
 }

@@ -1,7 +1,6 @@
 //! The terminal: taken, given back whatever happens, and spoken to beside the frames.
 
 use std::cell::Cell;
-use std::fmt;
 use std::io::{self, IsTerminal as _, Stdout, Write};
 use std::mem::ManuallyDrop;
 use std::sync::{Mutex, Once, PoisonError};
@@ -26,6 +25,8 @@ use rustix::process::{Signal as Posix, kill_current_process_group};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
+use super::interrupt::Endings;
+pub use super::interrupt::Interrupt;
 use crate::model::logtail::clean;
 
 /// What the operator lets us do to the terminal.
@@ -45,46 +46,6 @@ pub struct Habits {
 impl Default for Habits {
     fn default() -> Self {
         Self { bell: true, notifications: true, title: true, mouse: true }
-    }
-}
-
-/// Why the screen was left without the operator having asked for it on the screen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Interrupt {
-    /// SIGHUP: the terminal was closed.
-    HangUp,
-    /// SIGINT, from outside: Ctrl-C is a key here.
-    Interrupt,
-    /// SIGQUIT.
-    Quit,
-    /// SIGTERM.
-    Terminate,
-    /// The terminal went away and no signal said so.
-    Lost,
-}
-
-impl Interrupt {
-    /// 128 and the signal's number, as shells have it.
-    #[must_use]
-    pub fn exit_status(self) -> u8 {
-        128 + match self {
-            Self::HangUp | Self::Lost => 1,
-            Self::Interrupt => 2,
-            Self::Quit => 3,
-            Self::Terminate => 15,
-        }
-    }
-}
-
-impl fmt::Display for Interrupt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::HangUp => "ended by SIGHUP",
-            Self::Interrupt => "ended by SIGINT",
-            Self::Quit => "ended by SIGQUIT",
-            Self::Terminate => "ended by SIGTERM",
-            Self::Lost => "ended: the terminal is gone",
-        })
     }
 }
 
@@ -209,10 +170,7 @@ const LOOK_FOR_IT: Duration = Duration::from_secs(1);
 struct Input {
     habits: Habits,
     events: EventStream,
-    hang_up: Signal,
-    interrupt: Signal,
-    quit: Signal,
-    terminate: Signal,
+    endings: Endings,
     continued: Signal,
     look: Interval,
 }
@@ -222,16 +180,17 @@ struct Input {
 ///
 /// # Errors
 /// When the system lets us listen to no signals.
-pub fn input(habits: Habits, why: &Cell<Option<Interrupt>>) -> io::Result<impl Stream<Item = io::Result<Event>>> {
+pub(super) fn input(
+    habits: Habits,
+    endings: Endings,
+    why: &Cell<Option<Interrupt>>,
+) -> io::Result<impl Stream<Item = io::Result<Event>>> {
     let mut look = interval(LOOK_FOR_IT);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let input = Input {
         habits,
         events: EventStream::new(),
-        hang_up: signal(SignalKind::hangup())?,
-        interrupt: signal(SignalKind::interrupt())?,
-        quit: signal(SignalKind::quit())?,
-        terminate: signal(SignalKind::terminate())?,
+        endings,
         continued: signal(SignalKind::from_raw(Posix::CONT.as_raw()))?,
         look,
     };
@@ -250,10 +209,7 @@ impl Input {
         loop {
             tokio::select! {
                 biased;
-                _ = self.hang_up.recv() => return Err(Interrupt::HangUp),
-                _ = self.terminate.recv() => return Err(Interrupt::Terminate),
-                _ = self.interrupt.recv() => return Err(Interrupt::Interrupt),
-                _ = self.quit.recv() => return Err(Interrupt::Quit),
+                interrupt = self.endings.next() => return Err(interrupt),
                 // Stopped from outside, or after a pause of its own: the shell has had the terminal meanwhile.
                 _ = self.continued.recv() => {
                     give_back();
@@ -350,11 +306,5 @@ mod tests {
         assert_eq!(said(all), "\x07\x1b]9;etcd3: stop is ready\x07\x1b]0;● prod\x07");
         assert_eq!(said(Habits { bell: false, title: false, ..all }), "\x1b]9;etcd3: stop is ready\x07");
         assert_eq!(said(Habits { bell: false, notifications: false, title: false, mouse: false }), "");
-    }
-
-    #[test]
-    fn what_ended_it_is_in_the_exit_status_as_shells_have_it() {
-        let all = [Interrupt::HangUp, Interrupt::Interrupt, Interrupt::Quit, Interrupt::Terminate, Interrupt::Lost];
-        assert_eq!(all.map(Interrupt::exit_status), [129, 130, 131, 143, 129]);
     }
 }

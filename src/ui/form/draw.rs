@@ -7,11 +7,16 @@ use ratatui::widgets::{Paragraph, Wrap};
 
 use super::super::panes::frame as framed;
 use super::super::theme::{Meaning, style};
-use super::{Asked, FIELDS, Form, HOSTS, HostAnswer, Tried};
+use super::{Asked, FIELDS, FILE, Form, HOSTS, HostAnswer, Tried};
 use crate::model::inventory::Role;
 
 const ON_FIELD: &str = " Enter next   ↑↓ move   Ctrl-U clear   Ctrl-S write   Esc leave";
-const ON_HOST: &str = " e etcd  c control-plane  w worker  b build  r try again  Ctrl-S write  Esc leave";
+/// The last field has nothing behind it to go to.
+const ON_FILE: &str = " Enter write the file   ↑↓ move   Ctrl-U clear   Ctrl-S write   Esc leave";
+const ON_HOST: &str = " e etcd  c control-plane  w worker  b build  r again  Ctrl-S write  Esc leave";
+/// On a host whose key is new.
+const ON_NEW: &str = " k compare its host key   r try again   ↑↓ move   Ctrl-S write   Esc leave";
+const ON_KEY: &str = " Enter accept   Ctrl-U clear   Esc back, nothing is accepted";
 
 /// Where fields begin, and how wide those are that have a word beside them.
 const LABEL: u16 = 11;
@@ -25,6 +30,12 @@ impl Form {
             Layout::vertical([Constraint::Min(1), Constraint::Length(1), Constraint::Length(1)]).areas(frame.area());
         let inner = block.inner(body);
         frame.render_widget(block, body);
+        if let Some(comparing) = &self.comparing {
+            comparing.draw(inner, frame);
+            frame.render_widget(Line::styled(format!(" {}", self.notice), style(Meaning::Warn)), notice);
+            frame.render_widget(Line::styled(ON_KEY, style(Meaning::Quiet)), keys);
+            return;
+        }
         let parts = [Constraint::Length(FIELDS.len() as u16 + 2), Constraint::Min(2), Constraint::Length(4)];
         let [fields, table, detail] = Layout::vertical(parts).areas(inner);
         self.draw_fields(fields, frame);
@@ -42,7 +53,18 @@ impl Form {
             None => (self.notice.clone(), Meaning::Warn),
         };
         frame.render_widget(Line::styled(format!(" {text}"), style(meaning)), notice);
-        let hints = if self.at < FIELDS.len() { ON_FIELD } else { ON_HOST };
+        let hints = match self.at {
+            FILE => ON_FILE,
+            at if at < FIELDS.len() => ON_FIELD,
+            at if matches!(
+                answers.hosts.get(at - FIELDS.len()),
+                Some(HostAnswer { tried: Some(Tried::NewKey(_)), .. })
+            ) =>
+            {
+                ON_NEW
+            }
+            _ => ON_HOST,
+        };
         frame.render_widget(Line::styled(hints, style(Meaning::Quiet)), keys);
     }
 
@@ -111,7 +133,7 @@ impl Form {
     /// All of what is known of the host that is lit; else of the first that cannot be used.
     fn draw_detail(&self, hosts: &[HostAnswer], area: Rect, frame: &mut Frame<'_>) {
         let lit = self.at.checked_sub(FIELDS.len()).and_then(|number| hosts.get(number));
-        let failed = || hosts.iter().find(|host| matches!(host.tried, Some(Tried::Failed(_))));
+        let failed = || hosts.iter().find(|host| matches!(host.tried, Some(Tried::Failed(_) | Tried::NewKey(_))));
         let Some(host) = lit.or_else(failed) else { return };
         let (text, meaning) = match &host.tried {
             Some(Tried::Failed(why)) => (why.clone(), Meaning::Warn),
@@ -122,6 +144,15 @@ impl Form {
                 parts.extend(found.etcd.get("etcd_endpoint").map(|endpoint| format!("etcd answers at {endpoint}")));
                 parts.extend(found.remarks.iter().cloned());
                 (parts.join(" · "), Meaning::Plain)
+            }
+            Some(Tried::NewKey(key)) => {
+                let here = if lit.is_some() { "press k" } else { "light it with ↓ and press k" };
+                let text = format!(
+                    "it shows an {} key that is not known here: {here} to compare it with the one at its console, and to \
+                     accept it",
+                    key.kind.to_uppercase()
+                );
+                (text, Meaning::Warn)
             }
             Some(Tried::Trying) => ("being tried …".into(), Meaning::Quiet),
             None => ("not tried yet".into(), Meaning::Quiet),
@@ -136,6 +167,7 @@ fn sign(host: &HostAnswer) -> (&'static str, Meaning) {
         None => ("·", Meaning::Quiet),
         Some(Tried::Trying) => ("…", Meaning::Active),
         Some(Tried::Failed(_)) => ("✗", Meaning::Bad),
+        Some(Tried::NewKey(_)) => ("?", Meaning::Warn),
         Some(Tried::Found(_)) => ("✓", Meaning::Good),
     }
 }
@@ -144,6 +176,7 @@ fn found(host: &HostAnswer) -> String {
     match &host.tried {
         None | Some(Tried::Trying) => String::new(),
         Some(Tried::Failed(why)) => why.clone(),
+        Some(Tried::NewKey(_)) => "its key is new: k".to_owned(),
         Some(Tried::Found(found)) => found.remarks.first().unwrap_or(&found.system).clone(),
     }
 }

@@ -152,6 +152,16 @@ pub(super) fn user(text: &str) -> Result<(), String> {
     if text.is_empty() || is_user(text) { Ok(()) } else { Err("no user is called that".into()) }
 }
 
+/// What is wrong with a port; nothing of it is well.
+pub(super) fn port(text: &str) -> Result<(), String> {
+    let digits = text.chars().all(|letter| letter.is_ascii_digit());
+    match text.parse::<u16>() {
+        Ok(1..) if digits => Ok(()),
+        _ if text.is_empty() => Ok(()),
+        _ => Err("a number from 1 to 65535".into()),
+    }
+}
+
 /// What is wrong with a jump host, or several with commas, each `user@host:port`; nothing of it is well.
 pub(super) fn jump(text: &str) -> Result<(), String> {
     if text.is_empty() {
@@ -230,8 +240,16 @@ mod tests {
     fn the_other_words() {
         assert!(cluster("prod-1.eu").is_ok() && cluster("").is_err() && cluster("???x y").is_err());
         assert!(user("").is_ok() && user("core").is_ok() && user("-l").is_err() && user("a b").is_err());
+        assert!(["", "22", "65535"].iter().all(|text| port(text).is_ok()));
+        assert!(["0", "65536", "+22", "-1", "ssh", "2 2"].iter().all(|text| port(text).is_err()));
         assert!(jump("").is_ok() && jump("me@bastion:2222,b2").is_ok());
-        assert!(jump("bastion:port").is_err() && jump("a b").is_err() && jump("-J").is_err());
+        assert!(
+            jump("bastion:port").is_err()
+                && jump("bastion:0").is_err()
+                && jump("bastion:").is_err()
+                && jump("a b").is_err()
+                && jump("-J").is_err()
+        );
     }
 
     #[test]

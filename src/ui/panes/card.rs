@@ -1,13 +1,13 @@
 //! The host's card: every fact, its age, and since when it is what it is.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use ratatui::text::{Line, Span};
 use serde_json::Value;
 
 use crate::model::logtail::clean;
 use crate::model::state::Link;
-use crate::model::{HostName, State};
-use crate::ui::clock::age;
+use crate::model::{HostName, State, size};
+use crate::ui::clock::{age, span};
 use crate::ui::page::Page;
 use crate::ui::theme::{Meaning, style};
 
@@ -65,17 +65,92 @@ fn flatten(path: &str, value: &Value, out: &mut Vec<(String, String)>) {
             items.iter().enumerate().for_each(|(n, item)| flatten(&format!("{path}[{n}]"), item, out));
         }
         Value::Array(items) => {
-            let words: Vec<String> = items.iter().map(word).collect();
+            let words: Vec<String> = items.iter().map(|item| reading(path, item)).collect();
             out.push((path.to_owned(), if words.is_empty() { "none".into() } else { words.join(", ") }));
         }
-        other => out.push((path.to_owned(), word(other))),
+        other => out.push((path.to_owned(), reading(path, other))),
     }
 }
 
-fn word(value: &Value) -> String {
+/// A value as people read it. The names stay as checks have them (`clock_ms`, `free_kib`), and say what the values are in.
+fn reading(path: &str, value: &Value) -> String {
+    let name = path.rsplit('.').next().unwrap_or(path);
     match value {
+        Value::Number(_) if path.starts_with("certs.") => value.as_i64().map_or_else(|| value.to_string(), days),
+        Value::Number(number) => match (number.as_i64(), name) {
+            (Some(bytes), "bytes" | "db_bytes") => size(bytes),
+            (Some(kib), "size_kib" | "free_kib") => size(kib.saturating_mul(1024)),
+            (Some(ms), "clock_ms") => clock(ms),
+            _ => number.to_string(),
+        },
         Value::String(text) if text.is_empty() => "''".to_owned(),
         Value::String(text) => text.clone(),
         other => other.to_string(),
+    }
+}
+
+/// A clock against ours: `0:00.2 behind`.
+fn clock(ms: i64) -> String {
+    let (whole, tenths) = (ms.unsigned_abs() / 1000, ms.unsigned_abs() % 1000 / 100);
+    let off = format!("{}.{tenths}", span(SignedDuration::from_secs(i64::try_from(whole).unwrap_or(i64::MAX))));
+    match ms {
+        ..0 => format!("{off} behind"),
+        0 => format!("{off} off"),
+        _ => format!("{off} ahead"),
+    }
+}
+
+/// Until a certificate ends.
+fn days(left: i64) -> String {
+    match left {
+        ..0 => format!("ended {} days ago", left.unsigned_abs()),
+        _ => format!("{left} days left"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn sizes_and_times_are_said_as_people_read_them() {
+        let facts = json!({
+            "clock_ms": -200,
+            "disks": {"/": {"fs": "ext4", "free_kib": 1_992_294, "size_kib": 16 << 20, "free_inodes": 655_000}},
+            "etcd": {"db_bytes": 20_480, "raft_index": 123_456, "alarms": []},
+            "devices": [{"path": "/dev/sda", "bytes": 17_179_869_184_i64}],
+            "certs": {"/etc/kubernetes/pki/apiserver.crt": 41, "/etc/old.d/bytes": -3},
+            "swap": false,
+            "arch": "",
+        });
+        let mut out = Vec::new();
+        flatten("", &facts, &mut out);
+        let lines: Vec<String> = out.into_iter().map(|(path, text)| format!("{path} {text}")).collect();
+        assert_eq!(
+            lines,
+            [
+                "clock_ms 0:00.2 behind",
+                "disks./.fs ext4",
+                "disks./.free_kib 1.9 GiB",
+                "disks./.size_kib 16.0 GiB",
+                "disks./.free_inodes 655000",
+                "etcd.db_bytes 20.0 KiB",
+                "etcd.raft_index 123456",
+                "etcd.alarms none",
+                "devices[0].path /dev/sda",
+                "devices[0].bytes 16.0 GiB",
+                "certs./etc/kubernetes/pki/apiserver.crt 41 days left",
+                "certs./etc/old.d/bytes ended 3 days ago",
+                "swap false",
+                "arch ''",
+            ]
+        );
+        for (ms, said) in
+            [(0, "0:00.0 off"), (200, "0:00.2 ahead"), (-65_400, "1:05.4 behind"), (3_723_000, "1:02:03.0 ahead")]
+        {
+            assert_eq!(clock(ms), said);
+        }
     }
 }

@@ -7,6 +7,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Paragraph, Wrap};
 use unicode_width::UnicodeWidthStr as _;
 
+use super::super::page::Page as Wrapping;
 use super::super::panes::frame as framed;
 use super::super::theme::{Meaning, style};
 use super::list::Row;
@@ -144,32 +145,44 @@ impl Start {
         self.draw_rows(inner, MENU.len(), &Page::Home, frame);
     }
 
-    /// The rows from `before` on that fit, the lit one among them.
+    /// The rows from `before` on that fit, the lit one among them. Sessions keep to a line each; what describes any other row
+    /// goes on below itself.
     fn draw_rows(&mut self, area: Rect, before: usize, page: &Page, frame: &mut Frame<'_>) {
         let height = area.height as usize;
         let list = &mut self.shown().list;
         let passing: Vec<usize> = list.passing().into_iter().filter(|row| *row >= before).collect();
         let place = passing.iter().position(|row| *row == list.at).unwrap_or(0);
-        if place < list.top || matches!(page, Page::Home) && list.at < before {
-            list.top = place;
-        } else if place >= list.top + height {
-            list.top = place + 1 - height;
+        let at = list.at;
+        let mut in_sight = 0..passing.len();
+        // There may be thousands of sessions: no more are looked at than fit.
+        if matches!(page, Page::Home) {
+            list.top = scrolled(&vec![1; passing.len()], list.top, place, height);
+            in_sight = list.top..passing.len().min(list.top + height);
         }
-        // What the list has fewer of than fit is all in sight.
-        list.top = list.top.min(passing.len().saturating_sub(height));
-        let (top, at) = (list.top, list.at);
-        let sight: Vec<(usize, Row)> =
-            passing.iter().skip(top).take(height).map(|row| (*row, list.rows[*row].clone())).collect();
-        let widths = widths(&sight, area.width as usize);
-        for (line, (row, content)) in sight.iter().enumerate() {
+        let rows: Vec<(usize, Row)> = passing[in_sight].iter().map(|row| (*row, list.rows[*row].clone())).collect();
+        let widths = widths(&rows, area.width as usize);
+        let mut blocks: Vec<(usize, Vec<Vec<String>>)> =
+            rows.iter().map(|(row, content)| (*row, wrapped(&content.cells, &widths, page))).collect();
+        if !matches!(page, Page::Home) {
+            let heights: Vec<usize> = blocks.iter().map(|(_, lines)| lines.len()).collect();
+            list.top = scrolled(&heights, list.top, place, height);
+            blocks.drain(..list.top);
+        }
+        let lines =
+            blocks.iter().flat_map(|(row, lines)| lines.iter().enumerate().map(move |(n, cells)| (row, n, cells)));
+        for (line, (row, part, cells)) in lines.take(height).enumerate() {
             let area = Rect { y: area.y + line as u16, height: 1, ..area };
-            let mut spans = vec![Span::raw(format!("{} ", mark(*row == at)))];
+            let mut spans = vec![Span::raw(format!("{} ", mark(*row == at && part == 0)))];
             if let Page::Faults { chosen, .. } = page
                 && let Some(fault) = row.checked_sub(1)
             {
-                spans.push(Span::raw(if chosen.contains(&fault) { "[x] " } else { "[ ] " }));
+                spans.push(Span::raw(match part {
+                    0 if chosen.contains(&fault) => "[x] ",
+                    0 => "[ ] ",
+                    _ => "    ",
+                }));
             }
-            for (column, (cell, width)) in content.cells.iter().zip(&widths).enumerate() {
+            for (column, (cell, width)) in cells.iter().zip(&widths).enumerate() {
                 let cell = fitted(cell, *width);
                 let gap = " ".repeat(width.saturating_sub(cell.width()) + 2);
                 let look = if column == 0 && matches!(page, Page::Home) { meaning(&cell) } else { Meaning::Plain };
@@ -242,6 +255,40 @@ fn widths(rows: &[(usize, Row)], room: usize) -> Vec<usize> {
         *widest -= 1;
     }
     widths
+}
+
+/// The lines of a row: what its last cell has no room for goes on below it, but for sessions. Text of a file is not prose.
+fn wrapped(cells: &[String], widths: &[usize], page: &Page) -> Vec<Vec<String>> {
+    let Some((last, before)) = cells.split_last().filter(|_| !matches!(page, Page::Home)) else {
+        return vec![cells.to_vec()];
+    };
+    let mut text = Wrapping::default();
+    match page {
+        Page::Text { .. } => text.code(last.clone()),
+        _ => text.say(last.clone()),
+    }
+    let width = widths.get(before.len()).copied().unwrap_or_default();
+    let parts = text.rows(width as u16).into_iter().enumerate().map(|(number, part)| {
+        let beside = before.iter().map(|cell| if number == 0 { cell.clone() } else { String::new() });
+        beside.chain([part.text.to_string().trim_end().to_owned()]).collect()
+    });
+    parts.collect()
+}
+
+/// The first row in sight: where it was, but that the lit one is there as a whole, and no room is left that rows could fill.
+fn scrolled(heights: &[usize], top: usize, lit: usize, room: usize) -> usize {
+    let mut top = top.min(lit).min(heights.len().saturating_sub(1));
+    let mut used: usize = heights.iter().take(lit + 1).skip(top).sum();
+    while top < lit && used > room {
+        used -= heights[top];
+        top += 1;
+    }
+    let mut used: usize = heights.iter().skip(top).sum();
+    while top > 0 && used + heights[top - 1] <= room {
+        top -= 1;
+        used += heights[top];
+    }
+    top
 }
 
 /// A text in so many columns; what is cut has a sign.

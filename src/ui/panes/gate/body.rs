@@ -3,14 +3,14 @@
 
 use ratatui::text::{Line, Span};
 
-use super::{live, values, verdict};
+use super::{values, verdict};
 use crate::engine::GateView;
 use crate::model::diff::{Change, There};
 use crate::model::hidden::shown;
 use crate::model::logtail::clean;
 use crate::model::runbook::{Check, Step};
 use crate::model::state::{Phase, TaskState};
-use crate::model::{State, Task};
+use crate::model::{State, Task, size};
 use crate::ui::look::Look;
 use crate::ui::page::Page;
 use crate::ui::theme::{Meaning, Sign, sign, style};
@@ -47,7 +47,7 @@ pub(super) fn say(state: &State, ui: &UiState, look: &Look, gate: &GateView, wid
         let head = match &push.artifact {
             Some(artifact) => {
                 let held = state.artifacts.iter().rfind(|held| held.path == *artifact);
-                let size = held.map(|held| format!(", {}", live::size(held.bytes))).unwrap_or_default();
+                let size = held.map(|held| format!(", {}", size(held.bytes as i64))).unwrap_or_default();
                 format!(" {} (mode {}{size}): what was brought back from {artifact}", push.path, push.mode)
             }
             None => format!(

@@ -5,7 +5,7 @@ use ratatui::text::{Line, Span};
 
 use crate::model::logtail::clean;
 use crate::model::state::{HostState, Link, TaskState};
-use crate::model::{State, TaskId};
+use crate::model::{State, TaskId, size};
 use crate::ui::clock::{age, span};
 use crate::ui::page::Page;
 use crate::ui::theme::{Meaning, Sign, sign, style};
@@ -65,10 +65,10 @@ pub(super) fn moving(now: Timestamp, task: &TaskState, page: &mut Page) {
     let Some(moving) = &task.moving else { return };
     let seconds = moving.at.duration_since(moving.since.0).as_secs_f64();
     let rate = (moving.bytes - moving.since.1) as f64 / seconds.max(0.001);
-    let mut text = format!("  {} of {}", size(moving.bytes), size(moving.total));
+    let mut text = format!("  {} of {}", size(moving.bytes as i64), size(moving.total as i64));
     if seconds >= 1.0 && rate >= 1.0 {
         let left = SignedDuration::from_secs_f64((moving.total - moving.bytes.min(moving.total)) as f64 / rate);
-        text += &format!(" · {}/s · about {} left", size(rate as u64), span(left));
+        text += &format!(" · {}/s · about {} left", size(rate as i64), span(left));
     }
     // A long path is wrapped, and the numbers are not.
     page.code(Line::from(format!("{text}  {}", clean(&moving.path))));
@@ -78,21 +78,6 @@ pub(super) fn moving(now: Timestamp, task: &TaskState, page: &mut Page) {
     } else if still >= SignedDuration::from_secs(5) {
         page.text(&format!("nothing has moved for {}", span(still)), Meaning::Warn);
     }
-}
-
-/// A number of bytes as people say it.
-pub(super) fn size(bytes: u64) -> String {
-    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
-    if bytes < 1024 {
-        return format!("{bytes} bytes");
-    }
-    let mut value = bytes as f64 / 1024.0;
-    let mut unit = 0;
-    while value >= 1024.0 && unit + 1 < UNITS.len() {
-        value /= 1024.0;
-        unit += 1;
-    }
-    format!("{value:.1} {}", UNITS[unit])
 }
 
 /// A reboot by its phases, those that are not over beside what they usually take.

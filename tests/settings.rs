@@ -26,7 +26,7 @@ fn configured(text: &str) -> tempfile::TempDir {
 
 #[test]
 fn every_setting_says_where_it_came_from() {
-    let home = configured("title: no\nbell: yes\nkeys:\n  skip: x\n");
+    let home = configured("title: no\nbell: yes\nkeys:\n  skip: w\n");
     let (status, out, err) =
         said(home.path(), &["config", "--no-bell", "--output", "json"], &[("LOCKKEEPER_THEME", "light")]);
     assert_eq!(status, Some(0), "{err}");
@@ -42,7 +42,7 @@ fn every_setting_says_where_it_came_from() {
         ["theme", "light", "LOCKKEEPER_THEME"],
         ["bell", "no", "--no-bell"],
         ["title", "no", &format!("{file}:1")],
-        ["keys.skip", "x", &format!("{file}:4")],
+        ["keys.skip", "w", &format!("{file}:4")],
         ["mouse", "yes", "default"],
     ] {
         assert!(settings.contains(&expected), "{expected:?} is not in {settings:#?}");

@@ -64,11 +64,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
     faults.extend(by_chance);
     // One thread: with its clock paused, the same seed gives the same run. Where somebody looks on, hosts do not make the
     // screen wait.
-    let runtime = if args.auto {
-        tokio::runtime::Builder::new_current_thread().enable_all().build()?
-    } else {
-        super::runtime()?
-    };
+    let runtime =
+        if args.auto { tokio::runtime::Builder::new_current_thread().enable_all().build()? } else { super::runtime()? };
     runtime.block_on(async {
         if args.auto {
             tokio::time::pause();

@@ -13,6 +13,7 @@ use cel::{Context, Env, Program, Value as Cel};
 use super::memo::Generations;
 use super::readings::{Read, readings};
 use super::scope::{ROOTS, Scope};
+use crate::model::HostName;
 use crate::model::event::{CheckResult, Reading, Verdict};
 use crate::model::runbook::{Check, Expression};
 
@@ -40,7 +41,7 @@ pub fn evaluate_expression(expression: &Expression, scope: &Scope) -> (Verdict, 
         Outcome::Is(true) => Verdict::Pass,
         Outcome::Is(false) => Verdict::Fail,
         Outcome::Neither(what) => Verdict::Unknown(what.clone()),
-        Outcome::Error(what) => Verdict::Unknown(explain(what, scope)),
+        Outcome::Error(what) => Verdict::Unknown(explain(what, &compiled.names, scope)),
     };
     (verdict, read)
 }
@@ -135,15 +136,19 @@ fn execute(compiled: &Compiled, scope: &Scope) -> cel::ResolveResult {
     })
 }
 
-/// Why an expression could not be evaluated, in terms of what was not seen.
-fn explain(what: &str, scope: &Scope) -> String {
-    match scope.absent().as_slice() {
-        [] => what.to_owned(),
-        absent => {
-            let hosts: Vec<_> = absent.iter().map(|(host, why)| format!("{host}: {why}")).collect();
-            format!("{what} ({})", hosts.join("; "))
-        }
-    }
+/// Why an expression of these root names could not be evaluated, in terms of what was not seen.
+fn explain(what: &str, names: &[&str], scope: &Scope) -> String {
+    let reasons: Vec<String> =
+        scope.absent(names).iter().map(|(why, hosts)| format!("{}: {why}", few(hosts))).collect();
+    if reasons.is_empty() { what.to_owned() } else { format!("{what} ({})", reasons.join("; ")) }
+}
+
+/// The first of many names, and how many more there are.
+fn few(names: &[HostName]) -> String {
+    const NAMED: usize = 3;
+    let first: Vec<&str> = names.iter().take(NAMED).map(HostName::as_str).collect();
+    let more = names.len().saturating_sub(NAMED);
+    if more == 0 { first.join(", ") } else { format!("{} and {more} more", first.join(", ")) }
 }
 
 #[cfg(test)]
@@ -156,20 +161,24 @@ mod tests {
     use crate::model::event::Mode;
     use crate::model::facts::{Etcd, Facts, Member, PathFact, Unit};
     use crate::model::inventory::{Host, Inventory, Role};
-    use crate::model::{Event, HostName, Record, State};
+    use crate::model::{Event, Record, State};
 
-    /// Three members, the third one dead, seen by a monitor.
-    fn state() -> State {
-        let names = ["etcd1", "etcd2", "etcd3"];
-        let hosts = names.map(|name| Host {
+    fn host(name: &str, role: Role) -> Host {
+        Host {
             name: name.into(),
             address: None,
-            roles: vec![Role::Etcd],
+            roles: vec![role],
             connection: crate::model::inventory::Connection::default(),
             node: None,
             ssh: crate::model::inventory::Ssh::default(),
             vars: indexmap::IndexMap::new(),
-        });
+        }
+    }
+
+    /// Three members, the third one dead, seen by a monitor.
+    fn state() -> State {
+        let names = ["etcd1", "etcd2", "etcd3"];
+        let hosts = names.map(|name| host(name, Role::Etcd));
         let inventory = Inventory { cluster: "test".into(), hosts: hosts.into(), ..Inventory::default() };
         let members =
             names.map(|name| Member { id: name.replace("etcd", "a"), name: name.into(), ..Member::default() });
@@ -233,6 +242,35 @@ mod tests {
         ] {
             assert!(matches!(judge(that).0, Verdict::Unknown(_) | Verdict::Fail), "{that}: {:?}", judge(that));
         }
+    }
+
+    #[test]
+    fn who_left_it_open_is_told_by_reason_and_in_few_words() {
+        let mut state = State::default();
+        let hosts = (1..=40).map(|n| host(&format!("h{n}"), if n <= 5 { Role::Etcd } else { Role::Worker }));
+        let inventory = Inventory { cluster: "test".into(), hosts: hosts.collect(), ..Inventory::default() };
+        let started = Event::SessionStarted {
+            session: "s".into(),
+            mode: Mode::Monitor,
+            version: "0".into(),
+            operator: "o".into(),
+            inventory: Box::new(inventory),
+            plan: None,
+        };
+        let lost = Event::HostLost { host: "h2".into(), reason: "refuses port 22".into() };
+        for (seq, event) in (1..).zip([started, lost]) {
+            state.apply(&Record { seq, at: Timestamp::UNIX_EPOCH, event });
+        }
+        let scope = Scope::new(&state, None, 0, Timestamp::UNIX_EPOCH);
+        let told = |that: &str| match evaluate_expression(&Expression(that.into()), &scope).0 {
+            Verdict::Unknown(why) => why,
+            other => panic!("{that} is {other:?}"),
+        };
+        // Members only, since nobody else was asked.
+        let why = told("etcd.alarms.size() == 0");
+        assert!(why.ends_with("(h1, h3, h4 and 1 more: not seen yet; h2: the host does not answer)"), "{why}");
+        let why = told("hosts.all(h, h.kubelet == 'x')");
+        assert!(why.ends_with("(h1, h3, h4 and 36 more: not seen yet; h2: the host does not answer)"), "{why}");
     }
 
     #[test]

@@ -4,11 +4,12 @@
 //! simply not there, so that an expression which needs it cannot be evaluated, and does not pass.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::rc::Rc;
 use std::sync::{Arc, Weak};
 
+use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
@@ -98,11 +99,29 @@ impl<'s> Scope<'s> {
         }
     }
 
-    /// Hosts whose facts do not count, and why.
+    /// Why facts behind these root names do not count, and whose.
     #[must_use]
-    pub fn absent(&self) -> Vec<(HostName, String)> {
-        let why = |host: &Host| Some((host.name.clone(), self.absence(&host.name)?));
-        self.inventory.hosts.iter().filter_map(why).collect()
+    pub fn absent(&self, roots: &[&str]) -> IndexMap<String, Vec<HostName>> {
+        let asked: BTreeSet<usize> = roots.iter().flat_map(|root| self.behind(root)).collect();
+        let mut reasons: IndexMap<String, Vec<HostName>> = IndexMap::new();
+        for place in asked {
+            let name = &self.inventory.hosts[place].name;
+            if let Some(why) = self.absence(name) {
+                reasons.entry(why).or_default().push(name.clone());
+            }
+        }
+        reasons
+    }
+
+    /// The places of the hosts whose facts a root name is made of.
+    fn behind(&self, root: &str) -> Vec<usize> {
+        match root {
+            "host" | "config" => self.place().map(|(place, _)| place).into_iter().collect(),
+            "hosts" => (0..self.inventory.hosts.len()).collect(),
+            "etcd" => self.with_role(Role::Etcd).to_vec(),
+            "kube" => self.with_role(Role::ControlPlane).to_vec(),
+            _ => Vec::new(),
+        }
     }
 
     /// Why the facts of a host do not count, if they do not.

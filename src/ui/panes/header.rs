@@ -132,8 +132,8 @@ fn parts(state: &State, now: Timestamp, ui: &UiState, kind: &'static str) -> Vec
         let left = left
             .map(|left| match (left.span.as_secs(), left.practice) {
                 (..45, _) => String::new(),
-                (_, true) => format!(" · in practice {} of work left", rough(left.span)),
-                (_, false) => format!(" · about {} of work left", rough(left.span)),
+                (_, true) => format!(" · about {} left, as in practice", rough(left.span)),
+                (_, false) => format!(" · about {} left", rough(left.span)),
             })
             .unwrap_or_default();
         parts.push(vec![quiet(format!("{} gone{left}", span(gone.max(SignedDuration::ZERO))))]);

@@ -92,7 +92,7 @@ impl Bench {
         };
         let hosts: IndexMap<_, _> = plan.inventory.hosts.iter().map(|each| host(&each.name)).collect();
         let artifacts = self.directory.path().join("artifacts");
-        Runner::new(recorder, Setup { hosts, artifacts, operator: "o".into(), interval: Duration::from_secs(3) })
+        Runner::new(recorder, Setup { hosts, artifacts, operator: "o".into(), seat: "s".into(), interval: Duration::from_secs(3) })
     }
 
     fn count(&self, which: fn(&Event) -> bool) -> usize {

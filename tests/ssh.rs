@@ -167,7 +167,12 @@ fn spec(name: &str, script: &str) -> JobSpec {
 
 /// The host is ours from here on.
 async fn lease(host: &dyn Operate) {
-    let lease = Lease { session: "s".into(), operator: "o".into(), token: uuid::Uuid::now_v7().to_string(), seat: "here".into() };
+    let lease = Lease {
+        session: "s".into(),
+        operator: "o".into(),
+        token: uuid::Uuid::now_v7().to_string(),
+        seat: "here".into(),
+    };
     assert_eq!(host.take_lease(&lease).await, Ok(LeaseAnswer::Taken { from: None }));
 }
 

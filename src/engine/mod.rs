@@ -246,7 +246,7 @@ pub enum Refusal {
     #[error("the session is not paused")]
     NotPaused,
     /// The wizard may not act on the host.
-    #[error("{host} may not be changed: {reason}")]
+    #[error("nothing may be done on {host}: {reason}")]
     Barred {
         /// Which host.
         host: HostName,

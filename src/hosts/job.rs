@@ -30,7 +30,8 @@ use tokio::time::Instant;
 
 use super::shell::{self, Ended, Feed, Script, Shell, Sink, Who};
 use super::{
-    Fetched, Held, HostError, JobNews, JobSpec, JobStatus, Lease, LeaseAnswer, Observe, Operate, Probed, Progress, READ_MOST,
+    Fetched, Held, HostError, JobNews, JobSpec, JobStatus, Lease, LeaseAnswer, Observe, Operate, Probed, Progress,
+    READ_MOST,
 };
 use crate::model::logtail::clean;
 use crate::model::{Digest, HostName, JobName};

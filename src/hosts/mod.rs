@@ -241,7 +241,9 @@ impl fmt::Display for Held {
         match self.renewed {
             _ if self.session.as_str() == "-" => f.write_str("for a session that has not begun"),
             Some(ago) if ago < LEASE_IS_OLD => write!(f, "and that session lives: it renewed its lease {ago} s ago"),
-            Some(ago) => write!(f, "whose session is gone or cut off: it has not renewed its lease for {} min", ago / 60),
+            Some(ago) => {
+                write!(f, "whose session is gone or cut off: it has not renewed its lease for {} min", ago / 60)
+            }
             None => f.write_str("whose session has not been heard of since this host booted"),
         }
     }

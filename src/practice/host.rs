@@ -247,7 +247,7 @@ impl Operate for PracticeHost {
     async fn take_lease(&self, lease: &Lease) -> Result<LeaseAnswer, HostError> {
         self.reach().await?;
         let mut held = locked(&self.lease);
-        *locked(&self.token) = lease.token.clone();
+        locked(&self.token).clone_from(&lease.token);
         let gone = |other: &Lease| other.session == lease.session && other.seat == lease.seat;
         match &*held {
             Some(other) if other.token != lease.token && !gone(other) => Ok(LeaseAnswer::HeldBy(told(other))),

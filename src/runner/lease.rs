@@ -30,13 +30,12 @@ pub(super) async fn hold(
     }
     loop {
         match host.renew_lease(&lease).await {
-            Ok(LeaseAnswer::Taken { .. }) => {}
+            // Where it cannot be told now: whatever we do there proves itself.
+            Ok(LeaseAnswer::Taken { .. }) | Err(HostError::Refused(_) | HostError::Fenced(_)) => {}
             Ok(other) => {
                 let _ = reports.send(Report::Event(lost(name, &other))).await;
                 return;
             }
-            // It cannot be told now. Whatever we do there proves itself.
-            Err(HostError::Refused(_) | HostError::Fenced(_)) => {}
             Err(HostError::Connect(_) | HostError::UnknownKey(_) | HostError::Lost(_)) => return,
         }
         tokio::time::sleep(RENEW).await;
@@ -56,7 +55,9 @@ async fn take(name: &HostName, host: &Arc<dyn Operate>, lease: &Lease, reports: 
                 return reports.send(Report::Event(taken)).await.is_ok();
             }
             Ok(LeaseAnswer::HeldBy(holder)) => {
-                format!("held by {holder}; once they are gone, `lockkeeper lease take {name} -i INVENTORY` takes it over")
+                format!(
+                    "held by {holder}; once they are gone, `lockkeeper lease take {name} -i INVENTORY` takes it over"
+                )
             }
             Ok(LeaseAnswer::Busy(job)) => {
                 format!("the job {job} of another session still runs there: it is waited for")

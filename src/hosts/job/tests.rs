@@ -23,7 +23,7 @@ async fn here() -> Here {
     let host = Remote::new(Local, "here".into(), base, true);
     let lease = Lease { session: "s".into(), operator: "o".into(), token: "ours".into(), seat: "here".into() };
     assert_eq!(host.take_lease(&lease).await, Ok(LeaseAnswer::Taken { from: None }));
-    Here { host, dir }
+    Here { dir, host }
 }
 
 impl Here {
@@ -141,7 +141,8 @@ async fn a_runner_that_comes_after_the_claim_does_nothing() {
     std::fs::write(job.join("env"), "").unwrap();
     std::fs::write(job.join("script"), format!("touch {}", here.path("proof"))).unwrap();
     std::fs::write(job.join("runner"), RUNNER).unwrap();
-    let late = || std::process::Command::new("sh").arg(job.join("runner")).arg(&job).args(["9", "ours"]).status().unwrap();
+    let late =
+        || std::process::Command::new("sh").arg(job.join("runner")).arg(&job).args(["9", "ours"]).status().unwrap();
 
     assert_eq!(here.host.claim_job(&"j1".into()).await, Ok(JobStatus::Absent));
     assert!(late().success());

@@ -52,7 +52,10 @@ async fn taken_over(place: &Place) -> Remote<Local> {
     let bob = place.host();
     assert!(bob.seize_lease("bob@sofa", &holder(&bob).await).await.unwrap());
     let answer = bob.take_lease(&lease("s2", "bob@sofa")).await;
-    assert!(matches!(&answer, Ok(LeaseAnswer::Taken { from: Some(from) }) if from.starts_with("ada@desk")), "{answer:?}");
+    assert!(
+        matches!(&answer, Ok(LeaseAnswer::Taken { from: Some(from) }) if from.starts_with("ada@desk")),
+        "{answer:?}"
+    );
     bob
 }
 
@@ -145,7 +148,9 @@ async fn a_job_that_is_overtaken_between_its_start_and_its_script_runs_nothing()
     assert_eq!(ada.take_lease(&lease("s1", "ada@desk")).await, OURS);
     let (job, mark) = (place.path("jobs/s1-000-run-1"), place.0.path().join("mark"));
     std::fs::create_dir_all(&job).unwrap();
-    for (name, text) in [("env", String::new()), ("script", format!("touch {}", mark.display())), ("runner", RUNNER.into())] {
+    for (name, text) in
+        [("env", String::new()), ("script", format!("touch {}", mark.display())), ("runner", RUNNER.into())]
+    {
         std::fs::write(job.join(name), text).unwrap();
     }
     // Started, not yet launched: now it is taken over.
@@ -189,7 +194,10 @@ async fn what_is_no_lease_lets_nobody_in() {
     let place = Place::new();
     std::os::unix::fs::symlink(place.0.path(), place.path("").to_str().unwrap().trim_end_matches('/')).unwrap();
     let answer = place.host().take_lease(&lease("s1", "ada@desk")).await;
-    assert!(matches!(&answer, Err(HostError::Refused(why)) if why.contains("not a directory of root's own")), "{answer:?}");
+    assert!(
+        matches!(&answer, Err(HostError::Refused(why)) if why.contains("not a directory of root's own")),
+        "{answer:?}"
+    );
 }
 
 #[tokio::test]

@@ -2,6 +2,8 @@
 
 #![expect(missing_docs, reason = "what clap shows as help is the documentation")]
 
+pub mod lease;
+
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
@@ -83,6 +85,9 @@ pub enum Command {
     Preflight(Preflight),
     /// Print every task, script and check of a runbook on an inventory or a practice cluster; contacts nobody
     Plan(Plan),
+    /// Who holds which host; take hosts over from another operator
+    #[command(subcommand)]
+    Lease(lease::Lease),
     /// Make an inventory: of Ansible's or ssh's files, or by answering questions
     #[command(subcommand)]
     Inventory(Inventory),

@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use lockkeeper::hosts::{self, HostError, JobSpec, JobStatus, Links, Operate};
+use lockkeeper::hosts::{self, HostError, JobSpec, JobStatus, Lease, LeaseAnswer, Links, Operate};
 use lockkeeper::model::inventory::{Connection, Host, Inventory, Role, Ssh};
 use tempfile::TempDir;
 
@@ -165,6 +165,17 @@ fn spec(name: &str, script: &str) -> JobSpec {
     JobSpec { name: name.into(), script: script.into(), env: BTreeMap::new(), timeout: Duration::from_secs(60) }
 }
 
+/// The host is ours from here on.
+async fn lease(host: &dyn Operate) {
+    let lease = Lease {
+        session: "s".into(),
+        operator: "o".into(),
+        token: uuid::Uuid::now_v7().to_string(),
+        seat: "here".into(),
+    };
+    assert_eq!(host.take_lease(&lease).await, Ok(LeaseAnswer::Taken { from: None }));
+}
+
 /// Follows a job to its end, and through every lost connection.
 async fn follow(host: &dyn Operate, name: &str, mut on_news: impl FnMut(&[u8])) -> (String, JobStatus, usize) {
     let (mut output, mut lost) = (Vec::new(), 0);
@@ -177,7 +188,7 @@ async fn follow(host: &dyn Operate, name: &str, mut on_news: impl FnMut(&[u8])) 
                     return (String::from_utf8(output).unwrap(), news.status, lost);
                 }
             }
-            Err(HostError::Refused(reason)) => panic!("{reason}"),
+            Err(HostError::Refused(reason) | HostError::Fenced(reason)) => panic!("{reason}"),
             Err(HostError::Connect(_) | HostError::UnknownKey(_) | HostError::Lost(_)) => {
                 lost += 1;
                 tokio::time::sleep(Duration::from_millis(200)).await;
@@ -194,6 +205,7 @@ async fn a_host_is_connected_probed_and_worked_on() {
     let host = server.operate(&links);
     host.connect().await.unwrap();
     host.connect().await.unwrap();
+    lease(&*host).await;
     assert_eq!(host.probe("echo seen; cat", Duration::from_secs(9)).await.unwrap().output, "seen\n");
 
     let mut job = spec("j1", "printf '%s|' \"$v\"; exit 127");
@@ -361,6 +373,7 @@ async fn a_connection_cut_in_the_middle_of_a_job_loses_nothing() {
         server.path("proof").display()
     );
     let job = spec("j1", &script);
+    lease(&*host).await;
     host.start_job(&job).await.unwrap();
     let (mut cuts, mut next) = (0, 2);
     let (output, status, lost) = follow(&*host, "j1", |output| {
@@ -412,6 +425,7 @@ async fn a_lab_host_with_systemd_sudo_and_a_reboot() {
     host.connect().await.unwrap();
     assert_eq!(host.probe("id -u", Duration::from_secs(9)).await.unwrap().output, "0\n");
 
+    lease(&*host).await;
     let run = std::process::id();
     let one = format!("test-{run}-one");
     host.start_job(&spec(&one, "id -u; cat /proc/self/cgroup; echo $HOME; umask; ls -A; exit 6")).await.unwrap();

@@ -27,6 +27,7 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("runner", &["model", "engine", "journal", "hosts", "probe"][..]),
         ("ui", &["model", "engine"][..]),
         ("settings", &["ui", "yaml"][..]),
+        ("cli", &["model"][..]),
     ])
 }
 

@@ -1,11 +1,12 @@
 # Ends a job as its deadline would: the `timeout` that its script runs under is told to, passes that on, and kills after 10 s
-# what is left. What has ended, never began, or is of another boot is left alone. Arguments: base directory, name.
+# what is left. What has ended, never began, or is of another boot is left alone. Argument: name.
 set -eu
-job=$1/jobs/$2
+prove
+job=$base/jobs/$1
 claimed=$(readlink "$job/claimed") || exit 0
 IFS= read -r boot </proc/sys/kernel/random/boot_id
 over() {
-    [ "$claimed" = void ] || [ "${claimed%%:*}" != "$boot" ] || [ -f "$job/exit.new" ] || [ -f "$job/exit" ]
+    [ "$claimed" = void ] || [ "${claimed%%:*}" != "$boot" ] || [ -f "$job/exit.new" ] || [ -f "$job/exit" ] || [ -L "$job/ended" ]
 }
 if over; then
     exit 0
@@ -13,16 +14,6 @@ fi
 rest=${claimed#*:}
 pid=${rest%%:*}
 start=${rest#*:}
-
-# Parent, session and start time of a process. Its name, in brackets before them, may hold anything.
-look_at() {
-    { IFS= read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
-    set -f
-    # shellcheck disable=SC2086
-    set -- ${stat##*) }
-    set +f
-    parent=${2-} session=${4-} since=${20-}
-}
 
 # A process number may be used again: the start time tells. Of the runner's session only its own child counts the time.
 told=no

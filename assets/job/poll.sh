@@ -14,43 +14,24 @@ rest=${claimed#*:}
 pid=${rest%%:*}
 start=${rest#*:}
 
-# The state, session and start time of a process. Its name, in brackets before them, may hold anything.
-look_at() {
-    { IFS= read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
-    set -f
-    # shellcheck disable=SC2086
-    set -- ${stat##*) }
-    set +f
-    state=${1-} session=${4-} since=${20-}
-}
-
-# The runner leads a session of its own: while any process of that session lives, so does the job.
-alive() {
-    if look_at "$pid"; then
-        [ "$since" = "$start" ] || return 1
-        [ "$state" = Z ] || return 0
-    fi
-    for process in /proc/[0-9]*; do
-        if look_at "${process#/proc/}" && [ "$session" = "$pid" ] && [ "$state" != Z ]; then
-            return 0
-        fi
-    done
-    return 1
-}
-
 exited() {
-    [ -f "$job/exit" ] && IFS= read -r detail <"$job/exit" && status=exited
+    if [ -s "$job/exit" ]; then
+        IFS= read -r detail <"$job/exit"
+    else
+        detail=$(readlink "$job/ended") || { detail=- && return 1; }
+    fi
+    status=exited
 }
 
 settle() {
     detail=-
-    if [ "$claimed" = void ]; then
+    if [ "$claimed" = void ] || [ -e "$job/fenced" ]; then
         status=absent
     elif exited; then
         :
     elif [ "${claimed%%:*}" != "$boot" ]; then
         status=interrupted detail=rebooted
-    elif alive; then
+    elif alive "$pid" "$start"; then
         status=running
     elif exited; then
         :

@@ -1,5 +1,6 @@
 # Puts a file in its place, whole or not at all. Arguments: path, mode, bytes. Standard input: the content.
 set -eu
+prove
 path=$1 mode=$2 bytes=$3
 if [ -d "$path" ]; then
     echo "$path is a directory" >&2
@@ -17,4 +18,6 @@ if [ "$(wc -c <"$new")" -ne "$bytes" ]; then
 fi
 chmod "$mode" "$new"
 sync "$new" 2>/dev/null || :
+# It may have been under way for long.
+prove
 mv -f "$new" "$path"

@@ -1,5 +1,5 @@
-# Runs a job's script, once, away from whoever started it. Arguments: the job's directory, seconds.
-dir=$1 seconds=$2
+# Runs a job's script, once, away from whoever started it. Arguments: the job's directory, seconds, token of the lease.
+dir=$1 seconds=$2 token=$3
 cd "$dir" || exit 1
 
 # One atomic step says that the job has begun and which process it is: after a reboot, or when a process number
@@ -10,6 +10,13 @@ set -f
 # shellcheck disable=SC2086
 set -- ${stat##*) }
 ln -s "$boot:$$:${20}" claimed 2>/dev/null || exit 0
+
+# First claimed, then proved. Whoever takes the lease over looks for claimed jobs afterwards: either we see the new lease and
+# run nothing, or they see us.
+if [ "$(sed -n 4p ../../lease 2>/dev/null)" != "$token" ]; then
+    : >fenced
+    exit 0
+fi
 
 exec >out 2>&1 </dev/null
 umask 022
@@ -30,4 +37,10 @@ fi
 
 echo "$status" >exit.new
 sync out exit.new 2>/dev/null || :
-mv exit.new exit
+if [ -s exit.new ]; then
+    mv exit.new exit
+else
+    # The disk is full. A link needs no room of its own.
+    rm -f exit.new
+    ln -s "$status" ended
+fi

@@ -1,10 +1,11 @@
 # Starts a job at most once. A job of that name that is known here, however it stands, is left alone.
-# Arguments: base directory, name, seconds, launcher (auto, setsid), bytes of env, of script, of runner.
+# Arguments: name, seconds, launcher (auto, setsid), bytes of env, of script, of runner.
 # Standard input: env, script and runner, one after the other.
 set -eu
 umask 077
-base=$1 name=$2 seconds=$3 launcher=$4 env=$5 script=$6 runner=$7
+name=$1 seconds=$2 launcher=$3 env=$4 script=$5 runner=$6
 job=$base/jobs/$name
+prove
 mkdir -p "$base/jobs"
 [ ! -e "$job" ] || exit 0
 
@@ -17,6 +18,7 @@ if [ "$(wc -c <"$payload")" -ne "$((env + script + runner))" ]; then
     exit 1
 fi
 
+prove
 # Of all who try, one can make the directory.
 mkdir "$job" 2>/dev/null || exit 0
 tail -c "+1" "$payload" | head -c "$env" >"$job/env"
@@ -28,7 +30,7 @@ started=no
 if [ "$launcher" = auto ] && [ -d /run/systemd/system ] && command -v systemd-run >/dev/null; then
     for collect in --collect ''; do
         if said=$(systemd-run --quiet $collect --unit="lockkeeper-$name" \
-            sh "$job/runner" "$job" "$seconds" 2>&1 </dev/null); then
+            sh "$job/runner" "$job" "$seconds" "$token" 2>&1 </dev/null); then
             started=yes
             break
         fi
@@ -36,7 +38,7 @@ if [ "$launcher" = auto ] && [ -d /run/systemd/system ] && command -v systemd-ru
     done
 fi
 if [ "$started" = no ]; then
-    setsid sh "$job/runner" "$job" "$seconds" </dev/null >/dev/null 2>&1 &
+    setsid sh "$job/runner" "$job" "$seconds" "$token" </dev/null >/dev/null 2>&1 &
 fi
 
 tries=0

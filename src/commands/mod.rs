@@ -9,6 +9,7 @@ mod doctor;
 mod given;
 mod ignition;
 mod inventory;
+mod lease;
 mod man;
 mod monitor;
 mod plan;
@@ -32,6 +33,7 @@ use std::sync::OnceLock;
 use clap::CommandFactory as _;
 use color_eyre::eyre::{Result, WrapErr as _};
 use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
 
 use crate::cli::{Cli, Command};
 use crate::journal::JournalError;
@@ -78,6 +80,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Resume(args) => upgrade::resume(&args),
         Command::Monitor(args) => monitor::run(&args),
         Command::Status(args) => status::run(&args),
+        Command::Lease(args) => lease::run(&args),
         Command::Preflight(args) => preflight::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Inventory(args) => inventory::run(&args),
@@ -170,6 +173,15 @@ fn operator() -> String {
     let user = std::env::var("SUDO_USER").or_else(|_| std::env::var("USER")).or_else(|_| std::env::var("LOGNAME"));
     let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
     format!("{}@{machine}", user.unwrap_or_else(|_| "somebody".into()))
+}
+
+/// Which journal on which machine, as leases name it: a process at a time has that open.
+fn seat(journal: &Path) -> String {
+    let path = std::path::absolute(journal).unwrap_or_else(|_| journal.to_owned());
+    let path = path.canonicalize().unwrap_or(path);
+    let machine = rustix::system::uname();
+    let digest = Sha256::digest(format!("{}\0{}", machine.nodename().to_string_lossy(), path.display()));
+    format!("{digest:x}")[..16].to_owned()
 }
 
 /// The runtime for everything but practice.

@@ -105,7 +105,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         recorder.record(started)?;
         // Nobody looks on, and whatever waits for an answer asks for it.
         let interval = if args.auto { 3 * INTERVAL } else { super::interval().max(PROBE * hosts.len() as u32) };
-        let mut runner = Runner::new(recorder, Setup { hosts, artifacts, operator: operator(), interval });
+        let mut runner =
+            Runner::new(recorder, Setup { hosts, artifacts, operator: operator(), seat: "practice".into(), interval });
 
         let mut hands = Hands { practice: practice.clone(), lent: HashSet::new() };
         if args.auto {

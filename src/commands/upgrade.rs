@@ -95,8 +95,13 @@ fn act(recorder: Recorder, path: &Path, window: &Window) -> Result<ExitCode> {
                 members.insert(host.name.clone(), (operate, request.script()));
             }
         }
-        let setup =
-            Setup { hosts: members, artifacts: artifacts_of(path), operator: operator(), interval: super::interval() };
+        let setup = Setup {
+            hosts: members,
+            artifacts: artifacts_of(path),
+            operator: operator(),
+            seat: super::seat(path),
+            interval: super::interval(),
+        };
         let mut runner = Runner::new(recorder, setup);
         if let Some(intent) = window::intent(window, &jiff::Zoned::now()) {
             runner.submit(&intent)?.ok();

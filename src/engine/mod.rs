@@ -134,6 +134,17 @@ pub enum Act {
     End(JobName),
 }
 
+impl Act {
+    /// Whether it changes something on the host, beyond what asks for a job by its name leaves there.
+    #[must_use]
+    pub fn changes_the_host(&self) -> bool {
+        match self {
+            Self::Push(_) | Self::Start(_) | Self::End(_) => true,
+            Self::Compare(_) | Self::Follow(_) | Self::Claim(_) | Self::Fetch(_) => false,
+        }
+    }
+}
+
 /// What should be going on at hosts, as the state has it.
 #[must_use]
 pub fn wanted(state: &State) -> Vec<Effect> {
@@ -235,7 +246,7 @@ pub enum Refusal {
     #[error("the session is not paused")]
     NotPaused,
     /// The wizard may not act on the host.
-    #[error("{host} may not be changed: {reason}")]
+    #[error("nothing may be done on {host}: {reason}")]
     Barred {
         /// Which host.
         host: HostName,

@@ -9,12 +9,18 @@
 //! | `jobs/NAME/claimed` | a symbolic link to nowhere: `BOOT_ID:PID:START_TIME` of the runner, or `void` for never |
 //! | `jobs/NAME/env`, `script`, `runner`, `work/` | what runs, with what, and where |
 //! | `jobs/NAME/out` | both outputs of the script |
-//! | `jobs/NAME/exit` | its exit status, written last |
-//! | `lease` | session, operator and since when, one a line |
+//! | `jobs/NAME/exit` | its exit status, written last; on a full disk a link `ended` to it |
+//! | `jobs/NAME/fenced` | the lease was lost before its script began: it never will |
+//! | `lease` | session, operator, since when, token, seat, and whom it was taken over from, one a line |
+//! | `lease.renewed` | token, boot id, and uptime in seconds when its holder last said that it lives |
+//! | `lease.log` | who has taken it over from whom |
+
+mod lease;
 
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -24,23 +30,26 @@ use tokio::time::Instant;
 
 use super::shell::{self, Ended, Feed, Script, Shell, Sink, Who};
 use super::{
-    Fetched, HostError, JobNews, JobSpec, JobStatus, Lease, LeaseAnswer, Observe, Operate, Probed, Progress, READ_MOST,
+    Fetched, Held, HostError, JobNews, JobSpec, JobStatus, Lease, LeaseAnswer, Observe, Operate, Probed, Progress,
+    READ_MOST,
 };
 use crate::model::logtail::clean;
-use crate::model::{Digest, HostName, JobName, SessionId};
+use crate::model::{Digest, HostName, JobName};
 
 /// Where jobs and the lease are kept on a host, unless said otherwise.
 pub(super) const BASE: &str = "/var/lib/lockkeeper";
 
-const START: &str = include_str!("../../assets/job/start.sh");
+const START: &str = concat!(include_str!("../../assets/job/prove.sh"), include_str!("../../assets/job/start.sh"));
 const RUNNER: &str = include_str!("../../assets/job/run.sh");
-const POLL: &str = include_str!("../../assets/job/poll.sh");
-const PUSH: &str = include_str!("../../assets/job/push.sh");
+const POLL: &str = concat!(include_str!("../../assets/job/alive.sh"), include_str!("../../assets/job/poll.sh"));
+const PUSH: &str = concat!(include_str!("../../assets/job/prove.sh"), include_str!("../../assets/job/push.sh"));
 const READ: &str = include_str!("../../assets/job/read.sh");
-const END: &str = include_str!("../../assets/job/end.sh");
+const END: &str = concat!(
+    include_str!("../../assets/job/prove.sh"),
+    include_str!("../../assets/job/alive.sh"),
+    include_str!("../../assets/job/end.sh")
+);
 const DIGEST: &str = include_str!("../../assets/job/digest.sh");
-const LEASE: &str = include_str!("../../assets/job/lease.sh");
-const RELEASE: &str = include_str!("../../assets/job/release.sh");
 
 /// A probe's script may be long, and what it calls may not read it: it comes on standard input, and is gone from there.
 const PROBE: &str = "script=$(cat) && exec </dev/null && eval \"$script\"";
@@ -50,6 +59,9 @@ const PIECE: u64 = 64 << 10;
 
 /// How often the host looks for news, every 0.2 s, before a poll comes back with none.
 const LOOKS: &str = "10";
+
+/// With this status a script says that the lease is not ours any more.
+const FENCED: i32 = 77;
 
 /// For a short script.
 const SOON: Duration = Duration::from_secs(20);
@@ -64,13 +76,15 @@ pub(super) struct Remote<S> {
     base: String,
     /// Nothing runs as root: for tests and rehearsals on one's own account.
     rootless: bool,
+    /// What this process proves itself with, once it has asked for the lease.
+    token: Mutex<Option<String>>,
     /// `sudo` was refused to a probe on this connection: not asked again, since every refusal is logged there.
     plain: AtomicBool,
 }
 
 impl<S: Shell> Remote<S> {
     pub(super) fn new(shell: S, name: HostName, base: String, rootless: bool) -> Self {
-        Self { shell, name, base, rootless, plain: AtomicBool::new(false) }
+        Self { shell, name, base, rootless, token: Mutex::default(), plain: AtomicBool::new(false) }
     }
 
     pub(super) fn shell(&self) -> &S {
@@ -109,6 +123,9 @@ impl<S: Shell> Remote<S> {
     fn well(&self, ended: &Ended, deadline: Duration) -> Result<(), HostError> {
         match ended.status {
             0 => Ok(()),
+            FENCED if ended.complaint.starts_with("lockkeeper: fenced by ") => {
+                Err(self.named(HostError::Fenced(ended.complaint.replacen("lockkeeper: fenced by ", "", 1))))
+            }
             _ if ended.out_of_time() => Err(self.named(HostError::Lost(format!(
                 "it answers, but a command did not finish within {} s",
                 deadline.as_secs()
@@ -126,9 +143,18 @@ impl<S: Shell> Remote<S> {
         match error {
             HostError::Connect(reason) => HostError::Connect(format!("{}: {reason}", self.name)),
             HostError::Lost(reason) => HostError::Lost(format!("{}: {reason}", self.name)),
+            HostError::Fenced(reason) => HostError::Fenced(match reason.trim() {
+                "" => format!("nobody has {} now, but somebody has had it meanwhile", self.name),
+                holder => format!("{holder} has {}", self.name),
+            }),
             HostError::UnknownKey(reason) => HostError::UnknownKey(format!("{}: {reason}", self.name)),
             HostError::Refused(reason) => HostError::Refused(format!("{}: {reason}", self.name)),
         }
+    }
+
+    /// What this process proves itself with; nothing before it has asked for the lease, and nothing is proved by that.
+    fn token(&self) -> String {
+        self.token.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default()
     }
 
     /// A name becomes a directory and a unit there, and must be fit for both.
@@ -203,26 +229,25 @@ impl<S: Shell> Observe for Remote<S> {
 #[async_trait]
 impl<S: Shell> Operate for Remote<S> {
     async fn take_lease(&self, lease: &Lease) -> Result<LeaseAnswer, HostError> {
-        let operator = clean(&lease.operator);
-        let output = self.ask(LEASE, &[&self.base, lease.session.as_str(), &operator], &[], SOON).await?;
-        let output = String::from_utf8_lossy(&output);
-        let mut lines = output.lines().map(clean);
-        match lines.next().as_deref() {
-            Some("taken") => Ok(LeaseAnswer::Taken),
-            Some("held") => {
-                let mut word = || lines.next().filter(|line| !line.is_empty()).unwrap_or_else(|| "unknown".into());
-                let (session, operator, since) = (word(), word(), word());
-                Ok(LeaseAnswer::HeldBy(format!(
-                    "{operator}, since {since}, session {session}; remove {}/lease on {} if that session is over",
-                    self.base, self.name
-                )))
-            }
-            _ => self.refuse("its answer about the lease cannot be read"),
-        }
+        *self.token.lock().unwrap_or_else(PoisonError::into_inner) = Some(lease.token.clone());
+        self.lease(lease, "take").await
     }
 
-    async fn release_lease(&self, session: &SessionId) -> Result<(), HostError> {
-        self.ask(RELEASE, &[&self.base, session.as_str()], &[], SOON).await.map(drop)
+    async fn renew_lease(&self, lease: &Lease) -> Result<LeaseAnswer, HostError> {
+        self.lease(lease, "renew").await
+    }
+
+    async fn release_lease(&self) -> Result<(), HostError> {
+        let token = self.token();
+        self.ask(lease::RELEASE, &[&self.base, &token], &[], SOON).await.map(drop)
+    }
+
+    async fn show_lease(&self) -> Result<LeaseAnswer, HostError> {
+        self.lease(&Lease::none(), "show").await
+    }
+
+    async fn seize_lease(&self, operator: &str, from: &Held) -> Result<bool, HostError> {
+        self.seize(operator, from).await
     }
 
     async fn start_job(&self, job: &JobSpec) -> Result<(), HostError> {
@@ -237,7 +262,8 @@ impl<S: Shell> Operate for Remote<S> {
         let seconds = job.timeout.as_secs().max(1).to_string();
         let sizes = [env.len(), job.script.len(), RUNNER.len()].map(|size| size.to_string());
         let launcher = if self.rootless { "setsid" } else { "auto" };
-        let args = [&self.base, name, &seconds, launcher, &sizes[0], &sizes[1], &sizes[2]];
+        let token = self.token();
+        let args = [&self.base, token.as_str(), name, &seconds, launcher, &sizes[0], &sizes[1], &sizes[2]];
         let payload = [&env, &job.script, RUNNER].concat();
         self.ask(START, &args, payload.as_bytes(), SOON + transfer(payload.len() as u64)).await.map(drop)
     }
@@ -251,7 +277,7 @@ impl<S: Shell> Operate for Remote<S> {
     }
 
     async fn end_job(&self, job: &JobName) -> Result<(), HostError> {
-        self.ask(END, &[&self.base, self.fit(job)?], &[], SOON).await.map(drop)
+        self.ask(END, &[&self.base, &self.token(), self.fit(job)?], &[], SOON).await.map(drop)
     }
 
     async fn push(&self, path: &str, mode: &str, content: &[u8], progress: Progress) -> Result<Digest, HostError> {
@@ -262,7 +288,8 @@ impl<S: Shell> Operate for Remote<S> {
         let bytes = content.len().to_string();
         let (deadline, mut sink) = (transfer(content.len() as u64), Sink::Memory(Vec::new()));
         let input = Feed { bytes: content, progress: Some(&progress) };
-        let ended = self.run(self.root(), PUSH, &[path, mode, &bytes], input, deadline, &mut sink).await?;
+        let args = [&self.base, &self.token(), path, mode, &bytes];
+        let ended = self.run(self.root(), PUSH, &args, input, deadline, &mut sink).await?;
         self.well(&ended, deadline)?;
         self.digest(path).await.map(|(_, sha256)| sha256)
     }

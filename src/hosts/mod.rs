@@ -14,6 +14,7 @@ pub use host_key::trust;
 pub use links::{Links, observe, offered_key, operate, sockets};
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,17 +42,38 @@ pub trait Observe: Send + Sync {
 /// What can be done on a host. Everything here survives the loss of its connection.
 #[async_trait]
 pub trait Operate: Observe {
-    /// Keeps other operators out. Taking one's own lease again is well.
+    /// Keeps other operators out: from then on everything that changes something here proves with the lease's token that it
+    /// still holds. Taking one's own lease again is well.
     ///
     /// # Errors
     /// When the host does not answer or root cannot be had there.
     async fn take_lease(&self, lease: &Lease) -> Result<LeaseAnswer, HostError>;
 
-    /// Gives the lease back, if it is this session's.
+    /// Says on the host that whoever has the lease still lives, and finds out whether it is still ours. What was lost is not
+    /// taken again.
     ///
     /// # Errors
     /// When the host does not answer.
-    async fn release_lease(&self, session: &SessionId) -> Result<(), HostError>;
+    async fn renew_lease(&self, lease: &Lease) -> Result<LeaseAnswer, HostError>;
+
+    /// Gives the lease back, if it is still ours.
+    ///
+    /// # Errors
+    /// When the host does not answer.
+    async fn release_lease(&self) -> Result<(), HostError>;
+
+    /// Who has the lease; nothing is changed by asking.
+    ///
+    /// # Errors
+    /// When the host does not answer, or root cannot be had there.
+    async fn show_lease(&self) -> Result<LeaseAnswer, HostError>;
+
+    /// Takes the lease from whoever was shown to have it, for the operator's next session; whether it was still theirs.
+    /// Their session is fenced from then on, and finds out at once.
+    ///
+    /// # Errors
+    /// When the host does not answer.
+    async fn seize_lease(&self, operator: &str, from: &Held) -> Result<bool, HostError>;
 
     /// Starts a script, detached, at most once: where a job of that name is known on the host, nothing is started.
     ///
@@ -158,22 +180,73 @@ pub enum JobStatus {
     Absent,
 }
 
-/// Who holds a host.
+/// Who asks for a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
     /// For which session.
     pub session: SessionId,
     /// `user@host` of the operator.
     pub operator: String,
+    /// Of this process, and of no other ever: what it proves itself with. Letters and digits.
+    pub token: String,
+    /// Which journal, on which machine: one process at a time has that open, so that one that comes later may have what one
+    /// before it has left.
+    pub seat: String,
+}
+
+impl Lease {
+    /// Of somebody who only asks who has it.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { session: "-".into(), operator: String::new(), token: String::new(), seat: String::new() }
+    }
 }
 
 /// The answer to asking for a lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LeaseAnswer {
     /// It is ours.
-    Taken,
+    Taken {
+        /// Whom it was taken over from, if that is how.
+        from: Option<String>,
+    },
     /// Somebody else has it.
-    HeldBy(String),
+    HeldBy(Held),
+    /// What another session has started still runs there.
+    Busy(JobName),
+    /// Nobody has it, and it was not asked to be taken.
+    Free,
+}
+
+/// Who has a lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// For which session; `-` where it waits for the operator's next one.
+    pub session: SessionId,
+    /// `user@host` of the operator.
+    pub operator: String,
+    /// In UTC, by the host's clock.
+    pub since: String,
+    /// So many seconds ago its holder said that it lives, by the host's own clock; nothing where the host has booted since, or
+    /// where it never did.
+    pub renewed: Option<u64>,
+}
+
+/// A holder that has not renewed its lease for so long is gone, or cut off from the host. In seconds.
+pub const LEASE_IS_OLD: u64 = 120;
+
+impl fmt::Display for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} since {} (session {}), ", self.operator, self.since, self.session)?;
+        match self.renewed {
+            _ if self.session.as_str() == "-" => f.write_str("for a session that has not begun"),
+            Some(ago) if ago < LEASE_IS_OLD => write!(f, "and that session lives: it renewed its lease {ago} s ago"),
+            Some(ago) => {
+                write!(f, "whose session is gone or cut off: it has not renewed its lease for {} min", ago / 60)
+            }
+            None => f.write_str("whose session has not been heard of since this host booted"),
+        }
+    }
 }
 
 /// A file that came back the same.
@@ -197,6 +270,9 @@ pub enum HostError {
     /// The connection broke, or the host went silent. What was under way may or may not have happened.
     #[error("connection lost: {0}")]
     Lost(String),
+    /// The lease is not ours any more, and nothing was done: who has it.
+    #[error("the lease was lost: {0}")]
+    Fenced(String),
     /// The host answered and said no: no root, no such file, no room.
     #[error("{0}")]
     Refused(String),

@@ -238,7 +238,7 @@ pub fn count(summary: &mut Summary) {
                     over.remove(&task);
                 }
             }
-            Some("host-barred") => barred = true,
+            Some("host-barred" | "lease-lost") => barred = true,
             Some("session-resumed") => barred = false,
             _ => {}
         }

@@ -117,6 +117,17 @@ pub enum Event {
     LeaseTaken {
         /// Which.
         host: HostName,
+        /// Whom `lease take` took it over from, if that is how: operator and session.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<String>,
+    },
+    /// Another operator has taken the host over, or somebody has removed the lease: nothing of this process is done there any
+    /// more.
+    LeaseLost {
+        /// Which.
+        host: HostName,
+        /// Who has it, and what to do.
+        reason: String,
     },
     /// The wizard may not act on the host: another operator holds it, or root cannot be had there.
     HostBarred {

@@ -112,8 +112,13 @@ impl State {
                 self.say(host, LineKind::Trouble, reason);
                 self.on_host(host, |host| host.stale = Some(reason.clone()));
             }
-            Event::LeaseTaken { host } => self.on_host(host, |host| host.barred = None),
-            Event::HostBarred { host, reason } => {
+            Event::LeaseTaken { host, from } => {
+                if let Some(from) = from {
+                    self.say(host, LineKind::Wizard, &format!("its lease was taken over from {from}"));
+                }
+                self.on_host(host, |host| host.barred = None);
+            }
+            Event::HostBarred { host, reason } | Event::LeaseLost { host, reason } => {
                 self.say(host, LineKind::Trouble, reason);
                 self.on_host(host, |host| host.barred = Some(reason.clone()));
             }

@@ -12,9 +12,9 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::hosts::{
-    Fetched, HostError, JobNews, JobSpec, JobStatus, Lease, LeaseAnswer, Observe, Operate, Probed, Progress,
+    Fetched, Held, HostError, JobNews, JobSpec, JobStatus, Lease, LeaseAnswer, Observe, Operate, Probed, Progress,
 };
-use crate::model::{Digest, HostName, JobName, SessionId};
+use crate::model::{Digest, HostName, JobName};
 
 use super::faults::FaultKind;
 use super::tools::{self, Terminal};
@@ -33,6 +33,8 @@ pub(super) struct PracticeHost {
     sim: Arc<Sim>,
     jobs: Mutex<BTreeMap<JobName, Arc<Job>>>,
     lease: Mutex<Option<Lease>>,
+    /// What whoever acts here now proves itself with.
+    token: Mutex<String>,
     /// The connection is broken until then, in time since the world was made.
     broken_until: Mutex<Duration>,
     /// Probes that still will not come back.
@@ -81,6 +83,7 @@ impl PracticeHost {
             sim,
             jobs: Mutex::default(),
             lease: Mutex::default(),
+            token: Mutex::default(),
             broken_until: Mutex::default(),
             deaf: Mutex::new(deaf),
         }
@@ -127,6 +130,22 @@ impl PracticeHost {
         Ok(())
     }
 
+    /// Gives whoever acts here a lease, unless somebody has one.
+    #[cfg(test)]
+    pub(super) fn lend(&self) {
+        let bench = Lease { operator: "bench".into(), ..Lease::none() };
+        locked(&self.lease).get_or_insert(bench);
+    }
+
+    /// Whether the lease is still that of whoever acts here.
+    fn prove(&self) -> Result<(), HostError> {
+        match &*locked(&self.lease) {
+            Some(held) if held.token == *locked(&self.token) => Ok(()),
+            Some(other) => Err(HostError::Fenced(format!("{} has {}", other.operator, self.name))),
+            None => Err(HostError::Fenced(format!("nobody has {} now", self.name))),
+        }
+    }
+
     fn boots(&self) -> u32 {
         self.sim.with(|world| world.machine(&self.name).boots)
     }
@@ -152,6 +171,12 @@ impl PracticeHost {
             (None, false) => JobStatus::Running,
         }
     }
+}
+
+/// Who has a lease. Nobody forgets to renew one here.
+fn told(held: &Lease) -> Held {
+    let (session, operator) = (held.session.clone(), held.operator.clone());
+    Held { session, operator, since: "the beginning".into(), renewed: Some(0) }
 }
 
 /// Runs a job's script to its end, its deadline, or the host's going down, whichever comes first.
@@ -222,23 +247,51 @@ impl Operate for PracticeHost {
     async fn take_lease(&self, lease: &Lease) -> Result<LeaseAnswer, HostError> {
         self.reach().await?;
         let mut held = locked(&self.lease);
+        locked(&self.token).clone_from(&lease.token);
+        let gone = |other: &Lease| other.session == lease.session && other.seat == lease.seat;
         match &*held {
-            Some(other) if other.session != lease.session => Ok(LeaseAnswer::HeldBy(other.operator.clone())),
+            Some(other) if other.token != lease.token && !gone(other) => Ok(LeaseAnswer::HeldBy(told(other))),
             Some(_) | None => {
                 *held = Some(lease.clone());
-                Ok(LeaseAnswer::Taken)
+                Ok(LeaseAnswer::Taken { from: None })
             }
         }
     }
 
-    async fn release_lease(&self, session: &SessionId) -> Result<(), HostError> {
+    async fn renew_lease(&self, lease: &Lease) -> Result<LeaseAnswer, HostError> {
         self.reach().await?;
-        locked(&self.lease).take_if(|held| held.session == *session);
+        Ok(match &*locked(&self.lease) {
+            Some(held) if held.token == lease.token => LeaseAnswer::Taken { from: None },
+            Some(other) => LeaseAnswer::HeldBy(told(other)),
+            None => LeaseAnswer::Free,
+        })
+    }
+
+    async fn release_lease(&self) -> Result<(), HostError> {
+        self.reach().await?;
+        let token = locked(&self.token).clone();
+        locked(&self.lease).take_if(|held| held.token == token);
         Ok(())
+    }
+
+    async fn show_lease(&self) -> Result<LeaseAnswer, HostError> {
+        self.reach().await?;
+        Ok(locked(&self.lease).as_ref().map_or(LeaseAnswer::Free, |held| LeaseAnswer::HeldBy(told(held))))
+    }
+
+    async fn seize_lease(&self, operator: &str, from: &Held) -> Result<bool, HostError> {
+        self.reach().await?;
+        let mut held = locked(&self.lease);
+        let same = held.as_ref().is_some_and(|held| held.session == from.session);
+        if same {
+            *held = Some(Lease { operator: operator.into(), token: "seized".into(), ..Lease::none() });
+        }
+        Ok(same)
     }
 
     async fn start_job(&self, spec: &JobSpec) -> Result<(), HostError> {
         self.reach().await?;
+        self.prove()?;
         let job = Arc::new(Job { boot: self.boots(), run: Mutex::default(), news: Notify::new() });
         {
             let mut jobs = locked(&self.jobs);
@@ -300,6 +353,7 @@ impl Operate for PracticeHost {
 
     async fn end_job(&self, name: &JobName) -> Result<(), HostError> {
         self.reach().await?;
+        self.prove()?;
         if let Some(job) = self.job(name).filter(|job| self.status(job) == JobStatus::Running) {
             if let Some(task) = &locked(&job.run).task {
                 task.abort();
@@ -311,6 +365,7 @@ impl Operate for PracticeHost {
 
     async fn push(&self, path: &str, mode: &str, content: &[u8], progress: Progress) -> Result<Digest, HostError> {
         self.reach().await?;
+        self.prove()?;
         let mode = u32::from_str_radix(mode, 8)
             .map_err(|_| HostError::Refused(format!("{}: `{mode}` is no octal mode for {path}", self.name)))?;
         self.sim.with(|world| {

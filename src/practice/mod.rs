@@ -340,6 +340,13 @@ impl Practice {
         self.hosts.get(name).expect("a host of the practice inventory").clone()
     }
 
+    /// One host, whose lease is ours already.
+    #[cfg(test)]
+    fn leased(&self, name: &HostName) -> Arc<dyn Operate> {
+        self.hosts[name].lend();
+        self.host(name)
+    }
+
     /// What must never happen and did, each with its time in the cluster: quorum lost by an act, data lost.
     #[must_use]
     pub fn invariants(&self) -> Vec<String> {

@@ -120,14 +120,24 @@ async fn faults_strike_once() {
 #[tokio::test(start_paused = true)]
 async fn the_lease_keeps_a_second_operator_out() {
     let bench = Bench::new(12, &[]);
-    let lease = |session: &str| Lease { session: session.into(), operator: format!("{session}@desk") };
+    let lease = |session: &str| Lease {
+        session: session.into(),
+        operator: format!("{session}@desk"),
+        token: session.into(),
+        seat: session.into(),
+    };
     let host = bench.host("etcd1");
-    assert_eq!(host.take_lease(&lease("ann")).await, Ok(LeaseAnswer::Taken));
-    assert_eq!(host.take_lease(&lease("ann")).await, Ok(LeaseAnswer::Taken));
-    assert_eq!(host.take_lease(&lease("bob")).await, Ok(LeaseAnswer::HeldBy("ann@desk".into())));
-    host.release_lease(&"bob".into()).await.unwrap();
-    host.release_lease(&"ann".into()).await.unwrap();
-    assert_eq!(host.take_lease(&lease("bob")).await, Ok(LeaseAnswer::Taken));
+    let taken = Ok(LeaseAnswer::Taken { from: None });
+    host.release_lease().await.unwrap();
+    assert_eq!(host.take_lease(&lease("ann")).await, taken);
+    assert_eq!(host.take_lease(&lease("ann")).await, taken);
+    let answer = host.take_lease(&lease("bob")).await;
+    assert!(matches!(&answer, Ok(LeaseAnswer::HeldBy(held)) if held.operator == "ann@desk"), "{answer:?}");
+    host.release_lease().await.unwrap();
+    assert_eq!(host.renew_lease(&lease("ann")).await, taken, "bob has none to give back");
+    host.take_lease(&lease("ann")).await.unwrap();
+    host.release_lease().await.unwrap();
+    assert_eq!(host.take_lease(&lease("bob")).await, taken);
 }
 
 #[tokio::test(start_paused = true)]

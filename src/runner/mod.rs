@@ -75,8 +75,19 @@ pub struct Setup {
     pub artifacts: PathBuf,
     /// Who acts.
     pub operator: String,
+    /// Which journal on which machine, one line: a lease that an earlier process has left under it may be had.
+    pub seat: String,
     /// Between the end of a host's probe and the next.
     pub interval: std::time::Duration,
+}
+
+/// How this process stands to a host's lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hold {
+    /// It is ours.
+    Ours,
+    /// It was ours.
+    Lost,
 }
 
 /// A session that acts on hosts.
@@ -89,6 +100,10 @@ pub struct Runner {
     tasks: JoinSet<()>,
     working: BTreeMap<Effect, AbortHandle>,
     leasing: BTreeMap<HostName, AbortHandle>,
+    leases: BTreeMap<HostName, Hold>,
+    /// Proves to hosts that it is this process that acts.
+    token: String,
+    seat: String,
     reports: mpsc::Receiver<Report>,
     reporter: mpsc::Sender<Report>,
 }
@@ -107,6 +122,9 @@ impl Runner {
             tasks: JoinSet::new(),
             working: BTreeMap::new(),
             leasing: BTreeMap::new(),
+            leases: BTreeMap::new(),
+            token: uuid::Uuid::now_v7().simple().to_string(),
+            seat: setup.seat,
             reports,
             reporter,
         };
@@ -181,12 +199,10 @@ impl Runner {
     pub async fn close(mut self) {
         let ended = self.state().outcome.is_some();
         self.tasks.shutdown().await;
-        let Some(session) = self.state().session.as_ref().map(|session| session.id.clone()) else { return };
         if ended {
             let hosts = self.hosts.values().map(|host| {
-                let session = session.clone();
-                // A host that does not answer keeps its lease; the message of the next session says how to remove it.
-                async move { tokio::time::timeout(Duration::from_secs(5), host.release_lease(&session)).await }
+                // A host that does not answer keeps its lease; the message of the next session says how to take it over.
+                async move { tokio::time::timeout(Duration::from_secs(5), host.release_lease()).await }
             });
             futures::future::join_all(hosts).await;
         }
@@ -205,13 +221,21 @@ impl Runner {
     fn record(&mut self, event: Event) -> Result<(), JournalError> {
         // What was seen before a gate was shown does not count for it: look again at once.
         let look_again = matches!(event, Event::GateShown { .. } | Event::VerifyStarted { .. });
-        // A session that has ended and is only looked at keeps nobody out.
-        if let Event::HostConnected { host } = &event
-            && self.state().outcome.is_none()
-        {
-            self.lease(host);
+        match &event {
+            Event::LeaseTaken { host, .. } => drop(self.leases.insert(host.clone(), Hold::Ours)),
+            Event::LeaseLost { host, .. } => drop(self.leases.insert(host.clone(), Hold::Lost)),
+            _ => {}
         }
+        let connected = match &event {
+            // A session that has ended and is only looked at keeps nobody out.
+            Event::HostConnected { host } if self.state().outcome.is_none() => Some(host.clone()),
+            _ => None,
+        };
         self.recorder.record(event)?;
+        // Not before it is written, as whatever is done on a host.
+        if let Some(host) = connected {
+            self.lease(&host);
+        }
         // Not before it is written: a probe that sets out meanwhile would still count as sent before it.
         if look_again {
             self.nudges.iter().for_each(|nudge| nudge.notify_one());
@@ -242,6 +266,9 @@ impl Runner {
             if self.working.contains_key(&effect) {
                 continue;
             }
+            if effect.act.changes_the_host() && !self.may_act(&effect) {
+                continue;
+            }
             let Some(work) = self.work(&effect) else { continue };
             let handle = self.tasks.spawn(work.run());
             self.working.insert(effect, handle);
@@ -250,12 +277,18 @@ impl Runner {
         Ok(())
     }
 
+    /// Whether the host that an effect is for is this process's to act on.
+    fn may_act(&self, effect: &Effect) -> bool {
+        let on = self.state().task(effect.task).map(|(task, _, _)| &task.on);
+        on.is_some_and(|host| self.leases.get(host) == Some(&Hold::Ours))
+    }
+
     fn work(&self, effect: &Effect) -> Option<Work> {
         let state = self.state();
         let (task, _, _) = state.task(effect.task)?;
         let errand = Errand::of(state, effect, &self.artifacts)?;
         let host = self.hosts.get(&task.on)?.clone();
-        Some(Work { effect: effect.clone(), host, errand, reports: self.reporter.clone() })
+        Some(Work { effect: effect.clone(), on: task.on.clone(), host, errand, reports: self.reporter.clone() })
     }
 
     /// Asks for the lease of a host, unless that is being done.
@@ -264,8 +297,18 @@ impl Runner {
         let (false, Some(host), Some(session)) = (asking, self.hosts.get(name), &self.recorder.state().session) else {
             return;
         };
-        let lease = crate::hosts::Lease { session: session.id.clone(), operator: self.operator.clone() };
-        let handle = self.tasks.spawn(lease::hold(name.clone(), host.clone(), lease, self.reporter.clone()));
+        let held = match self.leases.get(name) {
+            Some(Hold::Lost) => return,
+            Some(Hold::Ours) => true,
+            None => false,
+        };
+        let lease = crate::hosts::Lease {
+            session: session.id.clone(),
+            operator: self.operator.clone(),
+            token: self.token.clone(),
+            seat: self.seat.clone(),
+        };
+        let handle = self.tasks.spawn(lease::hold(name.clone(), host.clone(), lease, held, self.reporter.clone()));
         self.leasing.insert(name.clone(), handle);
     }
 }

@@ -88,7 +88,7 @@ impl Watch {
                     let facts = Box::new(crate::probe::parse(&probed.output, Some(begun + probed.within)));
                     self.reports.send(Report::Facts { host: self.name.clone(), asked, facts }).await.is_ok()
                 }
-                Err(HostError::Refused(reason)) => {
+                Err(HostError::Refused(reason) | HostError::Fenced(reason)) => {
                     let reason = clean(&reason);
                     let listening = reason == complaint
                         || self.report(Event::ProbeFailed { host: self.name.clone(), reason: reason.clone() }).await;

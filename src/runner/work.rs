@@ -7,15 +7,15 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::Report;
 use super::compare::compare;
+use super::{Report, lease};
 use crate::engine::{Act, Effect};
 use crate::hosts::{HostError, JobSpec, JobStatus, Operate, Progress};
 use crate::model::diff::{Comparison, There};
 use crate::model::event::{FailedAt, JobKind};
 use crate::model::logtail::clean;
 use crate::model::plan::PushFile;
-use crate::model::{Digest, Event, JobName, State, TaskId};
+use crate::model::{Digest, Event, HostName, JobName, State, TaskId};
 
 /// Before a host that did not answer is asked again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -26,6 +26,8 @@ const TELL: Duration = Duration::from_secs(1);
 /// An effect with all it needs, taken from the state when it began.
 pub(super) struct Work {
     pub(super) effect: Effect,
+    /// Which host it is done on.
+    pub(super) on: HostName,
     pub(super) host: Arc<dyn Operate>,
     pub(super) errand: Errand,
     pub(super) reports: mpsc::Sender<Report>,
@@ -118,7 +120,7 @@ impl Work {
                     ),
                 ),
             },
-            Errand::Start(job) => match self.host.start_job(job).await {
+            Errand::Start(job) => match self.fenced(self.host.start_job(job).await).await {
                 Ok(()) => Event::JobStarted { task },
                 // Whatever went wrong, it may have started all the same.
                 Err(error) => Event::JobUncertain { task, reason: clean(&error.to_string()) },
@@ -230,14 +232,23 @@ impl Work {
         }
     }
 
+    /// Says so at once where the host refuses us for want of the lease.
+    async fn fenced<T>(&self, answer: Result<T, HostError>) -> Result<T, HostError> {
+        if let Err(HostError::Fenced(whose)) = &answer {
+            let _ = self.reports.send(Report::Event(lease::fenced(self.on.clone(), whose))).await;
+        }
+        answer
+    }
+
     /// Asks until the host answers.
     async fn answer<T, F>(&self, mut ask: impl FnMut() -> F) -> Result<T, String>
     where
         F: Future<Output = Result<T, HostError>>,
     {
         loop {
-            match ask().await {
+            match self.fenced(ask().await).await {
                 Ok(answer) => return Ok(answer),
+                Err(error @ HostError::Fenced(_)) => return Err(clean(&error.to_string())),
                 Err(HostError::Refused(reason)) => return Err(clean(&reason)),
                 Err(HostError::Connect(_) | HostError::UnknownKey(_) | HostError::Lost(_)) => {
                     tokio::time::sleep(AGAIN).await;

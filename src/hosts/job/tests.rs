@@ -1,5 +1,7 @@
 //! The protocol on this machine, with a real `sh` and a base directory of its own.
 
+mod lease;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -14,10 +16,14 @@ struct Here {
     host: Remote<Local>,
 }
 
-fn here() -> Here {
+/// A host whose lease is ours.
+async fn here() -> Here {
     let dir = tempfile::tempdir().unwrap();
     let base = dir.path().join("base").display().to_string();
-    Here { host: Remote::new(Local, "here".into(), base, true), dir }
+    let host = Remote::new(Local, "here".into(), base, true);
+    let lease = Lease { session: "s".into(), operator: "o".into(), token: "ours".into(), seat: "here".into() };
+    assert_eq!(host.take_lease(&lease).await, Ok(LeaseAnswer::Taken { from: None }));
+    Here { dir, host }
 }
 
 impl Here {
@@ -54,14 +60,14 @@ fn spec(name: &str, script: &str) -> JobSpec {
 
 #[tokio::test]
 async fn output_is_followed_without_gap_or_duplicate() {
-    let here = here();
+    let here = here().await;
     here.start("j1", "for i in 1 2 3 4 5 6; do echo $i; sleep 0.15; done; echo bad >&2; printf end").await;
     assert_eq!(here.follow("j1").await, (b"1\n2\n3\n4\n5\n6\nbad\nend".to_vec(), JobStatus::Exited(0)));
 }
 
 #[tokio::test]
 async fn bytes_come_over_as_they_are_and_in_pieces() {
-    let here = here();
+    let here = here().await;
     let mut bytes: Vec<u8> = (0..300_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     bytes.extend(b"\n\n\0\xff");
     std::fs::write(here.path("blob"), &bytes).unwrap();
@@ -81,7 +87,7 @@ async fn bytes_come_over_as_they_are_and_in_pieces() {
 
 #[tokio::test]
 async fn the_exit_status_is_the_scripts_and_the_first_failure_ends_it() {
-    let here = here();
+    let here = here().await;
     here.start("j1", "echo a\nfalse\necho b").await;
     assert_eq!(here.follow("j1").await, (b"a\n".to_vec(), JobStatus::Exited(1)));
     here.start("j2", "exit 127").await;
@@ -93,7 +99,7 @@ async fn the_exit_status_is_the_scripts_and_the_first_failure_ends_it() {
 
 #[tokio::test]
 async fn out_of_time_is_124_whatever_the_script_says_to_it() {
-    let here = here();
+    let here = here().await;
     let mut job = spec("j1", "trap 'echo no; exit 3' TERM; echo on; while :; do sleep 0.1; done");
     job.timeout = Duration::from_secs(1);
     here.host.start_job(&job).await.unwrap();
@@ -104,7 +110,7 @@ async fn out_of_time_is_124_whatever_the_script_says_to_it() {
 
 #[tokio::test]
 async fn started_twice_or_ten_times_it_runs_once() {
-    let here = here();
+    let here = here().await;
     let script = format!("echo ran >>{}; sleep 0.3", here.path("proof"));
     let job = spec("j1", &script);
     let starts = (0..10).map(|_| here.host.start_job(&job));
@@ -118,7 +124,7 @@ async fn started_twice_or_ten_times_it_runs_once() {
 
 #[tokio::test]
 async fn claimed_before_it_started_it_never_starts() {
-    let here = here();
+    let here = here().await;
     assert_eq!(here.host.claim_job(&"j1".into()).await, Ok(JobStatus::Absent));
     here.start("j1", &format!("touch {}", here.path("proof"))).await;
     assert_eq!(here.host.claim_job(&"j1".into()).await, Ok(JobStatus::Absent));
@@ -128,14 +134,15 @@ async fn claimed_before_it_started_it_never_starts() {
 
 #[tokio::test]
 async fn a_runner_that_comes_after_the_claim_does_nothing() {
-    let here = here();
+    let here = here().await;
     // As when the connection broke between making the directory and starting the runner.
     let job = here.job("j1");
     std::fs::create_dir_all(&job).unwrap();
     std::fs::write(job.join("env"), "").unwrap();
     std::fs::write(job.join("script"), format!("touch {}", here.path("proof"))).unwrap();
     std::fs::write(job.join("runner"), RUNNER).unwrap();
-    let late = || std::process::Command::new("sh").arg(job.join("runner")).arg(&job).arg("9").status().unwrap();
+    let late =
+        || std::process::Command::new("sh").arg(job.join("runner")).arg(&job).args(["9", "ours"]).status().unwrap();
 
     assert_eq!(here.host.claim_job(&"j1".into()).await, Ok(JobStatus::Absent));
     assert!(late().success());
@@ -149,7 +156,7 @@ async fn a_runner_that_comes_after_the_claim_does_nothing() {
 
 #[tokio::test]
 async fn a_claim_tells_of_a_job_that_runs_and_of_one_that_ended() {
-    let here = here();
+    let here = here().await;
     let gate = here.path("gate");
     here.start("j1", &format!("echo long; while [ ! -e {gate} ]; do sleep 0.1; done; exit 5")).await;
     assert_eq!(here.host.claim_job(&"j1".into()).await, Ok(JobStatus::Running));
@@ -161,7 +168,7 @@ async fn a_claim_tells_of_a_job_that_runs_and_of_one_that_ended() {
 
 #[tokio::test]
 async fn killed_without_a_word_it_was_interrupted() {
-    let here = here();
+    let here = here().await;
     here.start("j1", "echo on; sleep 60").await;
     let claim = std::fs::read_link(here.job("j1").join("claimed")).unwrap().display().to_string();
     let pid = claim.split(':').nth(1).unwrap().to_owned();
@@ -178,7 +185,7 @@ async fn killed_without_a_word_it_was_interrupted() {
 
 #[tokio::test]
 async fn another_boot_or_another_process_of_that_number_is_not_the_job() {
-    let here = here();
+    let here = here().await;
     let job = here.job("j1");
     std::fs::create_dir_all(&job).unwrap();
     let claim = |text: String| {
@@ -199,7 +206,7 @@ async fn another_boot_or_another_process_of_that_number_is_not_the_job() {
 
 #[tokio::test]
 async fn values_arrive_word_for_word_and_nothing_runs_in_them() {
-    let here = here();
+    let here = here().await;
     let values = [
         "plain",
         "",
@@ -232,9 +239,9 @@ async fn values_arrive_word_for_word_and_nothing_runs_in_them() {
 
 #[tokio::test]
 async fn a_payload_cut_short_starts_nothing() {
-    let here = here();
+    let here = here().await;
     let base = here.host.base.clone();
-    let args = [base.as_str(), "j1", "9", "setsid", "0", "4", "4000"];
+    let args = [base.as_str(), "ours", "j1", "9", "setsid", "0", "4", "4000"];
     let answer = here.host.ask(START, &args, b"true", SOON).await;
     let Err(HostError::Refused(reason)) = answer else { panic!("{answer:?}") };
     assert_eq!(reason, "here: the job's script did not arrive whole");
@@ -244,7 +251,7 @@ async fn a_payload_cut_short_starts_nothing() {
 
 #[tokio::test]
 async fn a_name_that_leads_elsewhere_is_refused() {
-    let here = here();
+    let here = here().await;
     for name in ["", "..", "../x", "a/b", "-x", "a b", "a\nb", ".hidden"] {
         assert!(matches!(here.host.start_job(&spec(name, "true")).await, Err(HostError::Refused(_))), "{name:?}");
         assert!(matches!(here.host.claim_job(&name.into()).await, Err(HostError::Refused(_))), "{name:?}");
@@ -254,7 +261,7 @@ async fn a_name_that_leads_elsewhere_is_refused() {
 #[tokio::test]
 async fn a_pushed_file_stands_there_whole_with_its_mode() {
     use std::os::unix::fs::PermissionsExt;
-    let here = here();
+    let here = here().await;
     let path = here.path("etc/new dir/it's \"$x\".conf");
     let content = b"a\0b\nno newline".repeat(20_000);
     let heard = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
@@ -284,7 +291,7 @@ async fn a_pushed_file_stands_there_whole_with_its_mode() {
 #[tokio::test]
 async fn a_fetched_file_is_the_same_or_is_not_kept() {
     use std::os::unix::fs::PermissionsExt;
-    let here = here();
+    let here = here().await;
     let content = b"snap\0shot\n".repeat(50_000);
     std::fs::write(here.path("snapshot"), &content).unwrap();
     let into = here.dir.path().join("artifacts/copy");
@@ -303,26 +310,8 @@ async fn a_fetched_file_is_the_same_or_is_not_kept() {
 }
 
 #[tokio::test]
-async fn a_lease_keeps_others_out_until_it_is_given_back() {
-    let here = here();
-    let lease = |session: &str, operator: &str| Lease { session: session.into(), operator: operator.into() };
-    let (ada, bob) = (lease("s1", "ada@desk"), lease("s2", "bob@\nsofa"));
-    assert_eq!(here.host.take_lease(&ada).await, Ok(LeaseAnswer::Taken));
-    assert_eq!(here.host.take_lease(&ada).await, Ok(LeaseAnswer::Taken));
-    let Ok(LeaseAnswer::HeldBy(holder)) = here.host.take_lease(&bob).await else { panic!() };
-    assert!(holder.starts_with("ada@desk, since 2") && holder.contains("session s1; remove "), "{holder}");
-    here.host.release_lease(&bob.session).await.unwrap();
-    assert!(matches!(here.host.take_lease(&bob).await, Ok(LeaseAnswer::HeldBy(_))), "not his to give back");
-    here.host.release_lease(&ada.session).await.unwrap();
-    here.host.release_lease(&ada.session).await.unwrap();
-    let takers: Vec<_> = (0..8).map(|n| lease(&format!("s{n}"), "x@y")).collect();
-    let answers = futures::future::join_all(takers.iter().map(|lease| here.host.take_lease(lease))).await;
-    assert_eq!(answers.iter().filter(|answer| **answer == Ok(LeaseAnswer::Taken)).count(), 1);
-}
-
-#[tokio::test]
 async fn a_probe_reads_nothing_of_its_own_script_and_ends_in_time() {
-    let here = here();
+    let here = here().await;
     let output = here.host.probe("cat; echo one\necho \"it's $0\"", SOON).await.unwrap();
     assert_eq!(output.output, "one\nit's lockkeeper\n");
     let long = format!("# {}\necho long", "x".repeat(500_000));
@@ -355,7 +344,7 @@ fn an_answer_with_anything_amiss_is_none() {
 
 #[tokio::test]
 async fn a_job_is_told_to_end_as_at_its_deadline_and_once_more_is_well() {
-    let here = here();
+    let here = here().await;
     let heard = format!("(trap 'echo heard >{0}; exit 1' TERM; while :; do sleep 0.1; done)", here.path("proof"));
     here.start("j1", &format!("echo on\n{heard} &\nsleep 300")).await;
     while here.host.poll_job(&"j1".into(), 0).await.unwrap().output != b"on\n" {}
@@ -371,7 +360,7 @@ async fn a_job_is_told_to_end_as_at_its_deadline_and_once_more_is_well() {
 
 #[tokio::test]
 async fn what_does_not_run_is_not_ended_and_not_hindered() {
-    let here = here();
+    let here = here().await;
     here.host.end_job(&"j1".into()).await.unwrap();
     here.start("j1", "echo ran").await;
     assert_eq!(here.follow("j1").await, (b"ran\n".to_vec(), JobStatus::Exited(0)));

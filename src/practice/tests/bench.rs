@@ -30,7 +30,7 @@ impl Bench {
     }
 
     pub(super) fn host(&self, host: &str) -> std::sync::Arc<dyn Operate> {
-        self.practice.host(&host.into())
+        self.practice.leased(&host.into())
     }
 
     pub(super) fn step(&self, stage: &str, step: &str, key: &str) -> String {

@@ -33,12 +33,11 @@ use std::sync::OnceLock;
 use clap::CommandFactory as _;
 use color_eyre::eyre::{Result, WrapErr as _};
 use jiff::Timestamp;
-use sha2::{Digest as _, Sha256};
 
 use crate::cli::{Cli, Command};
 use crate::journal::JournalError;
 use crate::model::event::Mode;
-use crate::model::{Event, Inventory, Plan, SessionId};
+use crate::model::{Digest, Event, Inventory, Plan, SessionId};
 use crate::settings::{self, Settings};
 use crate::ui::terminal::{Habits, Interrupt};
 use crate::yaml::Problems;
@@ -180,8 +179,8 @@ fn seat(journal: &Path) -> String {
     let path = std::path::absolute(journal).unwrap_or_else(|_| journal.to_owned());
     let path = path.canonicalize().unwrap_or(path);
     let machine = rustix::system::uname();
-    let digest = Sha256::digest(format!("{}\0{}", machine.nodename().to_string_lossy(), path.display()));
-    format!("{digest:x}")[..16].to_owned()
+    let seat = format!("{}\0{}", machine.nodename().to_string_lossy(), path.display());
+    Digest::of(seat.as_bytes()).as_str()[..16].to_owned()
 }
 
 /// The runtime for everything but practice.

@@ -9,7 +9,7 @@ use self::files::Unread;
 use super::source::Source;
 use crate::model::TaskId;
 use crate::model::inventory::Inventory;
-use crate::model::plan::{Plan, Task, expand};
+use crate::model::plan::{Plan, Task, expand, plain_file_name};
 use crate::model::runbook::{Each, Runbook, Stage};
 use crate::yaml::{Node, Problem, Problems, parse};
 
@@ -138,6 +138,11 @@ impl Builder<'_> {
                             }
                         })
                         .collect();
+                    for fetch in &step.fetch {
+                        if let Err(why) = plain_file_name(&expand(&fetch.name, &vars)) {
+                            self.at_step(*origin, step_index, "fetch", format!("for {}: {why}", host.name));
+                        }
+                    }
                     let id = TaskId(u32::try_from(tasks.len()).unwrap_or(u32::MAX));
                     tasks.push(Task { id, stage: stage_index, step: step_index, host: host.name.clone(), on, pushes });
                 }
@@ -276,6 +281,20 @@ hosts:
         let differ = INVENTORY.replace("dir: /b", "onward: 3.1.20");
         let differ = members().build(&differ, &head, &[]).unwrap_err();
         assert!(differ.contains("must be the same on all hosts:  / 3.1.20"), "{differ}");
+    }
+
+    #[test]
+    fn what_is_brought_back_is_kept_in_its_directory_whatever_the_values() {
+        let fetch = "        fetch: {path: /d/member.db, name: $dir.db}\n        run: cat";
+        let runbook = RUNBOOK.replacen("        run: cat", fetch, 1);
+        let of =
+            |dir: &str| members().build(&INVENTORY.replace("{dir: /b}", &format!("{{dir: {dir}}}")), &runbook, &[]);
+        for dir in ["/../../../victim", "/b"] {
+            let wrong = of(dir).unwrap_err();
+            assert!(wrong.contains("runbook.yaml:") && wrong.contains("is not a plain file name"), "{wrong}");
+        }
+        let plan = of("/b").map(drop);
+        assert!(plan.unwrap_err().contains("for b: "), "on both hosts, each by its name");
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::runbook::{Convert, Runbook, Stage, Step};
+use super::hidden::{is_hidden, shown};
+use super::runbook::{Convert, Fetch, Runbook, Stage, Step};
 use super::{Digest, HostName, Inventory, TaskId};
 
 /// What will be done, in full. It opens every journal, so that a resume and a replay need no other file.
@@ -120,6 +121,16 @@ impl Plan {
         expand(text, &self.vars_of(task))
     }
 
+    /// The file in the session's own directory that a task keeps what it brings back in.
+    ///
+    /// # Errors
+    /// Says why the name, with its variables in it, is none: it would lead elsewhere.
+    pub fn artifact(&self, task: &Task, fetch: &Fetch) -> Result<String, String> {
+        let name = self.expand(task, &fetch.name);
+        plain_file_name(&name)?;
+        Ok(format!("{}-{name}", task.host))
+    }
+
     /// `stage/step` and the host, as messages name a task.
     #[must_use]
     pub fn label(&self, id: TaskId) -> String {
@@ -136,6 +147,24 @@ impl Plan {
             .filter(move |host| host.roles.iter().any(|role| roles.contains(role)))
             .map(|host| &host.name)
     }
+}
+
+/// Whether a name is that of a file in a directory, and leads nowhere else.
+///
+/// # Errors
+/// Says why it is not.
+pub fn plain_file_name(name: &str) -> Result<(), String> {
+    const LONGEST: usize = 150;
+    if name.contains('/') || name.starts_with('.') {
+        return Err(format!("`{}` is not a plain file name: it may hold no `/` and not begin with a dot", shown(name)));
+    }
+    if name.is_empty() || name.len() > LONGEST {
+        return Err(format!("a file name has 1 to {LONGEST} bytes, and this one {}", name.len()));
+    }
+    if name.chars().any(is_hidden) {
+        return Err(format!("`{}` has a character in it that nobody sees", shown(name)));
+    }
+    Ok(())
 }
 
 /// A text with `$name` and `${name}` replaced by values; unknown names stay as they are.

@@ -41,7 +41,8 @@ pub(super) enum Errand {
     /// Something that was brought back here goes to another host.
     Pass {
         file: PushFile,
-        from: PathBuf,
+        /// Nothing where it was not brought back yet.
+        from: Option<PathBuf>,
         sha256: Digest,
     },
     Start(JobSpec),
@@ -54,7 +55,8 @@ pub(super) enum Errand {
     },
     Fetch {
         path: String,
-        into: PathBuf,
+        /// Or why it cannot be kept.
+        into: Result<PathBuf, String>,
     },
     End {
         job: JobName,
@@ -72,10 +74,13 @@ impl Errand {
                 let file = task.pushes.iter().find(|push| push.path == *path)?.clone();
                 match &file.artifact {
                     None => Self::Push(file),
-                    Some(wanted) => match state.artifacts.iter().rfind(|artifact| artifact.path == *wanted) {
-                        Some(held) => Self::Pass { from: held.to.clone().into(), sha256: held.sha256.clone(), file },
-                        None => Self::Pass { from: PathBuf::from(wanted), sha256: file.sha256.clone(), file },
-                    },
+                    Some(wanted) => {
+                        let held = state.artifacts.iter().rfind(|artifact| artifact.path == *wanted);
+                        // Of what the journal says only the name counts: nothing else of this machine goes to a host.
+                        let name = held.and_then(|held| std::path::Path::new(&held.to).file_name());
+                        let sha256 = held.map_or_else(|| file.sha256.clone(), |held| held.sha256.clone());
+                        Self::Pass { from: name.map(|name| artifacts.join(name)), sha256, file }
+                    }
                 }
             }
             Act::Start(name) => {
@@ -92,10 +97,7 @@ impl Errand {
             Act::End(job) => Self::End { job: job.clone() },
             Act::Fetch(path) => {
                 let fetch = step.fetch.iter().find(|fetch| plan.expand(task, &fetch.path) == *path)?;
-                Self::Fetch {
-                    path: path.clone(),
-                    into: artifacts.join(format!("{}-{}", task.host, plan.expand(task, &fetch.name))),
-                }
+                Self::Fetch { path: path.clone(), into: plan.artifact(task, fetch).map(|name| artifacts.join(name)) }
             }
         })
     }
@@ -108,17 +110,9 @@ impl Work {
         let event = match &self.errand {
             Errand::Compare(file) => self.compare(task, file).await,
             Errand::Push(file) => self.push(task, file, file.content.as_bytes(), &file.sha256).await,
-            Errand::Pass { file, from, sha256 } => match std::fs::read(from) {
+            Errand::Pass { file, from, sha256 } => match brought(from.as_deref(), sha256) {
                 Ok(content) => self.push(task, file, &content, sha256).await,
-                Err(error) => failed(
-                    task,
-                    FailedAt::Push,
-                    format!(
-                        "what goes to {} is not here: {}: {error}; an earlier step brings it",
-                        file.path,
-                        from.display()
-                    ),
-                ),
+                Err(why) => failed(task, FailedAt::Push, format!("what goes to {} is not here: {why}", file.path)),
             },
             Errand::Start(job) => match self.fenced(self.host.start_job(job).await).await {
                 Ok(()) => Event::JobStarted { task },
@@ -145,7 +139,10 @@ impl Work {
                 Some(event) => event,
                 None => return,
             },
-            Errand::Fetch { path, into } => {
+            Errand::Fetch { path, into: Err(why) } => {
+                failed(task, FailedAt::Fetch, format!("{path} cannot be kept here: {why}"))
+            }
+            Errand::Fetch { path, into: Ok(into) } => {
                 match self.answer(|| self.host.fetch(path, into, self.progress(task, path))).await {
                     Ok(fetched) => Event::ArtifactFetched {
                         task,
@@ -258,6 +255,17 @@ impl Work {
     }
 }
 
+/// What an earlier step brought, if it still is what that was.
+fn brought(from: Option<&std::path::Path>, sha256: &Digest) -> Result<Vec<u8>, String> {
+    let from = from.ok_or("no earlier step has brought it")?;
+    let content = std::fs::read(from).map_err(|error| format!("{}: {error}", from.display()))?;
+    if Digest::of(&content) == *sha256 {
+        Ok(content)
+    } else {
+        Err(format!("{} is not what was brought back: its sha256 is another", from.display()))
+    }
+}
+
 fn failed(task: TaskId, at: FailedAt, reason: String) -> Event {
     Event::TaskFailed { task, at, reason }
 }
@@ -287,6 +295,17 @@ mod tests {
             let (second, _) = decode(&text.as_bytes()[taken..], false);
             assert_eq!(first + &second, text, "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn only_what_was_brought_back_is_handed_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let (kept, secret) = (dir.path().join("etcd1-member.db"), Digest::of(b"a key of the operator's"));
+        std::fs::write(&kept, "data").unwrap();
+        assert_eq!(brought(Some(&kept), &Digest::of(b"data")), Ok(b"data".to_vec()));
+        assert!(brought(Some(&kept), &secret).is_err_and(|why| why.contains("sha256")));
+        assert!(brought(None, &secret).is_err());
+        assert!(brought(Some(&dir.path().join("none")), &secret).is_err());
     }
 
     #[test]

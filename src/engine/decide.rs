@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::opening::{Opening, may_act, may_open_together, open};
 use super::schedule::{half_way, in_the_way};
 use super::undo::undo_chain;
-use super::{Intent, Refusal};
+use super::{Intent, Refusal, quorum};
 use crate::model::event::{Event, FailedAt, JobKind, Outcome};
 use crate::model::plan::PushFile;
 use crate::model::state::Phase;
@@ -30,7 +30,7 @@ pub fn decide(state: &State, now: Timestamp, intent: &Intent) -> Result<Vec<Even
             None => Err(Refusal::NotRebooted(host.clone())),
         },
         Intent::SetWindow { until } => Ok(vec![Event::WindowSet { until: *until }]),
-        Intent::Retry { task } => retry(state, *task),
+        Intent::Retry { task } => retry(state, now, *task),
         Intent::EndJob { task } => end(state, *task),
         Intent::Skip { task, reason } => skip(state, *task, reason),
         Intent::EditPush { task, file } => edit(state, *task, file),
@@ -38,7 +38,7 @@ pub fn decide(state: &State, now: Timestamp, intent: &Intent) -> Result<Vec<Even
             if !state.undo.is_empty() {
                 return Err(Refusal::Undoing);
             }
-            take_back(state, host)
+            take_back(state, now, host)
         }
         Intent::Pause if state.paused => Err(Refusal::Paused),
         Intent::Pause => Ok(vec![Event::WorkPaused]),
@@ -57,7 +57,7 @@ pub fn decide(state: &State, now: Timestamp, intent: &Intent) -> Result<Vec<Even
 
 /// How a task that came to a stop goes on. What may simply be run again stands before its gate again. What may not is
 /// looked at first: it may have come true.
-fn retry(state: &State, id: TaskId) -> Result<Vec<Event>, Refusal> {
+fn retry(state: &State, now: Timestamp, id: TaskId) -> Result<Vec<Event>, Refusal> {
     let (task, step, current) = state.task(id).ok_or(Refusal::NoSuchTask)?;
     let Phase::Failed { at, .. } = &current.phase else {
         return Err(Refusal::NotStopped(state.label(id)));
@@ -73,7 +73,7 @@ fn retry(state: &State, id: TaskId) -> Result<Vec<Event>, Refusal> {
     match at {
         // Nothing ran, or it ran to an end that is known.
         FailedAt::Push | FailedAt::Run => Ok(gate),
-        FailedAt::Undo => take_back(state, &task.host),
+        FailedAt::Undo => take_back(state, now, &task.host),
         FailedAt::Verify | FailedAt::Interrupted | FailedAt::Fetch if step.repeatable => Ok(gate),
         FailedAt::Verify => Ok(look),
         FailedAt::Interrupted if !step.verify.is_empty() || step.reboots => Ok(look),
@@ -100,7 +100,7 @@ fn end(state: &State, id: TaskId) -> Result<Vec<Event>, Refusal> {
 }
 
 /// Takes back what was done on a host, unless another host of the stage is being worked on and there is no room beside it.
-fn take_back(state: &State, host: &HostName) -> Result<Vec<Event>, Refusal> {
+fn take_back(state: &State, now: Timestamp, host: &HostName) -> Result<Vec<Event>, Refusal> {
     let tasks = undo_chain(state, host)?;
     if let Some(other) = tasks.first().and_then(|id| in_the_way(state, *id, false)) {
         return Err(Refusal::NotItsTurn(state.label(other)));
@@ -108,6 +108,7 @@ fn take_back(state: &State, host: &HostName) -> Result<Vec<Event>, Refusal> {
     if let Some(other) = tasks.first().and_then(|id| half_way(state, *id)) {
         return Err(Refusal::HalfWay(other.clone()));
     }
+    quorum::back(state, now, host, &tasks)?;
     Ok(vec![Event::UndoOpened { tasks }])
 }
 

@@ -11,6 +11,7 @@ pub mod decide;
 pub mod gate;
 mod memo;
 mod opening;
+mod quorum;
 mod readings;
 mod roots;
 pub mod schedule;
@@ -228,7 +229,7 @@ pub enum Refusal {
     #[error("{0} is not waiting at a gate")]
     NotAtGate(String),
     /// The task has not come to a stop.
-    #[error("{0} has not stopped, so there is nothing to retry")]
+    #[error("{0} has not failed, so there is nothing to retry")]
     NotStopped(String),
     /// No script of the task runs that could be ended.
     #[error("{0} does not run, so there is nothing to end")]
@@ -259,6 +260,17 @@ pub enum Refusal {
     /// A step that is opened host by host.
     #[error("{0} is opened host by host: {1}")]
     NotTogether(String, &'static str),
+    /// The cluster cannot do without this member now.
+    #[error(
+        "{host} may not be stopped now: {} {} not known to be well, and without {host} too the cluster has no quorum",
+        names(.down), if .down.len() == 1 { "is" } else { "are" }
+    )]
+    Quorum {
+        /// Whose member.
+        host: HostName,
+        /// Members that are down, were stopped, or have not been seen.
+        down: Vec<HostName>,
+    },
     /// The host has rebooted, and nobody here asked it to.
     #[error("{0} has rebooted, and nobody here ordered it: find out why, then say so (v)")]
     Rebooted(HostName),
@@ -313,6 +325,10 @@ pub enum Refusal {
         "it is not known whether {0} was done; it cannot simply be run again, and nothing verifies it: look at the host, then undo or skip it"
     )]
     OutcomeUnknown(String),
+}
+
+fn names(hosts: &[HostName]) -> String {
+    hosts.iter().map(HostName::as_str).collect::<Vec<_>>().join(", ")
 }
 
 fn checks_text(checks: &[CheckResult]) -> String {

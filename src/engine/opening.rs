@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::Refusal;
 use super::check::{evaluate, holds};
 use super::schedule::{before, in_the_way};
 use super::scope::Scope;
+use super::{Refusal, quorum};
 use crate::model::event::{CheckResult, Event, Mode};
 use crate::model::inventory::Role;
 use crate::model::runbook::{Confirm, Step};
@@ -83,6 +83,7 @@ fn at_gate(state: &State, now: Timestamp, id: TaskId) -> Result<(Scope<'_>, &Ste
     if let Some(other) = member_at_work(state, id).filter(|_| reads_etcd(step)) {
         return Err(Refusal::NotItsTurn(state.label(other)));
     }
+    quorum::forward(state, now, id)?;
     let scope = Scope::new(state, Some(id), counts_since(state, id), now);
     for host in [&task.host, &task.on] {
         if let Some(reason) = state.host(host).and_then(|host| host.barred.as_ref()) {

@@ -3,6 +3,7 @@
 mod chance;
 mod ending;
 mod play;
+mod quorum;
 mod undo;
 
 use play::{Play, plan, steps};

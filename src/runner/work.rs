@@ -273,14 +273,19 @@ fn failed(task: TaskId, at: FailedAt, reason: String) -> Event {
 /// As much of the bytes as is text, and how many bytes that were. A character that has only half arrived is left for
 /// the next time, unless there is none.
 fn decode(bytes: &[u8], more: bool) -> (String, usize) {
-    let mut end = bytes.len();
-    if more
-        && let Err(error) = std::str::from_utf8(&bytes[bytes.len().saturating_sub(4)..])
-        && error.error_len().is_none()
-    {
-        end = bytes.len().saturating_sub(4) + error.valid_up_to();
-    }
+    let torn = if more { torn(bytes) } else { 0 };
+    let end = bytes.len() - torn;
     (String::from_utf8_lossy(&bytes[..end]).into_owned(), end)
+}
+
+/// How many bytes at the end are the beginning of a character whose rest has not come.
+fn torn(bytes: &[u8]) -> usize {
+    let lead = bytes.iter().rev().take(3).position(|byte| *byte & 0xC0 != 0x80);
+    let Some(back) = lead.map(|at| at + 1) else { return 0 };
+    match std::str::from_utf8(&bytes[bytes.len() - back..]) {
+        Err(error) if error.error_len().is_none() => back,
+        _ => 0,
+    }
 }
 
 #[cfg(test)]
@@ -289,7 +294,7 @@ mod tests {
 
     #[test]
     fn half_a_character_waits_for_its_rest() {
-        let text = "lock — keeper";
+        let text = "lock — keeper éééé 🔒🔒";
         for cut in 0..=text.len() {
             let (first, taken) = decode(&text.as_bytes()[..cut], true);
             let (second, _) = decode(&text.as_bytes()[taken..], false);

@@ -103,6 +103,17 @@ impl Hand {
         }
     }
 
+    /// A frame that was drawn at one moment was written at a later one: what is new in it has been on the screen since then.
+    pub(super) fn written(&mut self, drawn: Duration, written: Duration) {
+        if let Some(seen) = &mut self.seen {
+            for since in [Some(&mut seen.since), seen.whole.as_mut()].into_iter().flatten() {
+                if *since == drawn {
+                    *since = written;
+                }
+            }
+        }
+    }
+
     /// A frame was drawn without a gate pane.
     pub(super) fn hidden(&mut self) {
         if let Some(seen) = &mut self.seen {
@@ -232,6 +243,18 @@ mod tests {
         hand.drawn(ms(2_100), Shown { content: 9, ..A }, &rows(0..1, 1));
         assert_eq!(hand.readiness(ms(2_200), A.task), Readiness::TooSoon);
         assert_eq!(hand.readiness(ms(2_500), A.task), Readiness::Ready(ms(400)));
+    }
+
+    #[test]
+    fn a_frame_that_was_long_in_writing_counts_from_its_end() {
+        let mut hand = Hand::default();
+        hand.drawn(ms(0), A, &rows(0..2, 2));
+        hand.written(ms(0), ms(3_000));
+        assert_eq!(hand.readiness(ms(3_100), A.task), Readiness::TooSoon);
+        // A slow terminal is none that never shows anything: what was there before stays seen.
+        hand.drawn(ms(3_200), A, &rows(0..2, 2));
+        hand.written(ms(3_200), ms(5_000));
+        assert_eq!(hand.readiness(ms(5_000), A.task), Readiness::Ready(ms(2_000)));
     }
 
     #[test]

@@ -45,7 +45,7 @@ use jiff::Timestamp;
 use ratatui::Terminal;
 use ratatui::backend::{Backend, TestBackend};
 use ratatui::layout::Rect;
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use self::attention::Attended;
 use self::interrupt::Endings;
@@ -120,8 +120,11 @@ pub trait Playback {
 /// The shortest time between two frames.
 const FRAME: Duration = Duration::from_millis(33);
 
+/// The loop comes round at least so often.
+const BEAT: Duration = Duration::from_millis(200);
+
 /// So long a silence of the loop means that the program was stopped.
-const STOPPED: Duration = Duration::from_millis(1_700);
+const STOPPED: Duration = Duration::from_millis(700);
 
 /// Ages on the screen are redrawn this often.
 const TICK: Duration = Duration::from_secs(1);
@@ -165,15 +168,11 @@ where
     let mut due = Instant::now();
     let mut dirty = true;
     let mut tick = tokio::time::interval(TICK);
+    let mut beat = tokio::time::interval(BEAT);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut awake = opened.elapsed();
     loop {
-        // The clock ticks every second: a longer silence means that the program was stopped, and nobody has looked.
-        ui.at = opened.elapsed();
-        if ui.at.saturating_sub(awake) >= STOPPED {
-            ui.wake();
-            dirty = true;
-        }
-        awake = ui.at;
+        dirty |= come_round(&mut ui, &mut awake, opened.elapsed());
         if dirty && Instant::now() >= due {
             ui.playhead = source.playback().map(|playback| playhead(playback));
             let now = source.now();
@@ -188,6 +187,10 @@ where
                 source.copy(&text)?;
                 ui.say("copied");
             }
+            // Writing it may have taken long: it is on the screen from now on, and no sooner.
+            let drawn = std::mem::replace(&mut ui.at, opened.elapsed());
+            ui.hand.written(drawn, ui.at);
+            awake = ui.at;
             due = Instant::now() + FRAME;
             dirty = false;
         }
@@ -196,7 +199,8 @@ where
             event = input.next() => match event {
                 Some(event) => {
                     let event = event?;
-                    ui.at = opened.elapsed();
+                    // A key may have waited while nobody could look.
+                    come_round(&mut ui, &mut awake, opened.elapsed());
                     if let Input::Resize(columns, lines) = event {
                         // Nobody knows what stands there now. `clear` would ask the terminal where its cursor is, and the
                         // answer is read by the input already.
@@ -217,8 +221,19 @@ where
                 dirty = true;
             }
             _ = tick.tick() => dirty = true,
+            _ = beat.tick() => {}
         }
     }
+}
+
+/// The loop has come round: after a silence the program was stopped, and nobody has looked. Whether that is so.
+fn come_round(ui: &mut UiState, awake: &mut Duration, now: Duration) -> bool {
+    let stopped = now.saturating_sub(*awake) >= STOPPED;
+    (ui.at, *awake) = (now, now);
+    if stopped {
+        ui.wake();
+    }
+    stopped
 }
 
 /// Takes an input in; whether to leave.
@@ -304,4 +319,20 @@ pub fn frame(state: &State, now: Timestamp, ui: &mut UiState, size: (u16, u16)) 
     let Ok(mut terminal) = Terminal::new(backend);
     let Ok(_) = terminal.draw(|frame| draw(state, now, ui, frame));
     terminal.backend().buffer().clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_typed_while_the_program_stood_still_does_nothing() {
+        let (mut ui, mut awake) = (UiState::default(), Duration::from_secs(5));
+        assert!(!come_round(&mut ui, &mut awake, Duration::from_millis(5_400)));
+        assert!(!ui.hand.is_deaf(ui.at));
+        // The key is there before the signal that says that it goes on.
+        assert!(come_round(&mut ui, &mut awake, Duration::from_millis(6_200)));
+        assert!(ui.hand.is_deaf(ui.at));
+        assert!(!come_round(&mut ui, &mut awake, Duration::from_millis(6_300)));
+    }
 }

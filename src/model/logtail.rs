@@ -31,6 +31,8 @@ pub struct LogLine {
 pub struct LogTail {
     lines: VecDeque<LogLine>,
     dropped: u64,
+    /// Of the lines kept.
+    bytes: usize,
     /// The last line of output has not ended yet.
     open: bool,
 }
@@ -38,6 +40,12 @@ pub struct LogTail {
 impl LogTail {
     /// Lines kept; the journal keeps all of them.
     pub const KEPT: usize = 5_000;
+
+    /// The longest line, in bytes: what goes on longer goes on in the next.
+    pub const LONGEST: usize = 16 << 10;
+
+    /// Bytes kept.
+    pub const BYTES: usize = 8 << 20;
 
     /// The lines kept, oldest first.
     #[must_use]
@@ -64,21 +72,42 @@ impl LogTail {
         for piece in text.split_inclusive('\n') {
             let ended = piece.ends_with('\n');
             let piece = clean(piece);
-            match self.lines.back_mut() {
-                Some(last) if self.open => last.text.push_str(&piece),
-                _ => self.push(LogLine { at, kind: LineKind::Output, text: piece }),
+            let mut rest = piece.as_str();
+            if let Some(last) = self.lines.back_mut().filter(|_| self.open) {
+                let (more, left) = at_most(rest, Self::LONGEST.saturating_sub(last.text.len()));
+                last.text.push_str(more);
+                self.bytes += more.len();
+                rest = left;
+            }
+            // A line without an end goes on in another.
+            while !rest.is_empty() || !self.open {
+                let (text, left) = at_most(rest, Self::LONGEST);
+                self.push(LogLine { at, kind: LineKind::Output, text: text.to_owned() });
+                (rest, self.open) = (left, true);
             }
             self.open = !ended;
         }
+        self.trim();
     }
 
     fn push(&mut self, line: LogLine) {
-        if self.lines.len() == Self::KEPT {
-            self.lines.pop_front();
+        self.bytes += line.text.len();
+        self.lines.push_back(line);
+        self.trim();
+    }
+
+    /// Lets the oldest lines go.
+    fn trim(&mut self) {
+        while self.lines.len() > Self::KEPT || (self.bytes > Self::BYTES && self.lines.len() > 1) {
+            self.bytes -= self.lines.pop_front().map_or(0, |line| line.text.len());
             self.dropped += 1;
         }
-        self.lines.push_back(line);
     }
+}
+
+/// As much of a text as fits into so many bytes, and the rest.
+fn at_most(text: &str, bytes: usize) -> (&str, &str) {
+    text.split_at(text.floor_char_boundary(bytes))
 }
 
 /// The text without what a terminal would obey: escape sequences and control characters go, a tab becomes a space,
@@ -116,6 +145,25 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_line_without_an_end_is_bounded_and_nothing_of_it_is_lost() {
+        let mut tail = LogTail::default();
+        let piece = "é".repeat(5_000);
+        for _ in 0..20 {
+            tail.output(Timestamp::UNIX_EPOCH, &piece);
+        }
+        tail.output(Timestamp::UNIX_EPOCH, "end\nnext\n\nlast");
+        let texts: Vec<&str> = tail.lines().iter().map(|line| line.text.as_str()).collect();
+        assert!(texts.iter().all(|text| text.len() <= LogTail::LONGEST));
+        assert_eq!(texts.concat(), format!("{}endnextlast", piece.repeat(20)));
+        assert_eq!(&texts[texts.len() - 3..], ["next", "", "last"]);
+        for _ in 0..2_000 {
+            tail.output(Timestamp::UNIX_EPOCH, &piece);
+        }
+        assert!(tail.lines().iter().map(|line| line.text.len()).sum::<usize>() <= LogTail::BYTES);
+        assert!(tail.dropped() > 0);
+    }
 
     #[test]
     fn escape_sequences_go_whole() {

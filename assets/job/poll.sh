@@ -23,6 +23,16 @@ exited() {
     status=exited
 }
 
+# On the way down systemd says `stopping`, and shortly after it answers nobody any more (seen with systemd 252: the connection
+# is reset, then refused).
+going_down() {
+    [ -d /run/systemd/system ] || return 1
+    case $(systemctl is-system-running 2>&1) in
+    stopping | *'Connection reset'* | *'Failed to connect to bus'* | *'Transport endpoint'*) return 0 ;;
+    *) return 1 ;;
+    esac
+}
+
 settle() {
     detail=-
     if [ "$claimed" = void ] || [ -e "$job/fenced" ]; then
@@ -35,8 +45,8 @@ settle() {
         status=running
     elif exited; then
         :
-    elif [ "$(systemctl is-system-running 2>/dev/null)" = stopping ]; then
-        # The host goes down and has ended the job: the next boot will tell.
+    elif going_down; then
+        # It has ended the job: the next boot will tell.
         status=running
     else
         status=interrupted

@@ -87,7 +87,8 @@ fn next_of(state: &State, id: TaskId, now: Timestamp) -> Option<Event> {
             JobKind::Undo => {
                 fail(FailedAt::Undo, format!("the undo was cut off on {}: look there before anything else", task.on))
             }
-            JobKind::Run if step.reboots && *rebooted => Some(Event::VerifyStarted { task: id }),
+            // Seen before the host is gone, or after: the boot id tells, within its deadline.
+            JobKind::Run if step.reboots => Some(Event::VerifyStarted { task: id }),
             JobKind::Run => {
                 let why = match ended_by_operator(current) {
                     _ if *rebooted => "the host went down while it ran".to_owned(),

@@ -118,20 +118,29 @@ fn a_verification_fails_after_its_time_and_says_what_it_read() {
 #[test]
 fn a_reboot_is_seen_by_the_boot_id() {
     let reboot = Step { name: "reboot".into(), run: Some("systemctl reboot".into()), reboots: true, ..Step::default() };
-    let mut play = Play::new(plan(vec![reboot], Order::OneAtATime));
-    play.settle();
-    play.probe();
-    let task = play.open();
-    play.record(Event::JobStarted { task });
-    play.record(Event::JobInterrupted { task, rebooted: true });
-    play.settle();
-    play.probe();
-    assert_eq!(play.state.tasks[task.index()].phase, Phase::Verifying, "the same boot id is no reboot");
-    let asked = play.state.seq;
-    let facts = Facts { boot_id: Some("another".into()), ..Facts::default() };
-    play.record(Event::FactsSeen { host: "etcd1".into(), asked, facts: Box::new(facts) });
-    play.settle();
-    assert_eq!(play.state.tasks[task.index()].phase, Phase::Done);
+    // On the way down the host ends the script, and may tell so before it is gone: whatever became of it, the boot id tells.
+    let ends = [
+        |task| Event::JobInterrupted { task, rebooted: true },
+        |task| Event::JobInterrupted { task, rebooted: false },
+        |task| Event::JobFinished { task, exit: 143 },
+        |task| Event::JobFinished { task, exit: 0 },
+    ];
+    for end in ends {
+        let mut play = Play::new(plan(vec![reboot.clone()], Order::OneAtATime));
+        play.settle();
+        play.probe();
+        let task = play.open();
+        play.record(Event::JobStarted { task });
+        play.record(end(task));
+        play.settle();
+        play.probe();
+        assert_eq!(play.state.tasks[task.index()].phase, Phase::Verifying, "the same boot id is no reboot");
+        let asked = play.state.seq;
+        let facts = Facts { boot_id: Some("another".into()), ..Facts::default() };
+        play.record(Event::FactsSeen { host: "etcd1".into(), asked, facts: Box::new(facts) });
+        play.settle();
+        assert_eq!(play.state.tasks[task.index()].phase, Phase::Done);
+    }
 }
 
 #[test]

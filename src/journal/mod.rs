@@ -55,6 +55,16 @@ pub enum JournalError {
     /// Another process writes it.
     #[error("{0} is being written by another process: watch it instead, or end that one first")]
     Busy(PathBuf),
+    /// Somebody has removed, replaced or changed it while it was written.
+    #[error(
+        "{path} is not the journal that this session writes: {what}. Nothing more is done; jobs that run on hosts go on there"
+    )]
+    Gone {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        what: String,
+    },
     /// It is no journal, or was changed.
     #[error("{path}:{line}: {what}")]
     Broken {
@@ -131,6 +141,68 @@ mod tests {
         std::fs::write(&path, text.replace("two", "2")).unwrap();
         let error = read(&path).unwrap_err().to_string();
         assert!(error.contains(":4:"), "the line after the changed one is named: {error}");
+    }
+
+    #[test]
+    fn a_journal_that_somebody_took_away_is_noticed_before_the_next_line() {
+        type Harm = fn(&Path);
+        let harms: [(&str, Harm); 4] = [
+            ("not there any more", |path| std::fs::remove_file(path).unwrap()),
+            ("another file", |path| {
+                let copy = path.with_extension("copy");
+                std::fs::copy(path, &copy).unwrap();
+                std::fs::rename(copy, path).unwrap();
+            }),
+            ("bytes", |path| std::fs::File::options().write(true).open(path).unwrap().set_len(30).unwrap()),
+            ("bytes", |path| {
+                let text = std::fs::read_to_string(path).unwrap();
+                std::fs::write(path, text + "more\n").unwrap();
+            }),
+        ];
+        for (told, harm) in harms {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("session.jsonl");
+            let mut writer = Writer::create(&path).unwrap();
+            writer.append(Timestamp::UNIX_EPOCH, note("one"), true).unwrap();
+            harm(&path);
+            for durable in [false, true] {
+                let error = writer.append(Timestamp::UNIX_EPOCH, note("two"), durable).unwrap_err().to_string();
+                assert!(error.contains(told) && error.contains("Nothing more is done"), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_journal_that_is_only_looked_at_stays_as_it_is() {
+        let (_dir, path) = written(&["one", "two"]);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let torn = &text[..text.len() - 10];
+        std::fs::write(&path, torn).unwrap();
+        let (writer, records) = Writer::resume(&path).unwrap();
+        assert_eq!(records.len(), 1);
+        drop(writer);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), torn, "whoever is refused has changed nothing");
+    }
+
+    #[test]
+    fn a_known_event_that_cannot_be_read_stops_the_reading_and_an_unknown_one_is_kept() {
+        let (_dir, path) = written(&["one"]);
+        let mut writer = Writer::resume(&path).unwrap().0;
+        let later = serde_json::json!({"type": "from-the-future", "host": "etcd1"});
+        writer.append(Timestamp::UNIX_EPOCH, Event::Unknown(later.clone()), true).unwrap();
+        let read_back = read(&path).unwrap();
+        assert_eq!(read_back.records[1].event, Event::Unknown(later));
+        for bad in [
+            serde_json::json!({"type": "job-intended", "task": "not a number"}),
+            serde_json::json!({"type": "task-failed", "task": 1, "at": "from-the-future", "reason": "x"}),
+            serde_json::json!({"host": "etcd1"}),
+        ] {
+            let (_dir, path) = written(&["one"]);
+            let mut writer = Writer::resume(&path).unwrap().0;
+            writer.append(Timestamp::UNIX_EPOCH, Event::Unknown(bad.clone()), true).unwrap();
+            let error = read(&path).unwrap_err().to_string();
+            assert!(error.contains(":3:"), "{bad}: {error}");
+        }
     }
 
     #[test]

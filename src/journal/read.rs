@@ -54,13 +54,22 @@ pub fn read(path: &Path) -> Result<Journal, JournalError> {
         if line.seq != expected {
             return Err(broken(number, format!("record {} stands where {expected} should", line.seq)));
         }
-        records.push(Record { seq: line.seq, at: line.at, event: event(line.event) });
+        let event = event(line.event).map_err(|what| broken(number, what))?;
+        records.push(Record { seq: line.seq, at: line.at, event });
         prev = Digest::of(text.as_bytes());
     }
     Ok(Journal { records, last: prev, length: whole as u64, torn: whole < bytes.len() })
 }
 
-/// An event of a later version is kept as it is.
-fn event(raw: Value) -> Event {
-    serde_json::from_value(raw.clone()).unwrap_or(Event::Unknown(raw))
+/// An event of a name that a later version has made is kept as it is. One that is known and does not parse is none to be passed
+/// over: it may have announced what was done.
+fn event(raw: Value) -> Result<Event, String> {
+    let Some(name) = raw.get("type").and_then(Value::as_str).map(str::to_owned) else {
+        return Err("this record has no event with a name".into());
+    };
+    match serde_json::from_value(raw.clone()) {
+        Ok(event) => Ok(event),
+        Err(error) if error.to_string().starts_with(&format!("unknown variant `{name}`")) => Ok(Event::Unknown(raw)),
+        Err(error) => Err(format!("the event `{name}` cannot be read by this version: {error}")),
+    }
 }

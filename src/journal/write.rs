@@ -1,8 +1,7 @@
 //! Writing: whatever is announced is on disk before it happens.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -18,6 +17,10 @@ pub struct Writer {
     path: PathBuf,
     seq: u64,
     prev: Digest,
+    /// Bytes of it that are whole lines.
+    length: u64,
+    /// A torn last line comes after them, and goes when there is something to write.
+    torn: bool,
 }
 
 impl Writer {
@@ -40,7 +43,7 @@ impl Writer {
             .open(path)
             .map_err(JournalError::io("cannot begin the journal", path))?;
         lock(&file, path)?;
-        let mut writer = Self { file, path: path.to_owned(), seq: 0, prev: Digest::from("") };
+        let mut writer = Self { file, path: path.to_owned(), seq: 0, prev: Digest::from(""), length: 0, torn: false };
         let header = serde_json::to_string(&Header { lockkeeper_journal: FORMAT }).unwrap_or_default();
         writer.line(&header, true)?;
         Ok(writer)
@@ -51,16 +54,21 @@ impl Writer {
     /// # Errors
     /// When it is being written by another process, cannot be read, or was changed.
     pub fn resume(path: &Path) -> Result<(Self, Vec<Record>), JournalError> {
-        let mut file = OpenOptions::new()
+        let file = OpenOptions::new()
             .read(true)
             .write(true)
             .open(path)
             .map_err(JournalError::io("cannot open the journal", path))?;
         lock(&file, path)?;
         let journal = read(path)?;
-        file.set_len(journal.length).map_err(JournalError::io("cannot cut the torn last line off", path))?;
-        file.seek(SeekFrom::End(0)).map_err(JournalError::io("cannot open the journal", path))?;
-        let writer = Self { file, path: path.to_owned(), seq: journal.records.len() as u64, prev: journal.last };
+        let writer = Self {
+            file,
+            path: path.to_owned(),
+            seq: journal.records.len() as u64,
+            prev: journal.last,
+            length: journal.length,
+            torn: journal.torn,
+        };
         Ok((writer, journal.records))
     }
 
@@ -86,10 +94,38 @@ impl Writer {
         Ok(Record { seq, at, event })
     }
 
+    /// What stands under our path is the file that we write, as long as we have left it: else what is announced in it would be
+    /// nowhere when it is looked for.
+    fn still_ours(&self) -> Result<(), JournalError> {
+        let gone = |what: &str| JournalError::Gone { path: self.path.clone(), what: what.into() };
+        let ours = self.file.metadata().map_err(JournalError::io("cannot look at", &self.path))?;
+        match fs::metadata(&self.path) {
+            Err(error) => Err(gone(&format!("it is not there any more ({error})"))),
+            Ok(there) if (there.dev(), there.ino()) != (ours.dev(), ours.ino()) => {
+                Err(gone("another file stands there"))
+            }
+            Ok(there) if there.len() != self.length => {
+                Err(gone(&format!("it has {} bytes, and {} were written", there.len(), self.length)))
+            }
+            Ok(_) => Ok(()),
+        }
+    }
+
     /// One `write` a line, so that a crash tears the last line at most.
     fn line(&mut self, line: &str, durable: bool) -> Result<(), JournalError> {
+        if self.torn {
+            self.file
+                .set_len(self.length)
+                .map_err(JournalError::io("cannot cut the torn last line off", &self.path))?;
+            self.torn = false;
+        }
+        self.still_ours()?;
         let bytes = format!("{line}\n");
-        self.file.write_all(bytes.as_bytes()).map_err(JournalError::io("cannot write to", &self.path))?;
+        // Where the last whole line ended: nothing that was half written before is added to.
+        self.file
+            .write_all_at(bytes.as_bytes(), self.length)
+            .map_err(JournalError::io("cannot write to", &self.path))?;
+        self.length += bytes.len() as u64;
         if durable {
             self.file.sync_data().map_err(JournalError::io("cannot sync", &self.path))?;
         }

@@ -2,6 +2,7 @@
 
 #![expect(missing_docs, reason = "what clap shows as help is the documentation")]
 
+pub mod journal;
 pub mod lease;
 
 use std::path::PathBuf;
@@ -85,6 +86,9 @@ pub enum Command {
     Preflight(Preflight),
     /// Print every task, script and check of a runbook on an inventory or a practice cluster; contacts nobody
     Plan(Plan),
+    /// Check journals
+    #[command(subcommand)]
+    Journal(journal::Journal),
     /// Who holds which host; take hosts over from another operator
     #[command(subcommand)]
     Lease(lease::Lease),

@@ -9,6 +9,7 @@ mod doctor;
 mod given;
 mod ignition;
 mod inventory;
+mod journal;
 mod lease;
 mod man;
 mod monitor;
@@ -79,6 +80,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Resume(args) => upgrade::resume(&args),
         Command::Monitor(args) => monitor::run(&args),
         Command::Status(args) => status::run(&args),
+        Command::Journal(args) => journal::run(&args),
         Command::Lease(args) => lease::run(&args),
         Command::Preflight(args) => preflight::run(&args),
         Command::Plan(args) => plan::run(&args),

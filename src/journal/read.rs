@@ -14,6 +14,8 @@ pub struct Journal {
     pub records: Vec<Record>,
     /// The digest of the last whole line.
     pub last: Digest,
+    /// The digests of all lines: the heads that it has had.
+    pub heads: Vec<Digest>,
     /// Bytes up to the end of the last whole line.
     pub length: u64,
     /// There was a piece of a line after that.
@@ -43,6 +45,7 @@ pub fn read(path: &Path) -> Result<Journal, JournalError> {
     }
     let mut prev = Digest::of(first.as_bytes());
     let mut records = Vec::new();
+    let mut heads = vec![prev.clone()];
     for (number, text) in (2..).zip(lines) {
         let line: Line<Value> =
             serde_json::from_str(text).map_err(|error| broken(number, format!("not a record: {error}")))?;
@@ -57,8 +60,9 @@ pub fn read(path: &Path) -> Result<Journal, JournalError> {
         let event = event(line.event).map_err(|what| broken(number, what))?;
         records.push(Record { seq: line.seq, at: line.at, event });
         prev = Digest::of(text.as_bytes());
+        heads.push(prev.clone());
     }
-    Ok(Journal { records, last: prev, length: whole as u64, torn: whole < bytes.len() })
+    Ok(Journal { records, last: prev, heads, length: whole as u64, torn: whole < bytes.len() })
 }
 
 /// An event of a name that a later version has made is kept as it is. One that is known and does not parse is none to be passed

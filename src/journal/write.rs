@@ -78,6 +78,12 @@ impl Writer {
         &self.path
     }
 
+    /// The digest that stands for all of it so far.
+    #[must_use]
+    pub fn head(&self) -> &Digest {
+        &self.prev
+    }
+
     /// Adds an event. When this returns it is written, and with `durable` also on disk for good.
     ///
     /// # Errors

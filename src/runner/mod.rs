@@ -31,7 +31,7 @@ use self::work::{Errand, Work};
 use crate::engine::{self, Effect, Intent, Refusal};
 use crate::hosts::Operate;
 use crate::journal::JournalError;
-use crate::model::{Event, Facts, HostName, State};
+use crate::model::{Digest, Event, Facts, HostName, State};
 
 /// What a host's tasks tell the runner.
 #[derive(Debug)]
@@ -193,6 +193,12 @@ impl Runner {
             }
             Err(refusal) => Ok(Err(refusal)),
         }
+    }
+
+    /// The digest that stands for the whole journal so far, where there is one.
+    #[must_use]
+    pub fn head(&self) -> Option<Digest> {
+        self.recorder.head().cloned()
     }
 
     /// Ends what runs here. Jobs on hosts go on; leases are given back only where the session has ended.

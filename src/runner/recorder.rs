@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Clock;
 use crate::journal::{JournalError, Writer};
-use crate::model::{Event, State};
+use crate::model::{Digest, Event, State};
 
 /// A state, and the journal it is the fold of. A monitor keeps none.
 #[derive(Debug)]
@@ -28,6 +28,12 @@ impl Recorder {
     #[must_use]
     pub fn state(&self) -> &State {
         &self.state
+    }
+
+    /// The digest that stands for the whole journal so far, where there is one.
+    #[must_use]
+    pub fn head(&self) -> Option<&Digest> {
+        self.journal.as_ref().map(Writer::head)
     }
 
     /// The time.

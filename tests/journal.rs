@@ -1,0 +1,52 @@
+//! `journal verify`: what was changed is found, and a head that was kept elsewhere proves the whole of it.
+
+#![allow(clippy::unwrap_used, reason = "what a test cannot do without may end it")]
+
+mod common;
+
+use std::path::Path;
+
+use assert_cmd::Command;
+use common::said;
+
+const GOLDEN: &str = "tests/journals/container-linux.jsonl";
+
+fn verify(journal: &Path, more: &[&str], status: i32) -> (String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lockkeeper"));
+    said(command.args(["journal", "verify"]).arg(journal).args(more), status)
+}
+
+fn head(told: &str) -> String {
+    told.lines().find_map(|line| line.strip_prefix("head")).unwrap().trim().to_owned()
+}
+
+#[test]
+fn a_head_that_was_kept_proves_what_came_before_it() {
+    let whole = std::fs::read_to_string(GOLDEN).unwrap();
+    let half: String = whole.lines().take(500).map(|line| format!("{line}\n")).collect();
+    let scratch = tempfile::tempdir().unwrap();
+    let journal = scratch.path().join("session.jsonl");
+    std::fs::write(&journal, &half).unwrap();
+    let (told, _) = verify(&journal, &[], 0);
+    assert!(told.contains("events    499") && told.contains("has not ended"), "{told}");
+    let kept = head(&told);
+    let (told, _) = verify(Path::new(GOLDEN), &["--head", &kept], 0);
+    assert_ne!(head(&told), kept, "it has grown since");
+    // Written anew from its beginning, chain and all, it is another journal.
+    let forged = whole.lines().next().unwrap().to_owned() + "\n";
+    std::fs::write(&journal, forged).unwrap();
+    let (_, why) = verify(&journal, &["--head", &kept], 1);
+    assert!(why.contains("no line of it has the head"), "{why}");
+}
+
+#[test]
+fn what_was_changed_or_torn_is_told() {
+    let whole = std::fs::read_to_string(GOLDEN).unwrap();
+    let scratch = tempfile::tempdir().unwrap();
+    let journal = scratch.path().join("session.jsonl");
+    std::fs::write(&journal, &whole[..whole.len() - 20]).unwrap();
+    assert!(verify(&journal, &[], 0).0.contains("a torn last line"));
+    std::fs::write(&journal, whole.replacen("\"seq\":7,", "\"seq\":8,", 1)).unwrap();
+    let (_, why) = verify(&journal, &[], 1);
+    assert!(why.contains("session.jsonl:8:"), "{why}");
+}

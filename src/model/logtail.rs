@@ -107,7 +107,11 @@ impl LogTail {
 
 /// As much of a text as fits into so many bytes, and the rest.
 fn at_most(text: &str, bytes: usize) -> (&str, &str) {
-    text.split_at(text.floor_char_boundary(bytes))
+    let mut end = bytes.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.split_at(end)
 }
 
 /// The text without what a terminal would obey: escape sequences and control characters go, a tab becomes a space,

@@ -173,6 +173,12 @@ impl Desk {
             .map(|task| task.host.to_string())
     }
 
+    /// Whether the grid, which stands above every pane, has a row of a host.
+    fn has_row(&self, host: &str) -> bool {
+        let grid = self.frame.lines().skip(2).take_while(|line| !line.starts_with('┌') && !line.contains(" Gate  "));
+        grid.map(|line| line.split_whitespace().next()).any(|first| first == Some(host))
+    }
+
     fn judge(&mut self, intent: &Intent, lit: Option<&str>) {
         match intent {
             Intent::OpenGate { task, shown_ms, together, .. } => {
@@ -200,6 +206,11 @@ impl Desk {
                     "{what}: the journal would not tell how long it was shown"
                 );
                 assert!(lit.is_none_or(|lit| lit == planned.host.as_str()), "{what} was opened while {lit:?} was lit");
+                assert!(
+                    self.has_row(planned.host.as_str()),
+                    "{what} was opened, and the grid has no row of it:\n{}",
+                    self.frame
+                );
             }
             Intent::Retry { task } | Intent::Skip { task, .. } => {
                 let (planned, step, _) = self.state.task(*task).unwrap();
@@ -403,4 +414,19 @@ fn what_comes_back_in_a_smaller_window_is_read_again() {
         }
     }
     assert_eq!(desk.opened, 1, "{}", desk.frame);
+}
+
+/// However the light got there: whose gate can be opened has a row in the grid.
+#[test]
+fn the_host_whose_gate_is_shown_is_in_the_grid_whatever_the_filter_hides() {
+    let mut desk = at_a_ready_gate();
+    desk.go(&Move::Wait(3_000));
+    let before = desk.lit().unwrap();
+    press(&mut desk, &format!("f{before}\r"), 700);
+    while desk.next < SESSION.len() && desk.lit().is_none_or(|lit| lit == before) {
+        desk.go(&Move::Happen(1));
+    }
+    let lit = desk.lit().unwrap();
+    assert!(lit != before && desk.has_row(&lit), "{lit} is not in the grid:\n{}", desk.frame);
+    assert!(desk.frame.contains("(not in the filter)"), "{}", desk.frame);
 }

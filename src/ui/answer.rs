@@ -7,7 +7,7 @@ use tui_textarea::TextArea;
 
 use super::hand::SHOWN_FOR;
 use super::keymap::Command;
-use super::panes::grid::visible;
+use super::panes::grid::{matches, visible};
 use super::panes::palette::{Entry, found};
 use super::press::{UiAction, execute, light};
 use super::view::{Popup, UiState};
@@ -154,13 +154,14 @@ pub(super) fn typed(state: &State, ui: &mut UiState) {
         }
         Some(Popup::Filter(input)) => {
             ui.filter = words(input);
-            // The lit host is always one that is seen.
+            // Where the filter leaves hosts but not the lit one, the first of them is lit.
             let look = ui.look.clone();
-            let hosts = visible(state, ui, &look, state.now);
-            if !hosts.contains(&look.lit)
-                && let Some((name, _)) = hosts.first().and_then(|index| state.hosts.get_index(*index))
-            {
-                light(ui, name.clone());
+            if !matches(state, ui, &look, state.now, look.lit) {
+                let hosts = visible(state, ui, &look, state.now);
+                let first = hosts.into_iter().find(|index| *index != look.lit);
+                if let Some((name, _)) = first.and_then(|index| state.hosts.get_index(index)) {
+                    light(ui, name.clone());
+                }
             }
         }
         _ => {}

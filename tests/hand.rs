@@ -430,3 +430,27 @@ fn the_host_whose_gate_is_shown_is_in_the_grid_whatever_the_filter_hides() {
     assert!(lit != before && desk.has_row(&lit), "{lit} is not in the grid:\n{}", desk.frame);
     assert!(desk.frame.contains("(not in the filter)"), "{}", desk.frame);
 }
+
+#[test]
+fn the_notice_says_what_enter_does_now_and_where_the_light_went() {
+    // Several hosts stand at `hold`, and the first of them is ready.
+    let place = places().into_iter().find(|place| {
+        let state = State::of(&SESSION[..*place]);
+        let opens = |id| engine::gate_view(&state, id, state.now).is_some_and(|gate| gate.refusal.is_none());
+        let held = state.gates().filter(|id| state.task(*id).unwrap().1.name == "hold").count();
+        held > 1 && state.gates().next().is_some_and(opens)
+    });
+    let mut desk = Desk::new(place.unwrap());
+    desk.go(&Move::Resize(60, 16));
+    let notice = |desk: &Desk| desk.ui.notice.as_ref().map(|notice| notice.text.clone()).unwrap_or_default();
+    let mut said = Vec::new();
+    while desk.opened == 0 && said.len() < 20 {
+        desk.go(&Move::Wait(700));
+        said.push(notice(&desk));
+        desk.go(&Move::Key(KeyCode::Enter, KeyModifiers::NONE));
+    }
+    assert_eq!(said.last().unwrap(), "that was all of it: Enter opens", "{said:?}\n{}", desk.frame);
+    desk.go(&Move::Wait(100));
+    let lit = desk.lit().unwrap();
+    assert_eq!(notice(&desk), format!("now: hold on {lit}"), "{}", desk.frame);
+}

@@ -50,6 +50,9 @@ pub fn draw(state: &State, now: Timestamp, ui: &mut UiState, look: &Look, frame:
         let since_seq = state.tasks[task.index()].since_seq;
         let shown = Shown { task, since_seq, content: digest(state, gate) };
         ui.hand.drawn(ui.at, shown, &extent(&rows, &page, &visible, inner.width));
+        if let Some(notice) = &mut ui.notice {
+            notice.read_on(ui.at, &ui.hand);
+        }
     } else {
         ui.hand.hidden();
     }

@@ -8,7 +8,7 @@ use tui_textarea::TextArea;
 use super::hand::SHOWN_FOR;
 use super::keymap::Command;
 use super::panes::grid::{matches, visible};
-use super::panes::palette::{Entry, found};
+use super::panes::palette::{Entry, found, no_match};
 use super::press::{UiAction, execute, light};
 use super::view::{Popup, UiState};
 use crate::engine::{Intent, confirmation};
@@ -119,11 +119,14 @@ pub(super) fn in_popup(state: &State, now: Timestamp, ui: &mut UiState, key: Key
 /// Does what the palette's lit line says: the one at that place among those that match the words.
 fn chosen(state: &State, now: Timestamp, ui: &mut UiState, wanted: &str, at: usize) -> Option<UiAction> {
     let entries = found(state, ui, wanted);
-    let entry = entries.get(at.min(entries.len().saturating_sub(1))).cloned();
+    let Some(entry) = entries.get(at.min(entries.len().saturating_sub(1))).cloned() else {
+        ui.say(no_match(wanted));
+        return None;
+    };
     let vouched = ui.vouched.take();
     ui.close_popup();
     match entry {
-        Some(Entry::Command(row)) => {
+        Entry::Command(row) => {
             // What asks once more by a popup of its own may act on what was looked at before this one was opened.
             let asks = matches!(row.command, Command::End | Command::Skip | Command::Edit | Command::Undo);
             ui.vouched = vouched.filter(|_| asks);
@@ -131,12 +134,8 @@ fn chosen(state: &State, now: Timestamp, ui: &mut UiState, wanted: &str, at: usi
             ui.vouched = None;
             action
         }
-        Some(Entry::Host(host)) => {
+        Entry::Host(host) => {
             light(ui, host);
-            None
-        }
-        None => {
-            ui.say(format!("nothing that can be done now matches `{wanted}`"));
             None
         }
     }

@@ -335,7 +335,8 @@ impl UiState {
         }
         if look.host != self.lit.0 {
             let by_itself = self.lit.0.is_some() && self.host.is_none() && self.playhead.is_none();
-            let gate = look.at_gate(state).filter(|_| by_itself);
+            // What is said while a popup is open is said in it, as an answer to it.
+            let gate = look.at_gate(state).filter(|_| by_itself && self.popups.is_empty());
             if let Some((task, step, _)) = gate.and_then(|id| state.task(id)) {
                 self.say(format!("now: {} on {}", step.name, task.host));
             }

@@ -173,6 +173,12 @@ impl Desk {
             .map(|task| task.host.to_string())
     }
 
+    /// Whether the grid, which stands above every pane, has a row of a host.
+    fn has_row(&self, host: &str) -> bool {
+        let grid = self.frame.lines().skip(2).take_while(|line| !line.starts_with('┌') && !line.contains(" Gate  "));
+        grid.map(|line| line.split_whitespace().next()).any(|first| first == Some(host))
+    }
+
     fn judge(&mut self, intent: &Intent, lit: Option<&str>) {
         match intent {
             Intent::OpenGate { task, shown_ms, together, .. } => {
@@ -200,6 +206,11 @@ impl Desk {
                     "{what}: the journal would not tell how long it was shown"
                 );
                 assert!(lit.is_none_or(|lit| lit == planned.host.as_str()), "{what} was opened while {lit:?} was lit");
+                assert!(
+                    self.has_row(planned.host.as_str()),
+                    "{what} was opened, and the grid has no row of it:\n{}",
+                    self.frame
+                );
             }
             Intent::Retry { task } | Intent::Skip { task, .. } => {
                 let (planned, step, _) = self.state.task(*task).unwrap();
@@ -403,4 +414,43 @@ fn what_comes_back_in_a_smaller_window_is_read_again() {
         }
     }
     assert_eq!(desk.opened, 1, "{}", desk.frame);
+}
+
+/// However the light got there: whose gate can be opened has a row in the grid.
+#[test]
+fn the_host_whose_gate_is_shown_is_in_the_grid_whatever_the_filter_hides() {
+    let mut desk = at_a_ready_gate();
+    desk.go(&Move::Wait(3_000));
+    let before = desk.lit().unwrap();
+    press(&mut desk, &format!("f{before}\r"), 700);
+    while desk.next < SESSION.len() && desk.lit().is_none_or(|lit| lit == before) {
+        desk.go(&Move::Happen(1));
+    }
+    let lit = desk.lit().unwrap();
+    assert!(lit != before && desk.has_row(&lit), "{lit} is not in the grid:\n{}", desk.frame);
+    assert!(desk.frame.contains("(not in the filter)"), "{}", desk.frame);
+}
+
+#[test]
+fn the_notice_says_what_enter_does_now_and_where_the_light_went() {
+    // Several hosts stand at `hold`, and the first of them is ready.
+    let place = places().into_iter().find(|place| {
+        let state = State::of(&SESSION[..*place]);
+        let opens = |id| engine::gate_view(&state, id, state.now).is_some_and(|gate| gate.refusal.is_none());
+        let held = state.gates().filter(|id| state.task(*id).unwrap().1.name == "hold").count();
+        held > 1 && state.gates().next().is_some_and(opens)
+    });
+    let mut desk = Desk::new(place.unwrap());
+    desk.go(&Move::Resize(60, 16));
+    let notice = |desk: &Desk| desk.ui.notice.as_ref().map(|notice| notice.text.clone()).unwrap_or_default();
+    let mut said = Vec::new();
+    while desk.opened == 0 && said.len() < 20 {
+        desk.go(&Move::Wait(700));
+        said.push(notice(&desk));
+        desk.go(&Move::Key(KeyCode::Enter, KeyModifiers::NONE));
+    }
+    assert_eq!(said.last().unwrap(), "that was all of it: Enter opens", "{said:?}\n{}", desk.frame);
+    desk.go(&Move::Wait(100));
+    let lit = desk.lit().unwrap();
+    assert_eq!(notice(&desk), format!("now: hold on {lit}"), "{}", desk.frame);
 }

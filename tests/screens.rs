@@ -300,6 +300,12 @@ fn a_stop_that_was_taken_back_explains_nothing() {
 }
 
 #[test]
+fn what_was_last_read_of_a_host_that_is_away_is_marked() {
+    let away = |_: &State| Event::HostLost { host: "etcd2".into(), reason: "no answer".into() };
+    assert!(Screen::at("stop", "etcd1", &Phase::Gate).event(away).row("etcd2").contains("2.3.8?"));
+}
+
+#[test]
 fn what_else_fails_on_that_host_is_told_and_its_member_stays_explained() {
     let row = Screen::stopped_at("backup", "etcd1")
         .event(|state| {
@@ -433,4 +439,62 @@ fn a_file_that_goes_to_a_host_is_told_by_bytes_rate_and_time_left() {
     let sha256 = screen.state.task(task).unwrap().0.pushes[0].sha256.clone();
     screen.record(Event::FilePushed { task, path: path.clone(), sha256 });
     assert!(!text(&screen.look()).contains("MiB"));
+}
+
+impl Screen {
+    /// The frame as text, blanks and the ends of its lines as one blank each.
+    fn flat(&mut self) -> String {
+        text(&self.look()).split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+}
+
+#[test]
+fn t_goes_from_one_host_that_waits_to_the_next_and_round() {
+    let lit = |keys| many(3).keys(keys).ui.host.map(|host| host.to_string());
+    assert_eq!(["t", "tt", "ttt"].map(lit), ["node2", "node3", "node1"].map(|host| Some(host.to_owned())));
+}
+
+#[test]
+fn what_is_refused_is_refused_for_its_real_reason_and_in_full() {
+    assert!(Screen::at("stop", "etcd1", &Phase::Gate).keys("<down>A").flat().contains("etcd2 has no gate to open"));
+    let mut shut = Screen::at("stop", "etcd1", &Phase::Gate).size(60, 16).keys("c");
+    shut.ui.refused("one two three four five six seven eight nine ten eleven twelve thirteen: the useful half".into());
+    assert!(shut.flat().contains("thirteen: the useful half"), "{}", shut.flat());
+}
+
+#[test]
+fn what_stands_on_a_line_leaves_the_rest_of_it_whole() {
+    let ready = |state: &State, id| gate_view(state, id, state.now).is_some_and(|gate| gate.refusal.is_none());
+    let mut two = Screen::when(|state| state.gates().filter(|id| ready(state, *id)).count() > 1).size(60, 16);
+    assert!(two.flat().contains("A open all that are ready"), "{}", two.flat());
+    let frame = two.keys("c").flat();
+    assert!(frame.contains("Steps Tab") && !frame.contains("all that") && frame.contains("rows below"), "{frame}");
+    let frame = Screen::at("stop", "etcd1", &Phase::Gate).size(60, 16).keys("?").flat();
+    assert!(!frame.contains("any other") && frame.contains("more below"), "{frame}");
+    let frame = many(5).size(80, 24).keys("ofnode<enter>").flat();
+    assert!(frame.contains("HOST ROLE") && frame.contains("NOW `node` in 5 of 5"), "{frame}");
+    let frame = many(5).size(80, 24).keys("fxyz<enter>").flat();
+    let said = "node1 worker (not in the filter) ■ SHUT fetch · … connecting no host has `xyz` in its row: Esc clears";
+    assert!(frame.contains(said), "{frame}");
+    assert_eq!(many(5).keys("<down>fxyz<enter><esc>").ui.filter, "");
+}
+
+#[test]
+fn a_way_back_that_does_nothing_is_none() {
+    let mut session = SESSION.clone();
+    let Event::SessionStarted { plan: Some(plan), .. } = &mut session[0].event else { panic!("no plan") };
+    let steps = plan.runbook.stages.iter_mut().flat_map(|stage| &mut stage.steps);
+    steps.filter(|step| step.undo.is_some()).for_each(|step| step.undo = Some("# nothing was changed\ntrue\n".into()));
+    let copies = |state: &State| task(state, "copy", "etcd1").is_some_and(|id| state.under_way().any(|on| on == id));
+    let mut screen = Screen::of(&session, copies).size(120, 50).event(failed);
+    assert!(screen.flat().contains("WAY BACK nothing to take back"), "{}", screen.flat());
+    let list = screen.keys("u").flat();
+    assert!(list.contains("nothing to do") && !list.contains("true"), "{list}");
+}
+
+#[test]
+fn one_step_back_ends_a_search_and_what_matches_nothing_stays_open() {
+    assert_eq!(Screen::at("copy", "etcd1", &Phase::Gate).keys("/exit<enter><esc>").ui.logs.search, "");
+    let mut screen = Screen::at("stop", "etcd1", &Phase::Gate).keys(":xyzzy<enter>");
+    assert!(screen.flat().contains("nothing that can be done now matches `xyzzy`"), "{}", screen.flat());
 }

@@ -7,8 +7,8 @@ use tui_textarea::TextArea;
 
 use super::hand::SHOWN_FOR;
 use super::keymap::Command;
-use super::panes::grid::visible;
-use super::panes::palette::{Entry, found};
+use super::panes::grid::{matches, visible};
+use super::panes::palette::{Entry, found, no_match};
 use super::press::{UiAction, execute, light};
 use super::view::{Popup, UiState};
 use crate::engine::{Intent, confirmation};
@@ -119,11 +119,14 @@ pub(super) fn in_popup(state: &State, now: Timestamp, ui: &mut UiState, key: Key
 /// Does what the palette's lit line says: the one at that place among those that match the words.
 fn chosen(state: &State, now: Timestamp, ui: &mut UiState, wanted: &str, at: usize) -> Option<UiAction> {
     let entries = found(state, ui, wanted);
-    let entry = entries.get(at.min(entries.len().saturating_sub(1))).cloned();
+    let Some(entry) = entries.get(at.min(entries.len().saturating_sub(1))).cloned() else {
+        ui.say(no_match(wanted));
+        return None;
+    };
     let vouched = ui.vouched.take();
     ui.close_popup();
     match entry {
-        Some(Entry::Command(row)) => {
+        Entry::Command(row) => {
             // What asks once more by a popup of its own may act on what was looked at before this one was opened.
             let asks = matches!(row.command, Command::End | Command::Skip | Command::Edit | Command::Undo);
             ui.vouched = vouched.filter(|_| asks);
@@ -131,12 +134,8 @@ fn chosen(state: &State, now: Timestamp, ui: &mut UiState, wanted: &str, at: usi
             ui.vouched = None;
             action
         }
-        Some(Entry::Host(host)) => {
+        Entry::Host(host) => {
             light(ui, host);
-            None
-        }
-        None => {
-            ui.say(format!("nothing that can be done now matches `{wanted}`"));
             None
         }
     }
@@ -154,13 +153,14 @@ pub(super) fn typed(state: &State, ui: &mut UiState) {
         }
         Some(Popup::Filter(input)) => {
             ui.filter = words(input);
-            // The lit host is always one that is seen.
+            // Where the filter leaves hosts but not the lit one, the first of them is lit.
             let look = ui.look.clone();
-            let hosts = visible(state, ui, &look, state.now);
-            if !hosts.contains(&look.lit)
-                && let Some((name, _)) = hosts.first().and_then(|index| state.hosts.get_index(*index))
-            {
-                light(ui, name.clone());
+            if !matches(state, ui, &look, state.now, look.lit) {
+                let hosts = visible(state, ui, &look, state.now);
+                let first = hosts.into_iter().find(|index| *index != look.lit);
+                if let Some((name, _)) = first.and_then(|index| state.hosts.get_index(index)) {
+                    light(ui, name.clone());
+                }
             }
         }
         _ => {}

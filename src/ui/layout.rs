@@ -9,9 +9,10 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 
 use super::hints;
+use super::keymap::Command;
 use super::look::Look;
 use super::mouse::Spot;
-use super::page::cut;
+use super::page::{Page, cut};
 use super::panes::{gate, grid, header, log, notes, popup, steps, timeline};
 use super::theme::{Meaning, style};
 use super::view::{Pane, Tiles, UiState};
@@ -29,7 +30,7 @@ const WIDEST: (u16, u16) = (180, 40);
 /// Draws a state, as the operator looks at it.
 pub fn draw(state: &State, now: Timestamp, ui: &mut UiState, frame: &mut Frame<'_>) {
     let look = Rc::new(Look::of(state, ui, now));
-    ui.settle(look.clone());
+    ui.settle(state, look.clone());
     ui.spots.clear();
     let area = frame.area();
     let blind = area.width < LEAST.0 || area.height < LEAST.1;
@@ -46,11 +47,12 @@ pub fn draw(state: &State, now: Timestamp, ui: &mut UiState, frame: &mut Frame<'
         frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: true }), area);
         return;
     }
+    let said_rows = said(ui, area.width).len().max(1) as u16;
     let [top, body, play, notice, keys] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Min(8),
         Constraint::Length(u16::from(ui.playhead.is_some())),
-        Constraint::Length(1),
+        Constraint::Length(said_rows),
         Constraint::Length(1),
     ])
     .areas(area);
@@ -59,7 +61,7 @@ pub fn draw(state: &State, now: Timestamp, ui: &mut UiState, frame: &mut Frame<'
     if let Some(playhead) = &ui.playhead {
         timeline::draw(state, playhead, frame, play);
     }
-    said(ui, frame, notice);
+    frame.render_widget(Paragraph::new(said(ui, area.width)), notice);
     let (line, places) = hints::line(state, ui, keys.width);
     frame.render_widget(line, keys);
     for (x, width, command) in places {
@@ -71,13 +73,23 @@ pub fn draw(state: &State, now: Timestamp, ui: &mut UiState, frame: &mut Frame<'
     }
 }
 
-/// What was said to the operator, on a line of its own.
-fn said(ui: &UiState, frame: &mut Frame<'_>, area: Rect) {
-    if let Some(notice) = ui.notice.as_ref().filter(|_| ui.popups.is_empty()) {
-        let meaning = if notice.is_refusal() { Meaning::Bad } else { Meaning::Active };
-        let text = cut(&notice.text.replace('\n', " "), usize::from(area.width).saturating_sub(2));
-        frame.render_widget(Line::styled(format!(" {text}"), style(meaning)), area);
-    }
+/// So many lines a notice has at most.
+const SAID: usize = 2;
+
+/// What was said to the operator, on lines of its own.
+fn said(ui: &UiState, width: u16) -> Vec<Line<'static>> {
+    let Some(notice) = ui.notice.as_ref().filter(|_| ui.popups.is_empty()) else { return Vec::new() };
+    let meaning = if notice.is_refusal() { Meaning::Bad } else { Meaning::Active };
+    let width = width.saturating_sub(2);
+    let text = cut(&notice.text.replace('\n', " "), SAID * usize::from(width));
+    let mut page = Page::default();
+    page.say(text);
+    let rows: Vec<String> = page.rows(width).iter().map(|row| row.text.to_string()).collect();
+    let (first, last) = rows.split_at(rows.len().min(SAID - 1));
+    // Words are kept whole, so that what is left may be longer than a line.
+    let last = cut(&last.concat(), usize::from(width));
+    let lines = first.iter().chain(Some(&last).filter(|last| !last.is_empty()));
+    lines.map(|line| Line::styled(format!(" {line}"), style(meaning))).collect()
 }
 
 /// What the panes are drawn from.
@@ -157,6 +169,10 @@ impl Body<'_> {
             ui.spots.add(place, Spot::Pane(pane));
             x += place.width + 1;
         }
+        let next = super::chord::keys(Command::NextPane).first().map(ToString::to_string).unwrap_or_default();
+        let place = Rect { x, width: (next.len() as u16).min(line.right().saturating_sub(x)), ..line };
+        frame.render_widget(Span::styled(next, style(Meaning::Active)), place);
+        ui.spots.add(place, Spot::Button(Command::NextPane));
         if ui.focus != Pane::Gate {
             ui.hand.hidden();
         }

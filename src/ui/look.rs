@@ -34,6 +34,9 @@ pub struct Look {
     pub group: Vec<(TaskId, Standing)>,
     /// Something on another host that wants the operator, where the lit one does not.
     pub elsewhere: Option<TaskId>,
+    /// What waits for the operator on another host, whether the lit one does or not: the most urgent where it does not, else
+    /// the next in the order of the hosts.
+    pub next_waiting: Option<TaskId>,
     /// How every gate stands that is open to the operator.
     standings: Rc<BTreeMap<TaskId, Standing>>,
     /// When that was counted, by the screen's clock.
@@ -82,8 +85,14 @@ impl Look {
                 || (state.tasks[id.index()].phase == Phase::Gate && before(state, id).is_none())
         };
         let elsewhere = urgent.filter(|id| wants(*id) && about(*id) != host && !own.is_some_and(wants));
+        let lit = host.as_ref().and_then(|host| state.hosts.get_index_of(host)).unwrap_or_default();
+        let next = || {
+            let after = |by: usize| state.hosts.get_index((lit + by) % state.hosts.len()).map(|(name, _)| name);
+            let others = (1..state.hosts.len()).filter_map(after);
+            others.filter_map(|host| of_host(state, host)).find(|id| wants(*id))
+        };
         Self {
-            lit: host.as_ref().and_then(|host| state.hosts.get_index_of(host)).unwrap_or_default(),
+            lit,
             was_shut: last.task == task && last.gate.as_ref().is_some_and(|gate| gate.refusal.is_some()),
             host,
             since_seq: task.and_then(|id| state.tasks.get(id.index())).map_or(0, |task| task.since_seq),
@@ -94,6 +103,7 @@ impl Look {
             standings,
             counted,
             elsewhere,
+            next_waiting: elsewhere.or_else(next),
             ready,
             evaluated,
         }

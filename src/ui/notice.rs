@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::hand::{Hand, Readiness};
 use super::look::Look;
 use crate::model::TaskId;
 
@@ -26,6 +27,8 @@ enum Kind {
     Word,
     /// A refusal, with this task on the screen.
     Refusal(Option<TaskId>),
+    /// How much of what this task runs is still to be read.
+    Reading(TaskId),
 }
 
 impl Notice {
@@ -37,6 +40,21 @@ impl Notice {
     /// Why something is not done, and at whose gate.
     pub(super) fn refusal(at: Duration, text: String, task: Option<TaskId>) -> Self {
         Self { text, since: at, kind: Kind::Refusal(task) }
+    }
+
+    /// How much of what a task runs is still to be read.
+    pub(super) fn reading(at: Duration, task: TaskId, rows: usize) -> Self {
+        Self { text: to_read(rows), since: at, kind: Kind::Reading(task) }
+    }
+
+    /// A frame was drawn: what is told of reading is what is so in that frame.
+    pub(super) fn read_on(&mut self, at: Duration, hand: &Hand) {
+        if let Kind::Reading(task) = self.kind {
+            self.text = match hand.readiness(at, task) {
+                Readiness::Unread(rows) => to_read(rows),
+                _ => "that was all of it: Enter opens".into(),
+            };
+        }
     }
 
     /// Whether it is a refusal.
@@ -51,7 +69,14 @@ impl Notice {
         let true_still = match self.kind {
             Kind::Word => true,
             Kind::Refusal(task) => task == look.task && !(task.is_some() && opens),
+            Kind::Reading(task) => {
+                look.task == Some(task) && look.gate.as_ref().is_some_and(|gate| gate.refusal.is_none())
+            }
         };
         true_still && at.saturating_sub(self.since) < STANDS
     }
+}
+
+fn to_read(rows: usize) -> String {
+    format!("{rows} more {} of what it runs: Enter reads on", if rows == 1 { "row" } else { "rows" })
 }

@@ -56,7 +56,7 @@ pub(super) fn possible(state: &State, ui: &UiState, command: Command) -> bool {
         (Command::Abort, _) => Intent::Abort { reason: "x".into() },
         (Command::SearchNext | Command::SearchPrevious, _) => return !ui.logs.search.is_empty(),
         (Command::Follow, _) => return ui.host.is_some() || ui.peek.is_some(),
-        (Command::GoThere, _) => return look.elsewhere.is_some(),
+        (Command::GoThere, _) => return look.next_waiting.is_some(),
         _ => return true,
     };
     !matches!(decide(state, state.now, &intent), Err(refusal) if refusal != Refusal::NoWords)

@@ -11,6 +11,7 @@ use super::chord::command;
 use super::hand::{Readiness, SHOWN_FOR};
 use super::keymap::{Command, Group, row_of};
 use super::mouse::{Asked, Spot};
+use super::notice::Notice;
 use super::panes::gate::{unread_row, writes};
 use super::panes::grid::visible;
 use super::view::{Field, Pane, Popup, Tiles, UiState};
@@ -111,12 +112,17 @@ fn paste(state: &State, ui: &mut UiState, text: &str) {
 
 /// Esc goes one step back, and never destroys anything.
 fn back(ui: &mut UiState) -> Option<UiAction> {
-    if ui.peek.take().is_some() || ui.host.take().is_some() {
+    if ui.focus == Pane::Log && !ui.logs.search.is_empty() {
+        ui.logs.search.clear();
+    } else if ui.peek.take().is_some() {
+        ui.gate_scroll = 0;
+    } else if !ui.filter.is_empty() {
+        // Before the light goes back to where things go on, which may be a host that is filtered out.
+        ui.filter.clear();
+    } else if ui.host.take().is_some() {
         ui.gate_scroll = 0;
     } else if ui.zoom {
         ui.zoom = false;
-    } else if !ui.filter.is_empty() {
-        ui.filter.clear();
     }
     ui.notice = None;
     None
@@ -176,7 +182,7 @@ pub(super) fn execute(state: &State, now: Timestamp, ui: &mut UiState, command: 
         Command::Filter => ui.popup(Popup::Filter(editor(&ui.filter.clone()))),
         Command::Sort => {
             ui.sort = ui.sort.next();
-            ui.say(format!("hosts {}", ui.sort.word()));
+            ui.say(format!("hosts ordered {}", ui.sort.word()));
         }
         Command::Tiles => {
             ui.tiles = match ui.tiles {
@@ -295,14 +301,7 @@ fn open(state: &State, now: Timestamp, ui: &mut UiState) -> Option<UiAction> {
         return None;
     }
     let Some(task) = look.at_gate(state) else {
-        let here = look.host.as_ref().map_or("this host", HostName::as_str);
-        let text = match look.elsewhere.and_then(|id| state.task(id)) {
-            Some((task, step, _)) => {
-                format!("{here} has no gate to open; {} waits at {}: t goes there", task.host, step.name)
-            }
-            None => format!("{here} has no gate to open"),
-        };
-        ui.refused(text);
+        no_gate(state, ui);
         return None;
     };
     let gate = look.gate.as_ref()?;
@@ -317,7 +316,7 @@ fn open(state: &State, now: Timestamp, ui: &mut UiState) -> Option<UiAction> {
         Readiness::Unread(rows) => {
             let width = ui.hand.width();
             ui.gate_scroll = unread_row(state, now, ui, width);
-            ui.say(format!("{rows} more {} of what it runs: Enter reads on", if rows == 1 { "row" } else { "rows" }));
+            ui.notice = Some(Notice::reading(ui.at, task, rows));
         }
         Readiness::TooSoon => ui.refused(JUST_NOW.into()),
         Readiness::Ready(shown) => {
@@ -334,9 +333,24 @@ fn open(state: &State, now: Timestamp, ui: &mut UiState) -> Option<UiAction> {
     None
 }
 
+/// Says that the lit host has no gate, and who has one.
+fn no_gate(state: &State, ui: &mut UiState) {
+    let here = ui.look.host.as_ref().map_or("this host", HostName::as_str);
+    let text = match ui.look.elsewhere.and_then(|id| state.task(id)) {
+        Some((task, step, _)) => {
+            format!("{here} has no gate to open; {} waits at {}: t goes there", task.host, step.name)
+        }
+        None => format!("{here} has no gate to open"),
+    };
+    ui.refused(text);
+}
+
 /// Asks for the number of the gates at this step that are ready. One host goes first and alone.
 fn open_all(state: &State, ui: &mut UiState) {
     let Some(task) = addressed(ui) else { return };
+    if ui.look.at_gate(state).is_none() {
+        return no_gate(state, ui);
+    }
     let ready: Vec<TaskId> =
         ui.look.group.iter().filter(|(_, standing)| *standing == Standing::Ready).map(|(id, _)| *id).collect();
     match ui.hand.readiness(ui.at, task) {
@@ -423,7 +437,7 @@ fn move_light(state: &State, now: Timestamp, ui: &mut UiState, by: isize) {
 }
 
 fn go_there(state: &State, ui: &mut UiState) {
-    match ui.look.elsewhere.and_then(|id| state.task(id)) {
+    match ui.look.next_waiting.and_then(|id| state.task(id)) {
         Some((task, _, _)) => light(ui, task.host.clone()),
         None => ui.say("nothing waits for you on another host"),
     }
@@ -471,7 +485,10 @@ fn leap(state: &State, ui: &mut UiState, to_end: bool) {
 
 fn hit(state: &State, ui: &mut UiState, forward: bool) {
     let Some((name, host)) = state.hosts.get_index(ui.look.lit) else { return };
-    if let Err(why) = ui.logs.next_hit(name, &host.log, forward) {
-        ui.say(why);
+    match ui.logs.next_hit(name, &host.log, forward) {
+        Ok(false) => {}
+        Ok(true) if forward => ui.say("that was the last hit: on from the first"),
+        Ok(true) => ui.say("that was the first hit: on from the last"),
+        Err(why) => ui.say(why),
     }
 }

@@ -12,7 +12,7 @@ use super::notice::Notice;
 use super::panes::log::Logs;
 use super::since::Since;
 use super::usual::Usual;
-use crate::model::{HostName, TaskId};
+use crate::model::{HostName, State, TaskId};
 
 /// A pane that can have the focus.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -191,7 +191,7 @@ impl Sort {
     pub fn word(self) -> &'static str {
         match self {
             Self::Inventory => "as in the inventory",
-            Self::Urgency => "what wants you first",
+            Self::Urgency => "by urgency",
             Self::Name => "by name",
         }
     }
@@ -327,13 +327,19 @@ impl UiState {
     }
 
     /// Takes in what is looked at now, before it is drawn.
-    pub(super) fn settle(&mut self, look: Rc<Look>) {
+    pub(super) fn settle(&mut self, state: &State, look: Rc<Look>) {
         if look.task != self.look.task || look.since_seq != self.look.since_seq {
             self.gate_scroll = 0;
             self.steps_scroll = 0;
             self.since.sweep();
         }
         if look.host != self.lit.0 {
+            let by_itself = self.lit.0.is_some() && self.host.is_none() && self.playhead.is_none();
+            // What is said while a popup is open is said in it, as an answer to it.
+            let gate = look.at_gate(state).filter(|_| by_itself && self.popups.is_empty());
+            if let Some((task, step, _)) = gate.and_then(|id| state.task(id)) {
+                self.say(format!("now: {} on {}", step.name, task.host));
+            }
             self.lit = (look.host.clone(), self.at);
         }
         if self.peek.is_some() && !look.peeked {

@@ -60,18 +60,24 @@ const WIDEST: usize = 28;
 
 type Cells = [(String, Meaning); COUNT];
 
-/// The hosts that are shown, in their order.
+/// Whether the filter leaves a host in the grid.
+#[must_use]
+pub fn matches(state: &State, ui: &UiState, look: &Look, now: Timestamp, index: usize) -> bool {
+    let wanted = ui.filter.to_lowercase();
+    wanted.is_empty()
+        || state.hosts.get_index(index).is_some_and(|(name, host)| {
+            let cells = row(state, look, now, name, host);
+            cells.iter().any(|(text, _)| text.to_lowercase().contains(&wanted))
+        })
+}
+
+/// The hosts that are shown, in their order. The lit one is always among them: a gate that can be opened is never one of a
+/// host that the grid does not show.
 #[must_use]
 pub fn visible(state: &State, ui: &UiState, look: &Look, now: Timestamp) -> Vec<usize> {
-    let wanted = ui.filter.to_lowercase();
     let mut hosts: Vec<usize> = (0..state.hosts.len()).collect();
-    if !wanted.is_empty() {
-        hosts.retain(|index| {
-            state.hosts.get_index(*index).is_some_and(|(name, host)| {
-                let cells = row(state, look, now, name, host);
-                cells.iter().any(|(text, _)| text.to_lowercase().contains(&wanted))
-            })
-        });
+    if !ui.filter.is_empty() {
+        hosts.retain(|index| *index == look.lit || matches(state, ui, look, now, *index));
     }
     match ui.sort {
         Sort::Inventory => {}
@@ -105,10 +111,17 @@ pub fn draw(state: &State, now: Timestamp, ui: &mut UiState, look: &Look, frame:
     let at = hosts.iter().position(|index| *index == look.lit).unwrap_or_default();
     let first = (at + 1).saturating_sub(room).max(at.saturating_sub(room / 2).min(hosts.len().saturating_sub(room)));
     let shown = &hosts[first.min(hosts.len())..(first + room).min(hosts.len())];
+    let astray = !matches(state, ui, look, now, look.lit);
     let rows: Vec<Cells> = shown
         .iter()
-        .filter_map(|index| state.hosts.get_index(*index))
-        .map(|(name, host)| row(state, look, now, name, host))
+        .filter_map(|index| Some((*index, state.hosts.get_index(*index)?)))
+        .map(|(index, (name, host))| {
+            let mut cells = row(state, look, now, name, host);
+            if astray && index == look.lit {
+                cells[NOW] = (format!("(not in the filter) {}", cells[NOW].0), Meaning::Warn);
+            }
+            cells
+        })
         .collect();
     let widths: [usize; COUNT] = std::array::from_fn(|column| width(state, &rows, column));
     let keep = kept(state, &rows, &widths, usize::from(area.width));
@@ -142,28 +155,37 @@ pub fn draw(state: &State, now: Timestamp, ui: &mut UiState, look: &Look, frame:
             ui.spots.add(line, Spot::Host(name.clone()));
         }
     }
-    counted(state, ui, hosts.len(), first, shown.len(), frame, area);
+    let hits = hosts.len() - usize::from(astray);
+    if hits == 0 && astray {
+        let text = format!(" no host has `{}` in its row: Esc clears the filter", clean(&ui.filter));
+        // Below the one row that is left, or over the headings where there is no line for it.
+        let y = if area.height > 2 { area.y + 2 } else { area.y };
+        let place = Rect { y, height: 1, ..area };
+        let text = format!("{:<width$}", cut(&text, usize::from(area.width)), width = usize::from(area.width));
+        frame.render_widget(Line::styled(text, style(Meaning::Active)), place);
+        return;
+    }
+    // The last heading is the one with room beside it: what is said there hides none.
+    let room = rest.saturating_sub(heading(state, NOW).width());
+    let text = cut(&counted(state, ui, hits, hosts.len(), first, shown.len()), room);
+    let width = text.width() as u16;
+    let place = Rect { x: area.right() - width, width, height: 1, ..area };
+    frame.render_widget(Line::styled(text, style(Meaning::Active)), place);
 }
 
-/// `13–25 of 40`, and what the hosts were chosen by, at the right of the headings.
-fn counted(state: &State, ui: &UiState, all: usize, first: usize, shown: usize, frame: &mut Frame<'_>, area: Rect) {
+/// What the hosts were chosen by, `13–25 of 40`, and how they are ordered: the most important first.
+fn counted(state: &State, ui: &UiState, hits: usize, all: usize, first: usize, shown: usize) -> String {
     let mut parts = Vec::new();
-    if ui.sort != Sort::Inventory {
-        parts.push(ui.sort.word().to_owned());
-    }
     if !ui.filter.is_empty() {
-        parts.push(format!("`{}` in {all} of {}", clean(&ui.filter), state.hosts.len()));
+        parts.push(format!("`{}` in {hits} of {}", clean(&ui.filter), state.hosts.len()));
     }
     if shown < all {
         parts.push(format!("{}–{} of {all}", first + 1, first + shown));
     }
-    if parts.is_empty() {
-        return;
+    if ui.sort != Sort::Inventory {
+        parts.push(ui.sort.word().to_owned());
     }
-    let text = format!(" {} ", parts.join(" · "));
-    let width = (text.width() as u16).min(area.width);
-    let place = Rect { x: area.right() - width, width, height: 1, ..area };
-    frame.render_widget(Line::styled(text, style(Meaning::Active)), place);
+    if parts.is_empty() { String::new() } else { format!(" {} ", parts.join(" · ")) }
 }
 
 fn width(state: &State, rows: &[Cells], column: usize) -> usize {
@@ -235,7 +257,8 @@ fn row(state: &State, look: &Look, now: Timestamp, name: &HostName, host: &HostS
     let facts = host.facts.as_ref().map(|seen| &seen.facts);
     let old = host.stale.is_some() || host.facts.as_ref().is_some_and(|seen| now.duration_since(seen.at) > FRESH_FOR);
     let told = |text: Option<String>| match text {
-        Some(text) if old => (text, Meaning::Quiet),
+        // What was so when the host was last seen, and need not be now.
+        Some(text) if old => (format!("{text}{}", sign(Sign::Unknown)), Meaning::Quiet),
         Some(text) => (text, Meaning::Plain),
         None => (String::new(), Meaning::Quiet),
     };

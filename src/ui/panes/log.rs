@@ -84,8 +84,9 @@ impl Logs {
         place.top = (!to_end).then_some((log.dropped(), 0));
     }
 
-    /// To the next hit, or the one before; where there is none in that direction, why not.
-    pub(in crate::ui) fn next_hit(&mut self, name: &HostName, log: &LogTail, forward: bool) -> Result<(), String> {
+    /// To the next hit, or the one before, and whether that was from one end of the log to the other; where there is none,
+    /// why not.
+    pub(in crate::ui) fn next_hit(&mut self, name: &HostName, log: &LogTail, forward: bool) -> Result<bool, String> {
         if self.search.is_empty() {
             return Err("search for something first: /".into());
         }
@@ -100,13 +101,13 @@ impl Logs {
         } else {
             hits.iter().copied().rev().find(|hit| *hit < from)
         };
-        let Some(hit) = next else {
-            let where_to = if forward { "below" } else { "above" };
-            return Err(format!("no more `{}` {where_to}", self.search));
+        let round = || if forward { hits.first() } else { hits.last() }.copied();
+        let Some(hit) = next.or_else(round) else {
+            return Err(format!("`{}` is not in this log", self.search));
         };
         place.hit = Some(hit);
         place.top = Some((hit.saturating_sub(u64::from(height / 3)).max(log.dropped()), 0));
-        Ok(())
+        Ok(next.is_none())
     }
 
     /// Looks for another text, from the end backwards; whether it is there at all is seen in the heading.
@@ -178,6 +179,11 @@ impl Text<'_> {
         self.moved((self.end(), 0), -i64::from(height))
     }
 
+    /// The lines whose end is below a window of that height. A line may take many rows.
+    fn below(&self, top: At, height: u16) -> u64 {
+        self.end().saturating_sub(self.moved(top, i64::from(height)).0)
+    }
+
     /// The rows from a place on.
     fn from(&self, (line, row): At, height: u16) -> Vec<Line<'static>> {
         let lines = (line..self.end()).flat_map(|number| {
@@ -246,10 +252,13 @@ fn one(
     place.top = place.top.map(|top| top.max((text.first(), 0))).filter(|top| *top < end);
     let top = place.top.unwrap_or(end);
     place.drawn = (top, width, height);
-    let below = text.end().saturating_sub(top.0 + u64::from(height));
+    let below = text.below(top, height);
     let mut title = format!("Log · {name}");
-    title +=
-        &if place.top.is_none() { " · following".to_owned() } else { format!(" · {below} lines below, End follows") };
+    title += &match below {
+        _ if place.top.is_none() => " · following".to_owned(),
+        1 => " · 1 line below, End follows".to_owned(),
+        _ => format!(" · {below} lines below, End follows"),
+    };
     if host.log.dropped() > 0 {
         title += &format!(" · {} older lines in the journal", host.log.dropped());
     }
@@ -260,7 +269,7 @@ fn one(
         title += &format!(" · `{}` in {}{} lines", ui.logs.search, at.unwrap_or_default(), hits.len());
     }
     if more > 0 {
-        title += &format!(" · {more} more hosts not shown");
+        title += &format!(" · {more} more {} not shown", if more == 1 { "host" } else { "hosts" });
     }
     let rows = text.from(top, height);
     let block = framed(&cut(&title, usize::from(width.saturating_sub(2))), focused);
@@ -369,7 +378,20 @@ mod tests {
         logs.next_hit(&"a".into(), &tail, false).expect("there is one above");
         assert_eq!(logs.places["a"].hit, Some(80));
         logs.next_hit(&"a".into(), &tail, true).expect("there is one below");
+        assert_eq!(logs.next_hit(&"a".into(), &tail, true), Ok(true), "from the last to the first, and it says so");
+        assert_eq!(logs.places["a"].hit, Some(0));
+        assert_eq!(logs.next_hit(&"a".into(), &tail, false), Ok(true));
+        assert_eq!(logs.places["a"].hit, Some(90));
+        logs.look_for(&"a".into(), &tail, "eleven");
         assert!(logs.next_hit(&"a".into(), &tail, true).is_err());
+    }
+
+    #[test]
+    fn a_line_whose_last_row_is_hidden_is_below() {
+        let mut tail = log(10);
+        tail.say(Timestamp::UNIX_EPOCH, LineKind::Wizard, &"long ".repeat(20));
+        let text = Text { log: &tail, width: 40, search: "" };
+        assert_eq!((text.below((0, 0), 10), text.below((0, 0), 11), text.below(text.last_top(10), 10)), (1, 1, 0));
     }
 
     #[test]

@@ -20,6 +20,7 @@ use super::clock::span;
 use super::theme::{Meaning, Sign, sign, style};
 use crate::engine::Standing;
 use crate::model::event::JobKind;
+use crate::model::runbook::Step;
 use crate::model::state::Phase;
 use crate::model::{State, TaskId};
 
@@ -30,6 +31,12 @@ pub(super) fn frame(title: &str, focused: bool) -> Block<'static> {
         .border_set(super::theme::lines(false))
         .border_style(style(meaning))
         .title(Span::styled(format!(" {title} "), style(if focused { Meaning::Active } else { Meaning::Title })))
+}
+
+/// The script that takes a step back. One that is nothing but `true` or `:` takes nothing back, and is none.
+pub(super) fn takes_back(step: &Step) -> Option<&str> {
+    let does = |line: &str| !matches!(line.trim(), "" | "true" | ":") && !line.trim_start().starts_with('#');
+    step.undo.as_deref().filter(|script| script.lines().any(does))
 }
 
 /// How a task stands: its sign, a word or two, what they mean.

@@ -1,6 +1,7 @@
 //! Everything that can be done now, found by typing.
 
 use crate::model::State;
+use crate::model::logtail::clean;
 use crate::ui::keymap::{BINDINGS, Binding, Command};
 use crate::ui::possible::possible;
 use crate::ui::view::UiState;
@@ -50,34 +51,40 @@ pub fn found(state: &State, ui: &UiState, wanted: &str) -> Vec<Entry> {
 /// As many are listed.
 const MOST: usize = 12;
 
-/// How loosely a text holds the wanted letters in their order: the letters skipped between them, so that 0 is a word begun
-/// with; nothing where it does not.
+/// What is said where nothing is found.
+#[must_use]
+pub fn no_match(wanted: &str) -> String {
+    format!("nothing that can be done now matches `{}`", clean(wanted))
+}
+
+/// How far a text is from what was typed: 0 begins with it. Each typed word is the beginning of a word of the text, or else
+/// within one, or else made of the beginnings of words, as `otg` is of `open the gate`; nothing where one is none of these.
 fn distance(wanted: &str, text: &str) -> Option<usize> {
-    let fold = |text: &str| text.to_lowercase().chars().filter(|c| !c.is_whitespace()).collect::<Vec<char>>();
-    let (wanted, there) = (fold(wanted), fold(text));
-    let mut best = None;
-    for start in 0..=there.len() {
-        let mut at = start;
-        let mut skipped = start.min(1);
-        let mut complete = true;
-        for letter in &wanted {
-            match there[at.min(there.len())..].iter().position(|c| c == letter) {
-                Some(0) => at += 1,
-                Some(over) => {
-                    skipped += over;
-                    at += over + 1;
-                }
-                None => {
-                    complete = false;
-                    break;
-                }
-            }
-        }
-        if complete {
-            best = Some(best.map_or(skipped, |known: usize| known.min(skipped)));
-        }
+    let (wanted, text) = (wanted.to_lowercase(), text.to_lowercase());
+    if text.starts_with(&wanted) {
+        return Some(0);
     }
-    best
+    let words: Vec<&str> = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    wanted.split_whitespace().try_fold(1, |sum, typed| {
+        let far = match () {
+            () if words.iter().any(|word| word.starts_with(typed)) => 0,
+            () if text.contains(typed) => 1,
+            () if begins(typed, &words) => 2,
+            () => return None,
+        };
+        Some(sum + far)
+    })
+}
+
+/// Whether letters are put together from beginnings of words, in the words' order.
+fn begins(letters: &str, words: &[&str]) -> bool {
+    let Some((word, rest)) = words.split_first() else { return letters.is_empty() };
+    let shared = letters.chars().zip(word.chars()).take_while(|(typed, there)| typed == there);
+    let ends = shared.scan(0, |end, (typed, _)| {
+        *end += typed.len_utf8();
+        Some(*end)
+    });
+    letters.is_empty() || ends.into_iter().any(|end| begins(&letters[end..], rest)) || begins(letters, rest)
 }
 
 #[cfg(test)]
@@ -90,5 +97,8 @@ mod tests {
         assert_eq!(distance("open", "open the gate"), Some(0));
         assert!(distance("otg", "open the gate") > distance("open", "open the gate"));
         assert_eq!(distance("xyz", "open the gate"), None);
+        assert_eq!(distance("take", "one log for each host at work; again: for every host"), None);
+        assert!(distance("gate open", "open the gate").is_some() && distance("opga", "open the gate").is_some());
+        assert!(distance("host", "the next host") < distance("ost", "the next host"));
     }
 }

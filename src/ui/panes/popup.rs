@@ -6,6 +6,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Paragraph};
 use tui_textarea::TextArea;
+use unicode_width::UnicodeWidthStr as _;
 
 use super::frame as framed;
 use super::palette::found;
@@ -87,7 +88,7 @@ fn one(
             let text = "Only hosts with this in their row: a name, a role, a version, SHUT.";
             ask("Filter the hosts", said(text), Some(input), wrong, "Enter: keep    Esc: all hosts", frame, area);
         }
-        Popup::Palette(input, at) => palette(state, ui, input, at, frame, area),
+        Popup::Palette(input, at) => palette(state, ui, input, at, wrong, frame, area),
         Popup::Undo { host, tasks, input, down, read } => {
             *read |= undo(state, host, tasks, input.as_deref(), down, wrong, frame, area);
         }
@@ -213,7 +214,11 @@ fn undo(
         let elsewhere = if task.on == task.host { String::new() } else { format!(", runs on {}", task.on) };
         let reboots = if step.reboots { ", reboots" } else { "" };
         page.say(Line::styled(format!("{}{elsewhere}{reboots}", step.name), style(Meaning::Title)));
-        for line in step.undo.iter().flat_map(|script| script.lines()) {
+        let Some(script) = super::takes_back(step) else {
+            page.say(Line::styled("    nothing to do", style(Meaning::Quiet)));
+            continue;
+        };
+        for line in script.lines() {
             page.code(Line::styled(format!("    {}", shown(line)), style(Meaning::Plain)));
         }
     }
@@ -238,11 +243,19 @@ fn undo(
     whole
 }
 
-fn palette(state: &State, ui: &UiState, input: &TextArea<'static>, at: &mut usize, frame: &mut Frame<'_>, area: Rect) {
+fn palette(
+    state: &State,
+    ui: &UiState,
+    input: &TextArea<'static>,
+    at: &mut usize,
+    wrong: Option<&str>,
+    frame: &mut Frame<'_>,
+    area: Rect,
+) {
     let wanted = input.lines().join(" ");
     let entries = found(state, ui, wanted.trim());
     *at = (*at).min(entries.len().saturating_sub(1));
-    let area = top(area, 78, entries.len() as u16 + 4);
+    let area = top(area, 78, entries.len().max(1) as u16 + 4);
     let block = framed("What can be done now", true).title_bottom(" Enter: do it    ↑↓: choose    Esc: back ");
     let inner = block.inner(area);
     frame.render_widget(Clear, area);
@@ -266,6 +279,12 @@ fn palette(state: &State, ui: &UiState, input: &TextArea<'static>, at: &mut usiz
         })
         .collect();
     let below = Rect { y: inner.y + 2, height: inner.height.saturating_sub(2), ..inner };
+    if lines.is_empty() {
+        let meaning = if wrong.is_some() { Meaning::Bad } else { Meaning::Quiet };
+        let text = cut(&super::palette::no_match(wanted.trim()), usize::from(inner.width).saturating_sub(2));
+        frame.render_widget(Line::styled(format!(" {text}"), style(meaning)), below);
+        return;
+    }
     frame.render_widget(Paragraph::new(lines), below);
 }
 
@@ -331,10 +350,16 @@ fn scrolled(title: &str, page: &Page, down: &mut u16, frame: &mut Frame<'_>, are
     let height = area.height.saturating_sub(2);
     let most = (rows.len() as u16).saturating_sub(height);
     *down = (*down).min(most);
-    let keys = if most == 0 { " any key closes " } else { " ↓ ↑ PgDn PgUp: more    any other key closes " };
+    let more = if *down < most { format!(" {} more below ", most - *down) } else { String::new() };
+    // What does not fit beside how much is below gives way whole.
+    let keys = match most {
+        0 => [" any key closes "].as_slice(),
+        _ => &[" ↓ ↑ PgDn PgUp: more    any other key closes ", " ↓ ↑ PgDn PgUp: more ", ""],
+    };
+    let room = usize::from(area.width.saturating_sub(2)).saturating_sub(more.width());
+    let keys = keys.iter().copied().find(|keys| keys.width() <= room).unwrap_or_default();
     let mut block = framed(title, true).title_bottom(keys);
-    if *down < most {
-        let more = format!(" {} more below ", most - *down);
+    if !more.is_empty() {
         block = block.title_bottom(Line::styled(more, style(Meaning::Warn)).right_aligned());
     }
     let lines: Vec<Line<'_>> =

@@ -13,6 +13,7 @@ use crate::model::state::{Phase, TaskState};
 use crate::model::{State, Task, size};
 use crate::ui::look::Look;
 use crate::ui::page::Page;
+use crate::ui::panes::takes_back;
 use crate::ui::theme::{Meaning, Sign, sign, style};
 use crate::ui::view::UiState;
 
@@ -31,7 +32,7 @@ pub(super) fn say(state: &State, ui: &UiState, look: &Look, gate: &GateView, wid
     }
     if let Some(script) = &gate.script {
         let usually = verdict::usually(state, ui, gate.task);
-        let elsewhere = if task.on == task.host { String::new() } else { format!(", about {}", task.host) };
+        let elsewhere = if task.on == task.host { String::new() } else { format!(", for {}", task.host) };
         page.say(Line::from(vec![
             Span::styled("RUNS", style(Meaning::Title)),
             Span::raw(format!(" as root on {}{elsewhere}", task.on)),
@@ -161,10 +162,16 @@ fn way_back(step: &Step, page: &mut Page) {
             Span::styled("WAY BACK", style(Meaning::Title)),
             Span::styled(" none, as said above", style(Meaning::Bad)),
         ])),
-        (None, Some(undo)) => {
-            page.say(Line::styled("WAY BACK", style(Meaning::Title)));
-            numbered(undo, page);
-        }
+        (None, Some(_)) => match takes_back(step) {
+            Some(script) => {
+                page.say(Line::styled("WAY BACK", style(Meaning::Title)));
+                numbered(script, page);
+            }
+            None => page.say(Line::from(vec![
+                Span::styled("WAY BACK", style(Meaning::Title)),
+                Span::styled(" nothing to take back", style(Meaning::Quiet)),
+            ])),
+        },
         (None, None) => page.say(Line::from(vec![
             Span::styled("WAY BACK", style(Meaning::Title)),
             Span::styled(" none but your own hands", style(Meaning::Warn)),

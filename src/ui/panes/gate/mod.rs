@@ -13,11 +13,11 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Paragraph};
+use unicode_width::UnicodeWidthStr as _;
 
-use super::frame as framed;
+use super::{frame as framed, takes_back};
 use crate::engine::{GateView, confirmation};
 use crate::model::runbook::Confirm;
-use crate::model::state::Phase;
 use crate::model::{State, TaskId};
 use crate::ui::hand::{Extent, Shown};
 use crate::ui::look::Look;
@@ -38,18 +38,23 @@ pub fn draw(state: &State, now: Timestamp, ui: &mut UiState, look: &Look, frame:
     let most = rows.len().saturating_sub(height);
     ui.gate_scroll = ui.gate_scroll.min(most);
     let below = most - ui.gate_scroll;
-    let block = if below > 0 {
-        let more = format!(" {below} more {} below · PgDn ", if below == 1 { "row" } else { "rows" });
-        block.title_bottom(Line::styled(more, style(Meaning::Warn)).right_aligned())
-    } else {
-        block
+    let more = match below {
+        0 => String::new(),
+        1 => " 1 more row below · PgDn ".to_owned(),
+        _ => format!(" {below} more rows below · PgDn "),
     };
+    let room = usize::from(inner.width).saturating_sub(more.width());
+    let block = block.title_bottom(buttons(state, ui, look, room));
+    let block = block.title_bottom(Line::styled(more, style(Meaning::Warn)).right_aligned());
     let visible = ui.gate_scroll..(ui.gate_scroll + height).min(rows.len());
     // What lies under a popup is not on the screen.
     if let (Some(gate), Some(task), true) = (&look.gate, look.task, ui.popups.is_empty()) {
         let since_seq = state.tasks[task.index()].since_seq;
         let shown = Shown { task, since_seq, content: digest(state, gate) };
         ui.hand.drawn(ui.at, shown, &extent(&rows, &page, &visible, inner.width));
+        if let Some(notice) = &mut ui.notice {
+            notice.read_on(ui.at, &ui.hand);
+        }
     } else {
         ui.hand.hidden();
     }
@@ -109,10 +114,10 @@ fn page(state: &State, now: Timestamp, ui: &mut UiState, look: &Look, width: u16
     (format!("{} · {}", step.name, task.host), page)
 }
 
-/// The frame: what leads back on its right, what there is to press below.
+/// The frame: what leads back on its right.
 fn block(state: &State, ui: &UiState, look: &Look, title: &str, width: u16) -> Block<'static> {
     let mut block = framed(title, ui.focus == Pane::Gate);
-    let Some((task, step, current)) = look.task.and_then(|id| state.task(id)) else { return block };
+    let Some((_, step, _)) = look.task.and_then(|id| state.task(id)) else { return block };
     let grave = step.point_of_no_return.is_some();
     if grave {
         block = block.border_style(style(Meaning::Danger));
@@ -120,7 +125,7 @@ fn block(state: &State, ui: &UiState, look: &Look, title: &str, width: u16) -> B
     let way_back = match (grave, &step.undo) {
         _ if !step.changes() => "only looks",
         (false, _) if step.destroys.is_some() => "destroys something",
-        (false, Some(undo)) if undo.trim() == "true" => "leaves nothing to take back",
+        (false, Some(_)) if takes_back(step).is_none() => "leaves nothing to take back",
         (true, _) => "no way back",
         (false, Some(_)) => "can be taken back",
         (false, None) => "no undo",
@@ -129,20 +134,31 @@ fn block(state: &State, ui: &UiState, look: &Look, title: &str, width: u16) -> B
     if usize::from(width) > title.chars().count() + way_back.len() + 8 {
         block = block.title_top(Line::styled(format!(" {way_back} "), style(meaning)).right_aligned());
     }
-    let opens = look.gate.as_ref().is_some_and(|gate| gate.refusal.is_none());
-    if current.phase == Phase::Gate && !look.peeked && opens && ui.playhead.is_none() {
-        let key = |key: &str| Span::styled(key.to_owned(), style(Meaning::Active));
-        let mut buttons = vec![Span::raw(" "), key("Enter"), Span::raw(format!(" open on {}", task.host))];
-        if !matches!(confirmation(step), Confirm::None | Confirm::Enter) {
-            buttons.push(Span::raw(", typed"));
-        }
-        if crate::ui::possible::possible(state, ui, crate::ui::keymap::Command::OpenAll) {
-            buttons.extend([Span::raw("   "), key("A"), Span::raw(" open all that are ready")]);
-        }
-        buttons.extend([Span::raw("   "), key("s"), Span::raw(" skip ")]);
-        block = block.title_bottom(Line::from(buttons));
-    }
     block
+}
+
+/// What there is to press at a gate that opens. What does not fit gives way whole, the last one first: the last line of the
+/// screen has it as well.
+fn buttons(state: &State, ui: &UiState, look: &Look, room: usize) -> Line<'static> {
+    let opens = look.gate.as_ref().is_some_and(|gate| gate.refusal.is_none());
+    let gate = look.at_gate(state).filter(|_| opens && ui.playhead.is_none());
+    let Some((task, step, _)) = gate.and_then(|id| state.task(id)) else { return Line::default() };
+    let typed = if matches!(confirmation(step), Confirm::None | Confirm::Enter) { "" } else { ", typed" };
+    let mut keys = vec![("Enter", format!("open on {}{typed}", task.host))];
+    if crate::ui::possible::possible(state, ui, crate::ui::keymap::Command::OpenAll) {
+        keys.push(("A", "open all that are ready".to_owned()));
+    }
+    keys.push(("s", "skip".to_owned()));
+    let mut line = Line::default();
+    for (key, does) in keys {
+        let lead = if line.spans.is_empty() { " " } else { "  " };
+        let button = [Span::raw(lead), Span::styled(key, style(Meaning::Active)), Span::raw(format!(" {does} "))];
+        if line.width() + button.iter().map(Span::width).sum::<usize>() > room {
+            break;
+        }
+        line.spans.extend(button);
+    }
+    line
 }
 
 pub(in crate::ui) use verdict::too_long;

@@ -140,8 +140,12 @@ fn at_gate(state: &State, now: Timestamp, ui: &mut UiState, look: &Look, gate: &
             let open: Vec<&CheckResult> = checks.iter().filter(|check| !check.passed()).collect();
             let word = format!("SHUT {}/{}", open.len(), checks.len());
             head(page, Sign::Shut, Meaning::Warn, &word, &step.title, "");
-            let verb = if open.len() == 1 { "does" } else { "do" };
-            page.text(&format!("{} of {} checks {verb} not hold:", open.len(), checks.len()), Meaning::Plain);
+            let text = match (open.len(), checks.len()) {
+                (1, 1) => "1 check does not hold:".to_owned(),
+                (1, all) => format!("1 of {all} checks does not hold:"),
+                (failing, all) => format!("{failing} of {all} checks do not hold:"),
+            };
+            page.text(&text, Meaning::Plain);
             open.into_iter().for_each(|check| failing(check, now, ui, gate.task, page));
             page.gap();
         }

@@ -130,9 +130,7 @@ fn entry(roff: &mut Roff, word: Inline, meaning: &str) {
 fn keys() -> Roff {
     let mut roff = Roff::new();
     roff.control("SH", ["KEYS"]);
-    let mut groups: Vec<Group> = BINDINGS.iter().map(|row| row.group).collect();
-    groups.dedup();
-    for group in groups {
+    for group in Group::ALL {
         roff.control("SS", [group.title()]);
         for row in BINDINGS.iter().filter(|row| row.group == group) {
             let keys: Vec<String> = row.keys.iter().map(|key| key_name(*key)).collect();

@@ -86,7 +86,7 @@ pub enum Intent {
         /// As it shall stand on the host.
         file: Box<PushFile>,
     },
-    /// Take back what was done on a host in this stage, down to the last safe point.
+    /// Take back what was done last on a host, as far as the stage goes that it was done in, down to the last safe point.
     Undo {
         /// On which host.
         host: HostName,
@@ -310,7 +310,7 @@ pub enum Refusal {
     #[error("an undo is under way; wait for it")]
     Undoing,
     /// There is nothing to take back.
-    #[error("nothing was done on {0} in this stage that could be taken back")]
+    #[error("nothing was done on {0} that could be taken back")]
     NothingToUndo(HostName),
     /// There is no way back.
     #[error("no way back from {task}: {why}")]

@@ -34,8 +34,8 @@ section boot-id '' cat /proc/sys/kernel/random/boot_id
 section cmdline '' cat /proc/cmdline
 section uname '' uname -nm
 section swaps '' cat /proc/swaps
-section disks '' timeout 3 df -PkT / /boot /var
-section inodes '' timeout 3 df -Pi / /boot /var
+section disks '' timeout 3 df -PkT / /boot /var /sysroot
+section inodes '' timeout 3 df -Pi / /boot /var /sysroot
 
 if [ -n "$lk_devices" ]; then
     section devices '' timeout 3 lsblk -Pbpno NAME,PKNAME,SIZE,FSTYPE,LABEL,PARTLABEL,MOUNTPOINT
@@ -65,12 +65,12 @@ done
 ask() {
     if have curl; then
         if [ -n "$lk_cacert" ]; then
-            timeout 4 curl -s --max-time 2 --cacert "$lk_cacert" ${lk_cert:+--cert "$lk_cert" --key "$lk_key"} "$lk_etcd$1"
+            timeout 4 curl -s --noproxy '*' --max-time 2 --cacert "$lk_cacert" ${lk_cert:+--cert "$lk_cert" --key "$lk_key"} "$lk_etcd$1"
         else
-            timeout 4 curl -s --max-time 2 "$lk_etcd$1"
+            timeout 4 curl -s --noproxy '*' --max-time 2 "$lk_etcd$1"
         fi
     elif have wget; then
-        timeout 4 wget -q -T 2 -O - "$lk_etcd$1"
+        http_proxy= https_proxy= timeout 4 wget -q -T 2 -O - "$lk_etcd$1"
     else
         return 127
     fi
@@ -89,9 +89,9 @@ etcdctl3() {
 gateway() {
     for lk_prefix in v3 v3beta v3alpha; do
         if [ -n "$lk_cacert" ]; then
-            timeout 4 curl -sf --max-time 2 --cacert "$lk_cacert" ${lk_cert:+--cert "$lk_cert" --key "$lk_key"} -d "$2" "$lk_etcd/$lk_prefix/$1" && return 0
+            timeout 4 curl -sf --noproxy '*' --max-time 2 --cacert "$lk_cacert" ${lk_cert:+--cert "$lk_cert" --key "$lk_key"} -d "$2" "$lk_etcd/$lk_prefix/$1" && return 0
         else
-            timeout 4 curl -sf --max-time 2 -d "$2" "$lk_etcd/$lk_prefix/$1" && return 0
+            timeout 4 curl -sf --noproxy '*' --max-time 2 -d "$2" "$lk_etcd/$lk_prefix/$1" && return 0
         fi
     done
     return 22
@@ -192,38 +192,74 @@ if [ -n "$lk_kubelet" ] && have kubelet; then
     section kubelet '' timeout 3 kubelet --version
 fi
 
-# The API server of this host itself, whichever kubectl would ask. Its version is for anybody to read, so nothing is sent
-# but the question; the certificate is not checked, as few are made out to the address that is asked here.
+# The API server of this host itself, whichever kubectl would ask, and whatever proxy is set. Its version is for anybody
+# to read, so nothing is sent but the question; where kubeadm has left the API server's own client certificate, that is
+# shown as well, for those who let nobody in without. The server's certificate is not checked, as few are made out to the
+# address that is asked here.
 api_version() {
     if have curl; then
-        timeout 4 curl -sk --max-time 2 "$1/version"
+        timeout 4 curl -sk --noproxy '*' --max-time 2 $lk_client "$1/version"
     elif have wget; then
-        timeout 4 wget -q -T 2 --no-check-certificate -O - "$1/version"
+        http_proxy= https_proxy= timeout 4 wget -q -T 2 -t 1 --no-check-certificate -O - "$1/version"
     else
         return 127
     fi
 }
+# The HTTP status of an answer, be it a refusal; nothing where nobody answers.
+api_status() {
+    if have curl; then
+        timeout 4 curl -sk --noproxy '*' --max-time 2 $lk_client -o /dev/null -w '%{http_code}\n' "$1" | sed '/^000/d'
+    else
+        http_proxy= https_proxy= timeout 4 wget -S -T 2 -t 1 --no-check-certificate -O /dev/null "$1" 2>&1 |
+            sed -n 's/.*HTTP\/[0-9.]* \([0-9][0-9][0-9]\).*/\1/p' | tail -n 1
+    fi
+}
+# Whether it is ready for work, its connection to etcd included. Before 1.16 there was `/healthz` alone.
+api_ready() {
+    lk_ready=$(api_status "$lk_api/readyz")
+    case $lk_ready in
+    401 | 403 | 404) api_status "$lk_api/healthz" ;;
+    *) printf '%s\n' "$lk_ready" ;;
+    esac
+}
+
 lk_manifest=/etc/kubernetes/manifests/kube-apiserver.yaml
-api_server() {
+lk_pki=/etc/kubernetes/pki/apiserver-kubelet-client
+# Where it is meant to answer, if it is meant to run here at all.
+api_address() {
     if [ -r "$lk_manifest" ]; then
         lk_address=$(sed -n 's/^ *- --advertise-address=//p' "$lk_manifest")
         lk_port=$(sed -n 's/^ *- --secure-port=//p' "$lk_manifest")
         case $lk_address in
         *:*) lk_address="[$lk_address]" ;;
         esac
-        api_version "https://${lk_address:-127.0.0.1}:${lk_port:-6443}"
-    else
-        api_version https://127.0.0.1:6443 || api_version http://127.0.0.1:8080
+        lk_api="https://${lk_address:-127.0.0.1}:${lk_port:-6443}"
+        return
     fi
-}
-# One that is meant to run here and does not answer is down. Where nothing answers and none is meant to run, there is none.
-if [ -n "$lk_kubectl" ]; then
-    lk_meant=
-    for lk_file in "$lk_manifest" /etc/systemd/system/kube-apiserver.service /usr/lib/systemd/system/kube-apiserver.service; do
-        if [ -e "$lk_file" ]; then lk_meant=yes; fi
+    for lk_api in https://127.0.0.1:6443 http://127.0.0.1:8080; do
+        if [ -n "$(api_status "$lk_api/version")" ]; then return; fi
     done
-    if [ -n "$lk_meant" ] || api_server >/dev/null 2>&1; then
-        section api-server '' api_server
+    lk_api=
+}
+if [ -n "$lk_kubectl" ]; then
+    lk_client=
+    if [ -r "$lk_pki.crt" ] && [ -r "$lk_pki.key" ]; then lk_client="--cert $lk_pki.crt --key $lk_pki.key"; fi
+    if ! have curl && ! have wget; then
+        if [ -e "$lk_manifest" ]; then section api-server '' api_version ''; fi
+    else
+        api_address
+        if [ -n "$lk_api" ]; then
+            section api-server '' api_version "$lk_api"
+            section api-ready '' api_ready
+        else
+            # A unit that does not run is down. One that runs may listen elsewhere, and nothing is known of it.
+            for lk_file in /etc/systemd/system/kube-apiserver.service /usr/lib/systemd/system/kube-apiserver.service; do
+                if [ -e "$lk_file" ]; then
+                    section api-unit '' systemctl is-active kube-apiserver.service
+                    break
+                fi
+            done
+        fi
     fi
 fi
 

@@ -1,7 +1,12 @@
-//! The conditions of the runbook `etcd-minor`, judged on the facts of a cluster that is half way through.
+//! The conditions of the runbook `etcd-minor`, judged on the facts of a cluster that is half way through, and its comparison
+//! of the members' data, run on what etcdctl prints.
 
 // Helpers of tests are tests too, which clippy does not see.
 #![allow(clippy::unwrap_used)]
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Command;
 
 use jiff::Timestamp;
 use lockkeeper::documents::{Source, find_runbook, plan, read_inventory, read_runbook};
@@ -21,7 +26,7 @@ hosts:
 ";
 
 fn plan() -> Plan {
-    let inventory_source = Source::file(std::path::Path::new("i.yaml"), INVENTORY);
+    let inventory_source = Source::file(Path::new("i.yaml"), INVENTORY);
     let inventory = read_inventory(&inventory_source).unwrap();
     let runbook_source = find_runbook("etcd-minor").unwrap();
     let runbook = read_runbook(&runbook_source).unwrap();
@@ -153,5 +158,81 @@ fn the_last_member_is_the_point_of_no_return_and_no_other() {
     let done = state(&plan, [new(1), new(2), new(3)]);
     for step in ["health", "backup", "install", "stop", "start", "start-last"] {
         assert_eq!(needed(&done, &format!("members/{step} on etcd1")), Verdict::Fail, "{step}");
+    }
+}
+
+/// A program that the script calls, in a directory of its own.
+fn program(dir: &Path, name: &str, text: &str) {
+    let path = dir.join(name);
+    std::fs::write(&path, format!("#!/bin/sh\n{text}")).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// How the step `same-data` ends in a cluster of three, when etcdctl answers so: what it prints of hashes and its exit
+/// status, once after another and the last for ever.
+fn same_data(answers: &[(&str, i32)]) -> (bool, String) {
+    let dir = tempfile::tempdir().unwrap();
+    for (number, (answer, status)) in answers.iter().enumerate() {
+        program(dir.path(), &format!("answer-{number}"), &format!("echo '[{answer}]'\nexit {status}\n"));
+    }
+    let last = answers.len() - 1;
+    let etcdctl = format!(
+        r#"case "$*" in
+*"member list") echo '{{"header":{{"cluster_id":1}},"members":[{{"ID":1,"name":"a"}},{{"ID":2,"name":"b"}},{{"ID":3,"name":"c"}}]}}' ;;
+*"endpoint status") echo '[{{"Endpoint":"x","Status":{{"header":{{"member_id":1,"revision":812,"raft_term":3}},"version":"3.5.21"}}}}]' ;;
+*"endpoint hashkv --cluster --rev 812")
+  asked=$(cat "$0.asked" 2>/dev/null || echo 0)
+  echo $((asked + 1)) >"$0.asked"
+  if [ "$asked" -gt {last} ]; then asked={last}; fi
+  exec "${{0%/*}}/answer-$asked" ;;
+*) exit 64 ;;
+esac
+"#
+    );
+    program(dir.path(), "etcdctl", &etcdctl);
+    program(dir.path(), "sleep", "");
+    let runbook = read_runbook(&find_runbook("etcd-minor").unwrap()).unwrap();
+    let step = runbook.stages.iter().flat_map(|stage| &stage.steps).find(|step| step.name == "same-data").unwrap();
+    let path = format!("{}:{}", dir.path().display(), std::env::var("PATH").unwrap());
+    let output = Command::new("sh")
+        .args(["-euc", step.run.as_ref().unwrap()])
+        .envs([
+            ("PATH", path.as_str()),
+            ("etcd_endpoint", "x"),
+            ("etcd_cacert", ""),
+            ("etcd_cert", ""),
+            ("etcd_key", ""),
+        ])
+        .output()
+        .unwrap();
+    (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+/// A member's answer.
+fn hash(hash: u64, compacted: i64) -> String {
+    format!(
+        r#"{{"Endpoint":"x","HashKV":{{"header":{{"revision":900}},"hash":{hash},"compact_revision":{compacted},"hash_revision":812}}}}"#
+    )
+}
+
+#[test]
+fn members_hold_the_same_data_only_if_each_has_said_so_of_the_same_history() {
+    let all = |hashes: [(u64, i64); 3]| hashes.map(|(h, compacted)| hash(h, compacted)).join(",");
+    let same = all([(77, 500), (77, 500), (77, 500)]);
+    let never_compacted = all([(77, -1), (77, -1), (77, -1)]);
+    let differ = all([(77, 500), (77, 500), (78, 500)]);
+    // Hashes of different histories differ in members that are well.
+    let compacting = all([(77, 500), (77, 500), (91, 700)]);
+    let two = [hash(77, 500), hash(77, 500)].join(",");
+    assert!(same_data(&[(&same, 0)]).0);
+    assert!(same_data(&[(&never_compacted, 0)]).0);
+    assert!(same_data(&[(&compacting, 0), (&two, 1), ("", 1), (&same, 0)]).0, "asked again");
+    let (passed, why) = same_data(&[(&differ, 0), (&same, 0)]);
+    assert!(!passed && why.contains("do not hold the same data"), "{why}");
+    for (answer, status) in
+        [("", 0), ("", 1), (two.as_str(), 0), (two.as_str(), 1), (same.as_str(), 1), (compacting.as_str(), 0)]
+    {
+        let (passed, why) = same_data(&[(answer, status)]);
+        assert!(!passed && why.contains("no hashes that can be compared"), "{answer} {status}: {why}");
     }
 }

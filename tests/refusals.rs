@@ -262,3 +262,54 @@ fn every_check_of_every_built_in_runbook_can_shut_its_gate() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(proven > 200, "only {proven} checks were met");
 }
+
+#[test]
+fn a_control_plane_whose_own_api_server_is_down_is_no_end_of_an_upgrade() {
+    let scratch = tempfile::tempdir().unwrap();
+    for (runbook, cluster, host) in [
+        ("kubeadm-minor", "kubeadm", "cp2"),
+        ("flatcar-update", "flatcar", "flatcar-cp"),
+        ("fedora-coreos-update", "fedora-coreos", "fcos-cp"),
+    ] {
+        let journal = scratch.path().join(format!("{runbook}.jsonl"));
+        let mut state = State::of(&recorded(runbook, cluster, &[], &journal));
+        let promise = state.plan.as_ref().unwrap().runbook.promise.clone();
+        let kept = |state: &State| {
+            promise.iter().filter(|check| evaluate(check, &Scope::new(state, None, 0, state.now)).passed()).count()
+        };
+        assert_eq!(kept(&state), promise.len());
+        let seen = state.hosts.get_mut(&HostName::from(host)).unwrap().facts.as_mut().unwrap();
+        let mut facts = (*seen.facts).clone();
+        facts.api_server.as_mut().unwrap().answers = false;
+        seen.facts = Arc::new(facts);
+        assert_eq!(kept(&state), promise.len() - 1, "{runbook}: {host}");
+    }
+}
+
+#[test]
+fn flatcar_is_rebooted_into_the_release_that_was_given_and_into_no_other() {
+    let scratch = tempfile::tempdir().unwrap();
+    let mut state = State::default();
+    let mut gates = 0;
+    for record in recorded("flatcar-update", "flatcar", &[], &scratch.path().join("flatcar.jsonl")) {
+        if let Event::GateOpened { task, .. } = &record.event {
+            let mut other = state.clone();
+            let (task, step, _) = other.task(*task).map(|(task, step, _)| (task.clone(), step.clone(), ())).unwrap();
+            if step.name == "reboot" {
+                gates += 1;
+                let passed = |state: &State| {
+                    let scope = Scope::new(state, Some(task.id), 0, record.at);
+                    step.require.iter().filter(|check| evaluate(check, &scope).passed()).count()
+                };
+                let before = passed(&other);
+                let seen = other.hosts.get_mut(&task.host).unwrap().facts.as_mut().unwrap();
+                let mut facts = (*seen.facts).clone();
+                facts.updates.as_mut().unwrap().new_version = Some("4081.2.0".into());
+                seen.facts = Arc::new(facts);
+                assert_eq!(passed(&other), before - 1);
+            }
+        }
+        state.apply(&record);
+    }
+    assert_eq!(gates, 3);
+}

@@ -89,6 +89,7 @@ thread_local! {
     static FUNCTIONS: Context<'static, 'static> = {
         let mut context = Context::with_env(ENV.clone());
         super::version::add_to(&mut context);
+        super::socket::add_to(&mut context);
         context
     };
 }

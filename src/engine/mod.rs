@@ -16,6 +16,7 @@ mod readings;
 mod roots;
 pub mod schedule;
 pub mod scope;
+mod socket;
 pub mod undo;
 mod value;
 mod verification;
@@ -30,13 +31,17 @@ pub use gate::{GateView, gate_view};
 pub use opening::{Standing, confirmation, may_open_together, standing};
 pub use undo::{changed, undo_chain};
 pub use verification::{REBOOT_WITHIN, verification};
-pub use version::FUNCTIONS as VERSION_FUNCTIONS;
 
 use crate::model::event::{CheckResult, Event, JobKind};
 use crate::model::plan::PushFile;
 use crate::model::runbook::Confirm;
 use crate::model::state::Phase;
 use crate::model::{HostName, JobName, State, TaskId};
+
+/// The names of functions that checks have beyond their language's own.
+pub fn own_functions() -> impl Iterator<Item = &'static str> {
+    version::FUNCTIONS.into_iter().chain([socket::FUNCTION])
+}
 
 /// What the operator may ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]

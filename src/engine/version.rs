@@ -6,7 +6,7 @@ use std::sync::Arc;
 use cel::{Context, ExecutionError};
 
 /// The names that are added to the language.
-pub const FUNCTIONS: [&str; 3] = ["at_least", "major", "minor"];
+pub(super) const FUNCTIONS: [&str; 3] = ["at_least", "major", "minor"];
 
 /// Adds them.
 pub(super) fn add_to(context: &mut Context<'_, '_>) {

@@ -279,7 +279,7 @@ pub struct Deployment {
 /// One `kube-apiserver`, seen from its own host.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApiServer {
-    /// It answered, be it only that it tells nothing to whom it does not know.
+    /// It is ready (`GET /readyz`), or tells nothing to whom it does not know.
     pub answers: bool,
     /// `gitVersion` of `GET /version` without the leading `v`: the version that runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -386,6 +386,9 @@ pub struct Updates {
     /// `CURRENT_OP` of update_engine without its prefix, such as `IDLE` or `UPDATED_NEED_REBOOT`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub engine: Option<String>,
+    /// `NEW_VERSION` of update_engine: the release that was written, once `engine` is `UPDATED_NEED_REBOOT`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub new_version: Option<String>,
     /// locksmith's `REBOOT_STRATEGY`: `reboot`, `etcd-lock`, `off`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reboot_strategy: Option<String>,

@@ -434,7 +434,7 @@ pub(super) fn coreos(clock: Clock, seed: u64, workers: Option<usize>) -> World {
     world.kube.runtime = "containerd";
     world.kube.cri_socket = "unix:///run/containerd/containerd.sock";
     world.offers.trees.insert(STREAM.into(), coreos_tree("41.20241027.3.0"));
-    let distribution = distribution();
+    let distribution = Distribution { mounts: build::COREOS_DISK, ..distribution() };
     for plan in &plans {
         let mut machine = build::machine(plan, &distribution, clock, seed);
         boot(&mut machine, coreos_tree("40.20241019.3.0"), &[]);

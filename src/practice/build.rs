@@ -53,6 +53,17 @@ pub(super) const OSTREE_DISK: &[Mount] = &[
     TMP,
 ];
 
+/// A host of Fedora CoreOS: one partition, which is seen at several places.
+pub(super) const COREOS_DISK: &[Mount] = &[
+    Mount { at: "/", device: "/dev/vda4", fs: "xfs", size_kib: 20_447_232, used_kib: 4_318_000 },
+    Mount { at: "/sysroot", device: "/dev/vda4", fs: "xfs", size_kib: 20_447_232, used_kib: 4_318_000 },
+    Mount { at: "/var", device: "/dev/vda4", fs: "xfs", size_kib: 20_447_232, used_kib: 4_318_000 },
+    Mount { at: "/boot", device: "/dev/vda3", fs: "ext4", size_kib: 358_271, used_kib: 152_712 },
+    PROC,
+    RUN,
+    TMP,
+];
+
 /// How members of a cluster are run.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Etcd {

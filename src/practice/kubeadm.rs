@@ -152,7 +152,8 @@ pub(super) fn debian(clock: Clock, seed: u64, workers: Option<usize>) -> World {
     let plans = size::with_workers(&DEBIAN, workers);
     let mut world = build::world(&plans, etcd, seed);
     world.kube.runtime = "containerd";
-    world.kube.cri_socket = "unix:///run/containerd/containerd.sock";
+    // As kubeadm wrote it up to 1.33; the kubelet is started with the path that it leads to.
+    world.kube.cri_socket = "unix:///var/run/containerd/containerd.sock";
     world.kube.kubelet_configs.insert("1.30".into());
     let offers = |version: &str| vec![format!("{version}-1.1")];
     for package in ["kubeadm", "kubelet", "kubectl"] {

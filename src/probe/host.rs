@@ -44,7 +44,7 @@ pub(super) fn mounts(section: &Section<'_>, facts: &mut Facts) -> Result<(), Str
     Ok(())
 }
 
-/// `df -Pi / /boot /var`: `-` where a file system has no inodes to run out of. Comes after the section of their sizes.
+/// `df -Pi / /boot /var /sysroot`: `-` where a file system has no inodes to run out of. Comes after the section of their sizes.
 pub(super) fn inodes(section: &Section<'_>, facts: &mut Facts) -> Result<(), String> {
     for line in section.text.lines().skip(1) {
         let words: Vec<_> = line.split_whitespace().collect();
@@ -140,16 +140,21 @@ pub(super) fn cmdline(section: &Section<'_>, facts: &mut Facts) -> Result<(), St
     Ok(())
 }
 
-/// A row of `df -PkT`: source, type, size, used, free, percent, mount point.
+/// A row of `df -PkT`: source, type, size, used, free, percent, mount point. Not of the root of a composefs host, which is
+/// an image of its files' names: it is always full, and nothing is ever written to it.
 fn rows(text: &str) -> impl Iterator<Item = Option<(&str, i64, i64, String)>> {
-    text.lines().skip(1).map(|line| {
+    let image = |line: &&str| {
+        let mut words = line.split_whitespace();
+        words.next() == Some("composefs") || words.next() == Some("erofs")
+    };
+    text.lines().skip(1).filter(move |line| !image(line)).map(|line| {
         let words: Vec<_> = line.split_whitespace().collect();
         let [_, fs, size, _, free, _, mount @ ..] = words.as_slice() else { return None };
         Some((*fs, size.parse().ok()?, free.parse().ok()?, mount.join(" ")))
     })
 }
 
-/// `df -PkT / /boot`. No `/boot` is no complaint.
+/// `df -PkT / /boot /var /sysroot`. What is not there is no complaint.
 pub(super) fn disks(section: &Section<'_>, facts: &mut Facts) -> Result<(), String> {
     for row in rows(&section.text) {
         let (fs, size_kib, free_kib, mount) = row.ok_or("a row of df was not understood")?;
@@ -240,7 +245,9 @@ pub(super) fn update_engine(section: &Section<'_>, facts: &mut Facts) -> Result<
     }
     let operation = section.text.lines().find_map(|line| line.strip_prefix("CURRENT_OP=")).ok_or("no CURRENT_OP")?;
     let operation = operation.strip_prefix("UPDATE_STATUS_").unwrap_or(operation);
-    facts.updates.get_or_insert_default().engine = Some(tidy(operation));
+    let updates = facts.updates.get_or_insert_default();
+    updates.engine = Some(tidy(operation));
+    updates.new_version = section.text.lines().find_map(|line| line.strip_prefix("NEW_VERSION=")).map(tidy);
     Ok(())
 }
 
@@ -345,6 +352,14 @@ mod tests {
     }
 
     #[test]
+    fn the_image_that_a_composefs_host_has_as_its_root_is_no_place_to_write_to() {
+        let text = "@disks 1 \n Filesystem Type 1024-blocks Used Available Capacity Mounted on\n composefs overlay 6976 6976 0 100% /\n /dev/vda3 ext4 358271 160000 175000 48% /boot\n /dev/vda4 xfs 9961472 3145728 6815744 32% /sysroot\n /dev/vda4 xfs 9961472 3145728 6815744 32% /var\n@inodes 1 \n Filesystem Inodes IUsed IFree IUse% Mounted on\n composefs 0 0 0 - /\n /dev/vda4 4980736 90000 4890736 2% /sysroot\n@end 0 \n";
+        let facts = facts(text);
+        assert_eq!(facts.disks.keys().collect::<Vec<_>>(), ["/boot", "/sysroot", "/var"]);
+        assert_eq!(facts.disks["/sysroot"].free_inodes, Some(4_890_000));
+    }
+
+    #[test]
     fn who_would_update_the_host() {
         let facts = parse(
             "@locksmith 0 \n Available: 0\n Max: 1\n \n MACHINE ID\n 69d27b356a94476da859461d3a3bc6fd\n@zincati 0 \n active\n enabled=true\n enabled=false\n@end 0 \n",
@@ -357,10 +372,11 @@ mod tests {
     #[test]
     fn the_last_strategy_counts_and_the_updaters_state_is_read() {
         let facts = parse(
-            "@update-engine 0 \n LAST_CHECKED_TIME=0\n CURRENT_OP=UPDATE_STATUS_UPDATED_NEED_REBOOT\n@strategy 0 \n REBOOT_STRATEGY=reboot\n REBOOT_STRATEGY=\"etcd-lock\"\n@end 0 \n",
+            "@update-engine 0 \n LAST_CHECKED_TIME=0\n CURRENT_OP=UPDATE_STATUS_UPDATED_NEED_REBOOT\n NEW_VERSION=4081.2.0\n@strategy 0 \n REBOOT_STRATEGY=reboot\n REBOOT_STRATEGY=\"etcd-lock\"\n@end 0 \n",
         );
         let updates = facts.updates.unwrap();
         assert_eq!(updates.engine.as_deref(), Some("UPDATED_NEED_REBOOT"));
+        assert_eq!(updates.new_version.as_deref(), Some("4081.2.0"));
         assert_eq!(updates.reboot_strategy.as_deref(), Some("etcd-lock"));
     }
 }

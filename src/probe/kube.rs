@@ -21,6 +21,7 @@ pub(super) fn kubelet(section: &Section<'_>, facts: &mut Facts) -> Result<(), St
 
 /// `GET /version` of the API server on this host, which default clusters answer to anybody. Where anonymous requests are
 /// not allowed it answers a `Status` without a version: it runs all the same. That nobody answers is a fact as well.
+/// Whether it is ready, etcd included, is told by [`api_ready`], which comes after this.
 pub(super) fn api_server(section: &Section<'_>, facts: &mut Facts) -> Result<(), String> {
     if section.status == 127 {
         return Err("neither curl nor wget is on this host, so its API server cannot be asked".into());
@@ -35,6 +36,30 @@ pub(super) fn api_server(section: &Section<'_>, facts: &mut Facts) -> Result<(),
         return Err("no gitVersion in it".into());
     }
     facts.api_server = Some(ApiServer { answers: true, version });
+    Ok(())
+}
+
+/// The HTTP status of `GET /readyz`, or `/healthz` of old. One that tells nothing to whom it does not know answers; one
+/// that answers and is not ready does not, however readily it tells its version.
+pub(super) fn api_ready(section: &Section<'_>, facts: &mut Facts) -> Result<(), String> {
+    let answers = match section.text.trim() {
+        "200" | "401" | "403" => true,
+        "" | "500" | "503" | "504" | "429" => false,
+        other => {
+            facts.api_server = None;
+            return Err(format!("HTTP status `{other}` tells nothing of an API server"));
+        }
+    };
+    facts.api_server.get_or_insert_default().answers = answers;
+    Ok(())
+}
+
+/// `systemctl is-active kube-apiserver.service`, asked where nothing answers at the usual ports.
+pub(super) fn api_unit(section: &Section<'_>, facts: &mut Facts) -> Result<(), String> {
+    if section.text.trim() == "active" {
+        return Err("kube-apiserver.service runs, and listens at neither 6443 nor 8080: it cannot be asked".into());
+    }
+    facts.api_server = Some(ApiServer::default());
     Ok(())
 }
 
@@ -350,6 +375,27 @@ mod tests {
             assert!(facts.api_server.is_none() && facts.problems.len() == 1, "{other} is no API server's version");
         }
         assert!(told(127, "").api_server.is_none(), "without curl and wget nothing is known");
+    }
+
+    #[test]
+    fn an_api_server_answers_when_it_is_ready_and_not_when_it_merely_tells_its_version() {
+        let version = r#"{"gitVersion":"v1.31.4"}"#;
+        let told = |printed: &str, status: &str| seen(&[("api-server", 0, printed), ("api-ready", 0, status)]);
+        let server = told(version, "200").api_server.unwrap();
+        assert_eq!((server.answers, server.version.as_deref()), (true, Some("1.31.4")));
+        let server = told(version, "500").api_server.unwrap();
+        assert_eq!((server.answers, server.version.as_deref()), (false, Some("1.31.4")), "as without etcd");
+        // wget keeps to itself what comes with a refusal.
+        assert!(told("", "401").api_server.unwrap().answers);
+        assert!(!told("", "").api_server.unwrap().answers);
+        assert!(told("", "418").api_server.is_none());
+    }
+
+    #[test]
+    fn an_api_server_at_another_port_is_not_taken_for_one_that_is_down() {
+        let facts = seen(&[("api-unit", 0, "active")]);
+        assert!(facts.api_server.is_none() && facts.problems.len() == 1);
+        assert!(!seen(&[("api-unit", 3, "inactive")]).api_server.unwrap().answers);
     }
 
     #[test]

@@ -91,6 +91,8 @@ fn read(section: &Section<'_>, begun: Option<Timestamp>, facts: &mut Facts) -> R
         "etcd3-alarms" => etcd::v3_alarms(section, facts),
         "kubelet" => kube::kubelet(section, facts),
         "api-server" => kube::api_server(section, facts),
+        "api-ready" => kube::api_ready(section, facts),
+        "api-unit" => kube::api_unit(section, facts),
         "kube-health" => kube::health(section, facts),
         "kube-version" => kube::version(section, facts),
         "kube-nodes" => kube::nodes(section, facts),
@@ -179,12 +181,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_that_is_printed_is_too_strange(lines in proptest::collection::vec(any::<String>(), 0..20), section in 0..43_usize) {
+        fn nothing_that_is_printed_is_too_strange(lines in proptest::collection::vec(any::<String>(), 0..20), section in 0..45_usize) {
             let names = ["os", "boot-id", "cmdline", "disks", "stat", "fs", "ls", "update-engine", "strategy", "units",
                 "journal", "etcd-on-disk", "etcd-version", "etcd-health", "etcd-members", "etcd-self", "etcd3-status",
                 "etcd3-members", "etcd3-alarms", "kubelet", "kube-health", "kube-version", "kube-nodes", "rpm-ostree", "ostree",
                 "clock", "uname", "swaps", "mounts", "inodes", "lines", "cert", "locksmith", "zincati", "program", "package",
-                "crictl", "containers", "etcd-gateway-status", "etcd-gateway-members", "etcd-gateway-alarms", "kube-pods", "api-server"];
+                "crictl", "containers", "etcd-gateway-status", "etcd-gateway-members", "etcd-gateway-alarms", "kube-pods", "api-server",
+                "api-ready", "api-unit"];
             let output = format!("@{} 0 x\n {}\n@end 0 \n", names[section], lines.join("\n "));
             let facts = facts(&output);
             let text = serde_json::to_string(&facts).unwrap();

@@ -60,9 +60,18 @@ pub(super) fn ask(world: &mut World, from: &HostName, url: &str) -> Met {
         "2379" if url.starts_with("https://") != world.cluster.tls => Met::Refused,
         "2379" => ask_etcd(world, &host, path),
         // As kubeadm sets it up the API server speaks TLS alone; of old it spoke plainly to its own host.
-        "6443" | "8080" if path == "/version" => match own_api(world, &host) {
+        "6443" | "8080" if path == "/version" || port == "6443" => match own_api(world, &host) {
             Some((version, tls)) if tls == (port == "6443") && tls == url.starts_with("https://") => {
-                Met::Answer(Answer::json(200, told(&version).to_string()))
+                let ok = super::kubectl::etcd_answers(world);
+                // `/readyz` came with 1.16; what there is not, nobody unknown may see.
+                let old = Release::parse(&version).is_some_and(|release| release < Release(1, 16, 0));
+                Met::Answer(match path {
+                    "/version" => Answer::json(200, told(&version).to_string()),
+                    "/readyz" if old => Answer::json(403, r#"{"kind":"Status","code":403}"#),
+                    "/healthz" | "/readyz" if ok => Answer::json(200, "ok"),
+                    "/healthz" | "/readyz" => Answer::json(500, "[+]ping ok\n[-]etcd failed: reason withheld\n"),
+                    _ => Answer::json(403, r#"{"kind":"Status","code":403}"#),
+                })
             }
             _ => Met::Refused,
         },
@@ -228,7 +237,8 @@ pub(super) async fn run(call: &Call<'_>) -> Exit {
             "--write-out" => write_out = args.next(),
             "--output" => output = args.next(),
             "--dump-header" => dump = args.next(),
-            "--header" | "--request" | "--retry" | "--user" | "--cacert" | "--cert" | "--key" | "--data" => {
+            "--header" | "--request" | "--retry" | "--user" | "--cacert" | "--cert" | "--key" | "--data"
+            | "--noproxy" => {
                 let _ = args.next();
             }
             "--silent" => silent = true,

@@ -15,13 +15,14 @@ pub(super) async fn run(call: &Call<'_>, host: &HostName, disk: &Arc<Disk>, word
     let mut plain: Vec<&str> = Vec::new();
     // What a shell in the container was given is one word with several in it.
     let mut args = words.iter().flat_map(|word| word.split_whitespace());
-    let mut json_wanted = false;
+    let (mut json_wanted, mut rev) = (false, 0);
     while let Some(arg) = args.next() {
         match arg {
             "etcdctl" | "etcdutl" | "sh" | "-c" => {}
             "-w" | "--write-out" => json_wanted = args.next() == Some("json"),
             "--write-out=json" | "-wjson" => json_wanted = true,
-            "--endpoints" | "--cacert" | "--cert" | "--key" | "--dial-timeout" | "--command-timeout" | "--rev" => {
+            "--rev" => rev = args.next().and_then(|rev| rev.parse().ok()).unwrap_or_default(),
+            "--endpoints" | "--cacert" | "--cert" | "--key" | "--dial-timeout" | "--command-timeout" => {
                 let _ = args.next();
             }
             _ if arg.starts_with('-') || arg.starts_with("ETCDCTL_API=") => {}
@@ -73,11 +74,12 @@ pub(super) async fn run(call: &Call<'_>, host: &HostName, disk: &Arc<Disk>, word
             call.say("127.0.0.1:2379 is healthy: successfully committed proposal: took = 2ms\n").await
         }
         ["endpoint", "hashkv"] => {
-            let lines = call.world(|world| {
-                let members = world.cluster.members.iter();
-                members.map(|member| json!({"Endpoint": member.client_url, "HashKV": {"hash": 774_411_521, "compact_revision": 1}})).collect::<Vec<_>>()
-            });
-            call.say(format!("{}\n", Value::Array(lines))).await
+            let (lines, failed) = call.world(|world| hashes(world, rev));
+            call.out(format!("{}\n", Value::Array(lines))).await?;
+            for line in &failed {
+                call.err(format!("{line}\n")).await?;
+            }
+            Ok(i32::from(!failed.is_empty()))
         }
         ["member", "list"] if json_wanted => {
             let list = call.world(|world| members(world, false));
@@ -100,6 +102,25 @@ pub(super) async fn run(call: &Call<'_>, host: &HostName, disk: &Arc<Disk>, word
         }
         _ => call.fail(format!("Error: unknown command \"{}\" for \"etcdctl\"", plain.join(" ")), 1).await,
     }
+}
+
+/// `endpoint hashkv --cluster`: what the members answer, in the order of the keys that etcdctl writes, and why some do not.
+fn hashes(world: &World, rev: u64) -> (Vec<Value>, Vec<String>) {
+    let cluster = &world.cluster;
+    let (mut answers, mut failed) = (Vec::new(), Vec::new());
+    for member in &cluster.members {
+        let fail = |why: &str| format!("Failed to get the hash of endpoint {} ({why})", member.client_url);
+        if !cluster.processes.get(&member.host).is_some_and(|process| process.joined) {
+            failed.push(fail("context deadline exceeded"));
+        } else if rev > cluster.index {
+            failed.push(fail("etcdserver: mvcc: required revision is a future revision"));
+        } else {
+            let header = json!({"cluster_id": cluster.id, "member_id": member.id, "revision": cluster.index, "raft_term": cluster.term});
+            let hash = json!({"header": header, "hash": 774_411_521, "compact_revision": 1});
+            answers.push(json!({"Endpoint": member.client_url, "HashKV": hash}));
+        }
+    }
+    (answers, failed)
 }
 
 /// `Status` of `endpoint status -w json`; the gateway's answer but for its whole numbers.

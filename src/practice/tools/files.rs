@@ -130,19 +130,24 @@ pub(super) async fn df(call: &Call<'_>) -> Exit {
         }
     };
     let paths: Vec<&str> = call.operands();
+    let mut missing = false;
     let mounts: Vec<_> = if paths.is_empty() {
         call.disk.mounts().iter().collect()
     } else {
         let mut mounts = Vec::new();
         for path in paths {
             let there = followed(call, &call.path(path));
+            // Of what is there, the rows are printed all the same.
             if !call.disk.exists(&there) {
-                return call.fail(format!("df: {path}: No such file or directory"), 1).await;
+                call.err(format!("df: {path}: No such file or directory\n")).await?;
+                missing = true;
+                continue;
             }
             mounts.push(call.disk.mount(&there.to_string_lossy()));
         }
         mounts
     };
+    let mounts_none = mounts.is_empty();
     let head = |column: &String| match column.as_str() {
         "source" => "Filesystem",
         "fstype" => "Type",
@@ -171,8 +176,11 @@ pub(super) async fn df(call: &Call<'_>) -> Exit {
         };
         text += &(columns.iter().map(value).collect::<Vec<_>>().join(" ") + "\n");
     }
+    if mounts_none {
+        return call.fail("df: no file systems processed", 1).await;
+    }
     call.out(text).await?;
-    Ok(0)
+    Ok(i32::from(missing))
 }
 
 /// `systemd-tmpfiles --create FILE`: of what its images declare, the owner of etcd's data.

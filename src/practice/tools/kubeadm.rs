@@ -21,7 +21,8 @@ fn etcd_of(minor: u32) -> &'static str {
 }
 
 pub(super) async fn run(call: &Call<'_>) -> Exit {
-    let words = call.operands_beside(&["-o", "--cri-socket", "--kubelet-version", "--config", "--kubeconfig"]);
+    let words =
+        call.operands_beside(&["-o", "--cri-socket", "--kubelet-version", "--config", "--kubeconfig", "--patches"]);
     let version = call.machine(|machine| machine.software.programs.get("kubeadm").cloned()).unwrap_or_default();
     match words.as_slice() {
         ["version"] => call.say(format!("v{version}\n")).await,

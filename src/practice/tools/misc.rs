@@ -144,25 +144,37 @@ async fn flatcar(call: &Call<'_>) -> bashkit::Result<Option<i32>> {
             }
         });
     } else if call.has("-update") || call.has("-check_for_update") {
+        if call.disk.text(UPDATE_CONF).is_some_and(|conf| conf.lines().any(|line| line == "SERVER=disabled")) {
+            call.err("[0422/130000:ERROR:update_engine_client.cc(324)] Update failed.\n").await?;
+            return Ok(Some(1));
+        }
         tokio::time::sleep(Duration::from_secs(6)).await;
         call.machine(|machine| machine.updater.as_mut().map(|updater| updater.write(&updater.offered.clone())));
     } else {
         call.out(format!(
             "LAST_CHECKED_TIME=1492864800\nPROGRESS=0.0\nCURRENT_OP=UPDATE_STATUS_{}\nNEW_VERSION={}\nNEW_SIZE=0\n",
-            updater.operation, updater.partitions[updater.next]
+            updater.operation,
+            if updater.operation == "IDLE" { "0.0.0" } else { &updater.partitions[updater.next] }
         ))
         .await?;
     }
     Ok(Some(0))
 }
 
-/// `flatcar-update --to-version V`.
+/// Where the update engine is told what server to ask.
+const UPDATE_CONF: &str = "/etc/flatcar/update.conf";
+
+/// `flatcar-update --to-version V`, which is a server to the engine for as long as it takes.
 pub(super) async fn flatcar_update(call: &Call<'_>) -> Exit {
     let Some(version) = call.option("--to-version", Some("-V")).map(str::to_owned) else {
         return call.fail("Error: must specify --to-version", 1).await;
     };
     if !call.machine(|machine| machine.is_active("update-engine.service")) {
         return call.fail("Error: update-engine is not running", 1).await;
+    }
+    if call.machine(|machine| machine.updater.as_ref().is_some_and(|u| u.operation == "UPDATED_NEED_REBOOT")) {
+        let text = "Error: a previously downloaded update wasn't applied yet, you can discard it with 'update_engine_client -reset_status'";
+        return call.fail(text, 1).await;
     }
     if call.machine(|machine| machine.updater.as_ref().is_some_and(|updater| updater.offered != version)) {
         return call.fail(format!("Error: version {version} not found on the release server"), 1).await;

@@ -202,7 +202,11 @@ async fn change(call: &Call<'_>, verb: &str, units: &[String]) -> Exit {
     let all = if verb == "preset-all" { call.machine(|machine| machine.unit_files()) } else { Vec::new() };
     for name in units.iter().chain(&all) {
         let state = call.machine(|machine| machine.unit_file_state(name));
-        let own = format!("/etc/systemd/system/{name}");
+        let own = if call.has("--runtime") {
+            format!("/run/systemd/system/{name}")
+        } else {
+            format!("/etc/systemd/system/{name}")
+        };
         let verb = match verb {
             "preset" | "preset-all" => {
                 if call.machine(|machine| machine.preset(name)) {

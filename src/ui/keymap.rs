@@ -122,7 +122,7 @@ pub const BINDINGS: &[Binding] = &[
     row(Command::End, &[Char('x')], "end", "end what runs half-way, after reading what stays then", Gate),
     row(Command::Skip, &[Char('s')], "skip", "skip the step on this host, with a reason", Gate),
     row(Command::Edit, &[Char('e')], "edit", "edit the file that the step will write", Gate),
-    row(Command::Undo, &[Char('u')], "take back", "take back what was done last on the lit host, as far as that stage goes", Gate),
+    row(Command::Undo, &[Char('u')], "take back", "take back what was done last on the lit host", Gate),
     row(Command::AllChecks, &[Char('c')], "", "list the checks that hold, or only count them", Gate),
     row(Command::AcceptReboot, &[Char('v')], "I looked", "a reboot that nobody ordered was looked into", Gate),
     row(Command::Pause, &[Char('p')], "pause", "hold every gate shut, or go on; what runs goes on", Session),

@@ -3,6 +3,7 @@
 #![expect(missing_docs, reason = "what clap shows as help is the documentation")]
 
 pub mod lease;
+pub mod window;
 
 use std::path::PathBuf;
 
@@ -10,6 +11,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::engine::ArgValueCompleter;
 
+use self::window::Window;
 use crate::commands::complete;
 use crate::model::HostName;
 
@@ -196,17 +198,6 @@ pub struct Resume {
     pub journal: Option<PathBuf>,
     #[command(flatten)]
     pub window: Window,
-}
-
-/// The maintenance window: gates warn before they start what it has no room for.
-#[derive(Debug, Args)]
-pub struct Window {
-    /// The maintenance window, in local time; gates warn before they start what cannot be finished in it
-    #[arg(long, value_name = "HH:MM-HH:MM", value_parser = window, conflicts_with = "until")]
-    pub window: Option<(jiff::civil::Time, jiff::civil::Time)>,
-    /// When the maintenance window ends, in local time
-    #[arg(long, value_name = "HH:MM", value_parser = time_of_day)]
-    pub until: Option<jiff::civil::Time>,
 }
 
 #[derive(Debug, Args)]
@@ -446,20 +437,6 @@ fn variable(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err(format!("`{text}` is not of the form NAME=VALUE")),
     }
-}
-
-fn time_of_day(text: &str) -> Result<jiff::civil::Time, String> {
-    let (hour, minute) = text.split_once(':').unwrap_or((text, ""));
-    let number = |text: &str| text.parse::<i8>().ok().filter(|_| text.len() == 2);
-    number(hour)
-        .zip(number(minute))
-        .and_then(|(hour, minute)| jiff::civil::Time::new(hour, minute, 0, 0).ok())
-        .ok_or_else(|| format!("`{text}` is not a time of day such as 05:00"))
-}
-
-fn window(text: &str) -> Result<(jiff::civil::Time, jiff::civil::Time), String> {
-    let (start, end) = text.split_once('-').ok_or_else(|| format!("`{text}` is not a window such as 02:00-05:00"))?;
-    Ok((time_of_day(start)?, time_of_day(end)?))
 }
 
 fn size(text: &str) -> Result<(u16, u16), String> {

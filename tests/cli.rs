@@ -291,9 +291,14 @@ fn what_is_printed_may_be_cut_short_and_says_so_where_it_finds_no_room() {
 #[test]
 fn what_can_be_practised_is_listed_and_near_words_are_offered() {
     let (list, _) = said(lockkeeper().args(["practice", "--list"]), 0);
-    for expected in
-        ["container-linux", "hosts: cp1, cp2, cp3", "lost-ack", "kubeadm-minor", "on: kubeadm, kubeadm-mixed, arch-arm"]
-    {
+    for expected in [
+        "container-linux",
+        "hosts: cp1, cp2, cp3",
+        "lost-ack",
+        "five minutes [a step that reboots]",
+        "kubeadm-minor",
+        "on: kubeadm, kubeadm-mixed, arch-arm",
+    ] {
         assert!(list.contains(expected), "does not list {expected}:\n{list}");
     }
     for (args, expected) in [

@@ -56,9 +56,11 @@ pub enum Intent {
         /// Which.
         host: HostName,
     },
-    /// Say when the maintenance window ends.
+    /// Say when the maintenance window begins and ends.
     SetWindow {
-        /// The moment.
+        /// When it begins, where that is known.
+        from: Option<jiff::Timestamp>,
+        /// When it ends.
         until: jiff::Timestamp,
     },
     /// Go on with a task that came to a stop: look again whether it has come true, or show its gate again.

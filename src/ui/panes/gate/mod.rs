@@ -145,7 +145,7 @@ fn block(state: &State, ui: &UiState, look: &Look, title: &str, width: u16) -> B
     block
 }
 
-pub(in crate::ui) use verdict::too_long;
+pub(in crate::ui) use verdict::window_warning;
 
 /// Whether a task writes a file that can be edited at its gate.
 pub(in crate::ui) fn writes(state: &State, id: TaskId) -> bool {

@@ -285,7 +285,7 @@ pub enum Refusal {
     #[error("say why, in a few words: the journal keeps it")]
     NoWords,
     /// Jobs run, or may run.
-    #[error("work is under way ({0}); wait for it, or quit and resume later")]
+    #[error("work is under way ({0}); wait until it is over")]
     UnderWay(String),
     /// Another host of the stage holds the place.
     #[error("{0} has to finish first: no more hosts may be worked on at once")]

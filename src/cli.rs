@@ -63,8 +63,8 @@ pub const EXIT_STATUS: [(&str, &str); 3] = [
     ),
     (
         "2",
-        "What was given cannot be used: an argument, an inventory, a runbook, a config, a journal to be replayed, or there \
-         is no terminal. No host was contacted.",
+        "What was given cannot be used: an argument, an inventory, a runbook, a config, a journal, or there is no terminal. \
+         No host was contacted.",
     ),
 ];
 
@@ -134,7 +134,7 @@ pub struct Practice {
     #[arg(long, value_name = "KIND", add = ArgValueCompleter::new(complete::clusters))]
     pub cluster: Option<String>,
     /// How many workers the simulated cluster has, where its kind leaves that open
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", value_parser = count)]
     pub hosts: Option<usize>,
     /// A variable of the runbook
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
@@ -146,7 +146,7 @@ pub struct Practice {
     #[arg(long = "fault", value_name = "HOST:KIND", add = ArgValueCompleter::new(complete::faults))]
     pub faults: Vec<String>,
     /// Also break this many things at random; the seed decides which
-    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    #[arg(long, value_name = "COUNT", value_parser = count, default_value_t = 0)]
     pub random_faults: usize,
     /// Open every gate without asking, as fast as virtual time allows, and print one line of summary; needs no terminal
     #[arg(long)]
@@ -437,6 +437,10 @@ fn variable(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err(format!("`{text}` is not of the form NAME=VALUE")),
     }
+}
+
+fn count(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| format!("`{text}` is not a number such as 40"))
 }
 
 fn size(text: &str) -> Result<(u16, u16), String> {

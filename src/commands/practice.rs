@@ -81,7 +81,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         let place = Source::file(Path::new("practice"), "");
         let mut plan = match documents::plan::build(&inventory, &place, &runbook, &source, &args.vars) {
             Ok(plan) => plan,
-            Err(problems) => return Ok(refuse(&problems)),
+            Err(problems) => return Ok(refuse(&given::unsuited(problems, kind, &runbook))),
         };
         if args.twice {
             repeat(&mut plan.runbook);

@@ -65,7 +65,13 @@ pub(super) fn resume(args: &Resume) -> Result<ExitCode> {
             }
         },
     };
-    let (writer, records) = Writer::resume(&path)?;
+    let (writer, records) = match Writer::resume(&path) {
+        Ok(opened) => opened,
+        Err(error) => {
+            complain(&format!("lockkeeper: {error}"));
+            return Ok(ExitCode::from(super::BAD_INPUT));
+        }
+    };
     let state = State::of(&records);
     match &state.session {
         Some(session) if session.mode == Mode::Upgrade && state.outcome.is_none() => {}

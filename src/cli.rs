@@ -4,6 +4,7 @@
 
 pub mod journal;
 pub mod lease;
+pub mod window;
 
 use std::path::PathBuf;
 
@@ -11,6 +12,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::engine::ArgValueCompleter;
 
+use self::window::Window;
 use crate::commands::complete;
 use crate::model::HostName;
 
@@ -62,8 +64,8 @@ pub const EXIT_STATUS: [(&str, &str); 3] = [
     ),
     (
         "2",
-        "What was given cannot be used: an argument, an inventory, a runbook, a config, a journal to be replayed, or there \
-         is no terminal. No host was contacted.",
+        "What was given cannot be used: an argument, an inventory, a runbook, a config, a journal, or there is no terminal. \
+         No host was contacted.",
     ),
 ];
 
@@ -136,7 +138,7 @@ pub struct Practice {
     #[arg(long, value_name = "KIND", add = ArgValueCompleter::new(complete::clusters))]
     pub cluster: Option<String>,
     /// How many workers the simulated cluster has, where its kind leaves that open
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", value_parser = count)]
     pub hosts: Option<usize>,
     /// A variable of the runbook
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
@@ -148,7 +150,7 @@ pub struct Practice {
     #[arg(long = "fault", value_name = "HOST:KIND", add = ArgValueCompleter::new(complete::faults))]
     pub faults: Vec<String>,
     /// Also break this many things at random; the seed decides which
-    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    #[arg(long, value_name = "COUNT", value_parser = count, default_value_t = 0)]
     pub random_faults: usize,
     /// Open every gate without asking, as fast as virtual time allows, and print one line of summary; needs no terminal
     #[arg(long)]
@@ -200,17 +202,6 @@ pub struct Resume {
     pub journal: Option<PathBuf>,
     #[command(flatten)]
     pub window: Window,
-}
-
-/// The maintenance window: gates warn before they start what it has no room for.
-#[derive(Debug, Args)]
-pub struct Window {
-    /// The maintenance window, in local time; gates warn before they start what cannot be finished in it
-    #[arg(long, value_name = "HH:MM-HH:MM", value_parser = window, conflicts_with = "until")]
-    pub window: Option<(jiff::civil::Time, jiff::civil::Time)>,
-    /// When the maintenance window ends, in local time
-    #[arg(long, value_name = "HH:MM", value_parser = time_of_day)]
-    pub until: Option<jiff::civil::Time>,
 }
 
 #[derive(Debug, Args)]
@@ -452,18 +443,8 @@ fn variable(text: &str) -> Result<(String, String), String> {
     }
 }
 
-fn time_of_day(text: &str) -> Result<jiff::civil::Time, String> {
-    let (hour, minute) = text.split_once(':').unwrap_or((text, ""));
-    let number = |text: &str| text.parse::<i8>().ok().filter(|_| text.len() == 2);
-    number(hour)
-        .zip(number(minute))
-        .and_then(|(hour, minute)| jiff::civil::Time::new(hour, minute, 0, 0).ok())
-        .ok_or_else(|| format!("`{text}` is not a time of day such as 05:00"))
-}
-
-fn window(text: &str) -> Result<(jiff::civil::Time, jiff::civil::Time), String> {
-    let (start, end) = text.split_once('-').ok_or_else(|| format!("`{text}` is not a window such as 02:00-05:00"))?;
-    Ok((time_of_day(start)?, time_of_day(end)?))
+fn count(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| format!("`{text}` is not a number such as 40"))
 }
 
 fn size(text: &str) -> Result<(u16, u16), String> {

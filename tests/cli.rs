@@ -214,8 +214,10 @@ fn whatever_a_user_can_do_ends_with_a_line_and_a_status() {
         (&["replay", &none], 2, "cannot read the journal"),
         (&["replay", &path("empty")], 2, "empty"),
         (&["replay", &path("text"), "--print"], 2, "not a Lockkeeper journal"),
-        (&["resume", dir], 1, "Is a directory"),
-        (&["resume", &none], 1, "cannot open the journal"),
+        (&["resume", dir], 2, "Is a directory"),
+        (&["resume", &none], 2, "cannot open the journal"),
+        (&["practice", "--hosts", "abc"], 2, "`abc` is not a number such as 40"),
+        (&["plan", "-r", "kubeadm-minor", "--cluster", "etcd"], 2, "practised on kubeadm, kubeadm-mixed, arch-arm"),
         (&["resume"], 2, "there is nothing to resume"),
         (&["ignition", "convert", dir], 2, "cannot be read"),
         (&["ignition", "lint", &path("binary")], 2, "cannot be read"),
@@ -291,9 +293,14 @@ fn what_is_printed_may_be_cut_short_and_says_so_where_it_finds_no_room() {
 #[test]
 fn what_can_be_practised_is_listed_and_near_words_are_offered() {
     let (list, _) = said(lockkeeper().args(["practice", "--list"]), 0);
-    for expected in
-        ["container-linux", "hosts: cp1, cp2, cp3", "lost-ack", "kubeadm-minor", "on: kubeadm, kubeadm-mixed, arch-arm"]
-    {
+    for expected in [
+        "container-linux",
+        "hosts: cp1, cp2, cp3",
+        "lost-ack",
+        "five minutes [a step that reboots]",
+        "kubeadm-minor",
+        "on: kubeadm, kubeadm-mixed, arch-arm",
+    ] {
         assert!(list.contains(expected), "does not list {expected}:\n{list}");
     }
     for (args, expected) in [

@@ -410,12 +410,66 @@ fn nothing_on_any_frame_is_a_control_character() {
 fn what_practice_takes_is_never_told_as_ones_own() {
     let step = "etcd-2-to-3-container-linux/members/stop";
     let mut screen = Screen::at("stop", "etcd1", &Phase::Gate);
-    screen.ui.usual.practice.insert(step.into(), vec![4]);
+    let mut tells = |told: &str, change: &dyn Fn(&mut ui::usual::Usual)| {
+        change(&mut screen.ui.usual);
+        let frame = text(&screen.look());
+        assert!(
+            frame.contains(&format!("at most 10:00 · {told}\n")) || frame.contains(&format!("at most 10:00 · {told} ")),
+            "{told}: {frame}"
+        );
+    };
+    tells("simulated 0:04", &|usual| _ = usual.practice.insert(step.into(), vec![4]));
+    tells("last time 0:09", &|usual| _ = usual.upgrade.insert(step.into(), vec![9]));
+    tells("last time 0:02", &|usual| _ = usual.upgrade.insert(step.into(), vec![9, 2]));
+    tells("usually 0:09", &|usual| _ = usual.upgrade.insert(step.into(), vec![9, 2, 10]));
+}
+
+#[test]
+fn what_failed_on_the_way_is_not_how_it_usually_goes() {
+    let learnt = |failures: u32| {
+        let mut state = State::of(SESSION.iter());
+        state.tasks.iter_mut().for_each(|task| task.failures = failures);
+        let mut usual = ui::usual::Usual::default();
+        usual.learn(&state, false);
+        !usual.upgrade.is_empty()
+    };
+    assert!(learnt(0) && !learnt(1));
+}
+
+#[test]
+fn of_real_hosts_simulated_ones_tell_no_total() {
+    let mut screen = Screen::at("stop", "etcd1", &Phase::Gate);
+    let steps = screen.state.plan.as_ref().unwrap().runbook.stages.iter().flat_map(|stage| {
+        stage.steps.iter().map(move |step| format!("etcd-2-to-3-container-linux/{}/{}", stage.name, step.name))
+    });
+    screen.ui.usual.practice = steps.map(|step| (step, vec![60])).collect();
+    screen.size = (200, 40);
+    assert!(text(&screen.look()).contains("left, simulated"));
+    screen.state.session.as_mut().unwrap().mode = Mode::Upgrade;
     let frame = text(&screen.look());
-    assert!(frame.contains("at most 10:00 · in practice 0:04") && !frame.contains("usually"), "{frame}");
-    screen.ui.usual.upgrade.insert(step.into(), vec![9]);
+    assert!(!frame.lines().next().unwrap().contains("left"), "{frame}");
+}
+
+#[test]
+fn a_window_that_has_not_begun_is_told_at_the_gate_and_in_the_header() {
+    let mut screen = Screen::at("stop", "etcd1", &Phase::Gate).size(160, 40);
+    let after = |minutes| screen.state.now + jiff::SignedDuration::from_mins(minutes);
+    let (from, until) = (after(119), after(179));
+    screen.record(Event::WindowSet { from: Some(from), until });
+    let at = from.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M").to_string();
     let frame = text(&screen.look());
-    assert!(frame.contains("at most 10:00 · usually 0:09") && !frame.contains("in practice"), "{frame}");
+    assert!(frame.contains(&format!("window opens {at} (in 1:59 h)")), "{frame}");
+    assert!(frame.contains(&format!("! The window has not begun: it opens {at} (in 1:59 h).")), "{frame}");
+    screen.record(Event::WindowSet { from: None, until });
+    let frame = text(&screen.look());
+    assert!(frame.contains("window ends") && !frame.contains("has not begun"), "{frame}");
+    // Twice as it went lately is no measure yet: the longest it may take is.
+    screen.record(Event::WindowSet { from: None, until: screen.state.now + jiff::SignedDuration::from_mins(5) });
+    let step = "etcd-2-to-3-container-linux/members/stop";
+    screen.ui.usual.upgrade.insert(step.into(), vec![4, 4]);
+    assert!(text(&screen.look()).contains("! This may take up to 10:00, and the window ends in 5:00."));
+    screen.ui.usual.upgrade.insert(step.into(), vec![4, 4, 4]);
+    assert!(!text(&screen.look()).contains("This may take up to"));
 }
 
 #[test]

@@ -14,7 +14,7 @@ const FILE: &str = "assets/usual.yaml";
 
 const HEAD: &str = "\
 # How many seconds each step takes in practice, from its gate to the end of its verification, and the parts of its reboot.
-# Shown as `in practice 0:04` until a session of one's own has told. Written by
+# Shown as `simulated 0:04` until a session of one's own has told. Written by
 #
 #     cargo test --test usual -- --ignored
 #

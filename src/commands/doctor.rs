@@ -54,7 +54,13 @@ fn table(found: &[Finding], wrong: usize) -> String {
         }
     }
     text + &match wrong {
-        0 => "Nothing stands against an upgrade.\n".to_owned(),
+        0 => match found.iter().filter(|finding| finding.verdict == Verdict::Note).count() {
+            0 => "Nothing stands against an upgrade.\n".to_owned(),
+            1 => "Nothing is wrong; whether the note above stands against an upgrade is yours to say.\n".to_owned(),
+            notes => {
+                format!("Nothing is wrong; whether the {notes} notes above stand against an upgrade is yours to say.\n")
+            }
+        },
         1 => "1 thing stands against an upgrade.\n".to_owned(),
         more => format!("{more} things stand against an upgrade.\n"),
     }

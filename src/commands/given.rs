@@ -63,6 +63,18 @@ pub(super) fn simulated(practice: &Practice, cluster: Kind, runbook: &Runbook) -
     (inventory, Source::file(Path::new("practice"), ""))
 }
 
+/// Says first, where a practice cluster is none that the runbook names, that this may be all that is wrong.
+pub(super) fn unsuited(mut problems: Problems, cluster: Kind, runbook: &Runbook) -> Problems {
+    if !runbook.practice.is_empty() && !runbook.practice.contains_key(cluster.word()) {
+        let suits: Vec<&str> = runbook.practice.keys().map(String::as_str).collect();
+        let (runbook, cluster) = (&runbook.name, cluster.word());
+        let message =
+            format!("`{runbook}` and the cluster `{cluster}` do not suit; it is practised on {}", suits.join(", "));
+        problems.0.insert(0, Problem::of("--cluster", message));
+    }
+    problems
+}
+
 /// Both values, or the problems of both.
 pub(super) fn both<A, B>(a: Result<A, Problems>, b: Result<B, Problems>) -> Result<(A, B), Problems> {
     match (a, b) {

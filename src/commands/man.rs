@@ -9,7 +9,7 @@ use crate::cli::EXIT_STATUS;
 use crate::ui::keymap::{BINDINGS, Group, key_name};
 
 /// What each way of running the program may do.
-const MODES: [(&str, &str); 4] = [
+const MODES: [(&str, &str); 5] = [
     (
         "upgrade, resume",
         "act on real hosts, over ssh and through gates. Nothing happens on a host before its gate has been shown, checked on \
@@ -17,7 +17,14 @@ const MODES: [(&str, &str); 4] = [
     ),
     ("monitor, status, preflight", "look at real hosts, and have no way to change them."),
     ("practice", "acts on simulated hosts only: the same runbooks, probe and screen."),
-    ("plan, replay, runbook, inventory, ignition", "work on files and contact nobody, but for ignition lint --host."),
+    (
+        "plan, replay, runbook, inventory import, ignition",
+        "work on files and contact nobody, but for ignition lint --host.",
+    ),
+    (
+        "inventory init",
+        "visits the hosts that are typed, over ssh, to propose what it finds there; changes nothing on them.",
+    ),
 ];
 
 const FILES: [(&str, &str); 6] = [

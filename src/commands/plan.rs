@@ -28,8 +28,10 @@ fn plan(args: &Args) -> Result<Plan, Problems> {
     let runbook = given::runbook(&args.runbook);
     let (inventory, (runbook, source)) = match (&args.cluster, &args.inventory) {
         (Some(word), _) => {
-            let (cluster, runbook) = given::both(given::cluster(word), runbook)?;
-            (given::simulated(&Practice::new(cluster, 1, Vec::new()), cluster, &runbook.0), runbook)
+            let (cluster, (runbook, source)) = given::both(given::cluster(word), runbook)?;
+            let (inventory, place) = given::simulated(&Practice::new(cluster, 1, Vec::new()), cluster, &runbook);
+            return documents::plan::build(&inventory, &place, &runbook, &source, &args.vars)
+                .map_err(|problems| given::unsuited(problems, cluster, &runbook));
         }
         (None, Some(path)) => given::both(given::inventory(path), runbook)?,
         // The command line asks for one of them.

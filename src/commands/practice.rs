@@ -19,7 +19,7 @@ use crate::model::event::Mode;
 use crate::model::runbook::Runbook;
 use crate::model::state::Phase;
 use crate::model::{HostName, State, TaskId};
-use crate::practice::{FaultKind, Kind, Practice};
+use crate::practice::{Fault, FaultKind, Kind, Practice};
 use crate::probe::Request;
 use crate::runner::{Clock, INTERVAL, Recorder, Runner, Setup};
 use crate::yaml::Problems;
@@ -32,6 +32,10 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         print(&list())?;
         return Ok(ExitCode::SUCCESS);
     }
+    let window = match window::intent(&args.window, &jiff::Zoned::now()) {
+        Ok(window) => window,
+        Err(problems) => return Ok(refuse(&problems)),
+    };
     let (runbook, source) = match given::runbook(&args.runbook) {
         Ok(found) => found,
         Err(problems) => return Ok(refuse(&problems)),
@@ -70,13 +74,14 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         if args.auto {
             tokio::time::pause();
         }
-        let practice = Practice::with_workers(kind, args.hosts, args.seed, faults);
+        let well = faults.is_empty();
+        let practice = Practice::with_workers(kind, args.hosts, args.seed, faults.clone());
         let mut inventory = practice.inventory();
         inventory.vars.extend(values);
         let place = Source::file(Path::new("practice"), "");
         let mut plan = match documents::plan::build(&inventory, &place, &runbook, &source, &args.vars) {
             Ok(plan) => plan,
-            Err(problems) => return Ok(refuse(&problems)),
+            Err(problems) => return Ok(refuse(&given::unsuited(problems, kind, &runbook))),
         };
         if args.twice {
             repeat(&mut plan.runbook);
@@ -112,17 +117,22 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         if args.auto {
             let summary = auto::drive(&mut runner, args.take_back, |state| hands.lend(state)).await?;
             runner.close().await;
+            tell_of_idle(&practice.never_struck(&faults));
             return report(&summary, &practice.invariants(), args);
         }
-        if let Some(intent) = window::intent(&args.window, &jiff::Zoned::now()) {
+        if let Some(intent) = window {
             runner.submit(&intent)?.ok();
         }
         let mut acting = Acting { runner: &mut runner, followed: |state: &State| hands.lend(state) };
         let left = crate::ui::run(&mut acting, super::habits()).await;
         let code = super::upgrade::exit_code(runner.state());
-        usual::learn(runner.state());
+        // What was broken on purpose is not how it usually goes.
+        if well {
+            usual::learn(runner.state());
+        }
         runner.close().await;
         let code = super::ended(left?, code);
+        tell_of_idle(&practice.never_struck(&faults));
         if let Some(path) = journal {
             complain(&format!("recorded in {}; play it with: lockkeeper replay {0}", path.display()));
         }
@@ -139,22 +149,29 @@ fn cluster(asked: Option<&str>, runbook: &Runbook) -> Result<(Kind, IndexMap<Str
     Ok((given::cluster(word)?, runbook.practice.get(word).cloned().unwrap_or_default()))
 }
 
+/// Says which faults never came to pass: the runbook, or as much of it as was walked, gave them no occasion.
+fn tell_of_idle(faults: &[Fault]) {
+    for fault in faults {
+        complain(&format!("the fault {fault} never struck: nothing that was done gave it an occasion"));
+    }
+}
+
 /// What can be practised: clusters with their hosts, faults with what they strike, runbooks with what they suit.
 fn list() -> String {
-    let mut text = "Clusters (--cluster KIND), their hosts, and the faults that strike there\n".to_owned();
+    let mut text = "Clusters (--cluster KIND), their hosts, and the faults that can strike there\n".to_owned();
     for kind in Kind::ALL {
         let hosts: Vec<&str> = kind.host_names().collect();
         let mut faults: Vec<&str> = kind.faults().map(|(_, fault)| fault.word()).collect();
         faults.sort_unstable();
         faults.dedup();
-        let faults = if faults.len() == FaultKind::ALL.len() { "all".to_owned() } else { faults.join(", ") };
+        let faults = faults.join(", ");
         text += &format!("\n  {}\n      {}\n      hosts: {}\n", kind.word(), kind.about(), hosts.join(", "));
         text += &format!("      faults: {faults}\n");
     }
-    text += "\nFaults (--fault HOST:KIND)\n\n";
+    text += "\nFaults (--fault HOST:KIND) [and what they need to strike]\n\n";
     for fault in FaultKind::ALL {
-        let whose = if fault.of_a_member() { " [etcd members]" } else { "" };
-        text += &format!("  {:<18} {}{whose}\n", fault.word(), fault.about());
+        let needs = fault.occasion().map(|needs| format!(" [{needs}]")).unwrap_or_default();
+        text += &format!("  {:<18} {}{needs}\n", fault.word(), fault.about());
     }
     text +=
         "\nRunbooks (--runbook NAME) and the clusters that suit them, the first one unless another is asked for\n\n";

@@ -215,7 +215,7 @@ fn as_table(state: &State, findings: &[Finding], go: bool) -> String {
     for finding in &against {
         let whose = finding.host.as_ref().map_or("cluster", |host| host.as_str());
         let mark = if matches!(finding.result.verdict, Verdict::Unknown(_)) { "unknown" } else { "no-go" };
-        let holds = if mark == "unknown" { "not known whether it holds" } else { "does not hold" };
+        let holds = if mark == "unknown" { "cannot be told whether it holds" } else { "does not hold" };
         text.push_str(&format!("{mark:<8} {whose}  {}\n", finding.guard));
         text.push_str(&format!("           {holds}: {}\n", finding.result.sentence()));
         if let Verdict::Unknown(why) = &finding.result.verdict {
@@ -233,7 +233,12 @@ fn as_table(state: &State, findings: &[Finding], go: bool) -> String {
     text.push_str(&if go {
         format!("GO: {held} checks hold on {hosts} hosts\n")
     } else {
-        format!("NO-GO: {} of {} checks on {hosts} hosts do not hold\n", against.len(), findings.len())
+        let unknown = |finding: &&&Finding| matches!(finding.result.verdict, Verdict::Unknown(_));
+        let untold = against.iter().filter(unknown).count();
+        let all = findings.len();
+        let fails = against.len() - untold;
+        let also = if untold == 0 { String::new() } else { format!(", and of {untold} it cannot be told") };
+        format!("NO-GO: {fails} of {all} checks on {hosts} hosts do not hold{also}\n")
     });
     text
 }

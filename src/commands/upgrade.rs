@@ -10,7 +10,8 @@ use super::acting::Acting;
 use super::sessions::{self, Pick};
 use super::{artifacts_of, begun, complain, default_journal, given, new_session, operator, refuse, runtime};
 use super::{usual, window};
-use crate::cli::{Resume, Upgrade, Window};
+use crate::cli::{Resume, Upgrade};
+use crate::engine::Intent;
 use crate::hosts::{self, Links};
 use crate::journal::{self, Writer};
 use crate::model::event::{Mode, Outcome};
@@ -22,6 +23,10 @@ use crate::runner::{Clock, Recorder, Runner, Setup};
 const WITHOUT_TERMINAL: &str = "`lockkeeper plan`, `lockkeeper preflight`, `lockkeeper replay --print`";
 
 pub(super) fn run(args: &Upgrade) -> Result<ExitCode> {
+    let window = match window::intent(&args.window, &jiff::Zoned::now()) {
+        Ok(window) => window,
+        Err(problems) => return Ok(refuse(&problems)),
+    };
     let plan = match given::plan(&args.target) {
         Ok(plan) => plan,
         Err(problems) => return Ok(refuse(&problems)),
@@ -35,11 +40,15 @@ pub(super) fn run(args: &Upgrade) -> Result<ExitCode> {
     };
     let mut recorder = Recorder::new(State::default(), Some(Writer::create(&path)?), Clock::Real);
     recorder.record(begun(new_session(), Mode::Upgrade, plan.inventory.clone(), Some(plan)))?;
-    act(recorder, &path, &args.window)
+    act(recorder, &path, window.as_ref())
 }
 
 /// Takes a session up where its journal ends. What was under way then is asked for, never run again on a guess.
 pub(super) fn resume(args: &Resume) -> Result<ExitCode> {
+    let window = match window::intent(&args.window, &jiff::Zoned::now()) {
+        Ok(window) => window,
+        Err(problems) => return Ok(refuse(&problems)),
+    };
     let path = match &args.journal {
         Some(path) => path.clone(),
         None => match sessions::pick(sessions::all()?) {
@@ -56,7 +65,13 @@ pub(super) fn resume(args: &Resume) -> Result<ExitCode> {
             }
         },
     };
-    let (writer, records) = Writer::resume(&path)?;
+    let (writer, records) = match Writer::resume(&path) {
+        Ok(opened) => opened,
+        Err(error) => {
+            complain(&format!("lockkeeper: {error}"));
+            return Ok(ExitCode::from(super::BAD_INPUT));
+        }
+    };
     let state = State::of(&records);
     match &state.session {
         Some(session) if session.mode == Mode::Upgrade && state.outcome.is_none() => {}
@@ -79,10 +94,10 @@ pub(super) fn resume(args: &Resume) -> Result<ExitCode> {
     }
     let mut recorder = Recorder::new(state, Some(writer), Clock::Real);
     recorder.record(Event::SessionResumed { operator: operator() })?;
-    act(recorder, &path, &args.window)
+    act(recorder, &path, window.as_ref())
 }
 
-fn act(recorder: Recorder, path: &Path, window: &Window) -> Result<ExitCode> {
+fn act(recorder: Recorder, path: &Path, window: Option<&Intent>) -> Result<ExitCode> {
     let runtime = runtime()?;
     let code = runtime.block_on(async {
         let links = Links::new()?;
@@ -103,8 +118,8 @@ fn act(recorder: Recorder, path: &Path, window: &Window) -> Result<ExitCode> {
             interval: super::interval(),
         };
         let mut runner = Runner::new(recorder, setup);
-        if let Some(intent) = window::intent(window, &jiff::Zoned::now()) {
-            runner.submit(&intent)?.ok();
+        if let Some(intent) = window {
+            runner.submit(intent)?.ok();
         }
         let mut acting = Acting { runner: &mut runner, followed: |_: &State| {} };
         let left = crate::ui::run(&mut acting, super::habits()).await;

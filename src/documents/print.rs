@@ -79,7 +79,7 @@ fn variable(spec: &VarSpec) -> String {
         None => text += "; required",
     }
     if !spec.one_of.is_empty() {
-        text.extend(["; one of ", &spec.one_of.join(", ")]);
+        text.extend(["; one of ", &spec.choices()]);
     }
     match spec.form {
         Some(VarForm::Version) => text += "; a version, without a v",

@@ -38,6 +38,9 @@ pub fn evaluate_expression(expression: &Expression, scope: &Scope) -> (Verdict, 
         |read: &Read| Reading { path: read.path.clone(), value: read.value.clone(), seen: scope.seen(&read.root) };
     let read = judged.read.get_or_init(|| readings(&compiled.program, scope)).iter().map(reading).collect();
     let verdict = match &judged.outcome {
+        Outcome::Is(true) if scope.knows_nothing_of(&compiled.names) => {
+            Verdict::Unknown(explain("nothing that it asks about is known", &compiled.names, scope))
+        }
         Outcome::Is(true) => Verdict::Pass,
         Outcome::Is(false) => Verdict::Fail,
         Outcome::Neither(what) => Verdict::Unknown(what.clone()),
@@ -243,6 +246,24 @@ mod tests {
         ] {
             assert!(matches!(judge(that).0, Verdict::Unknown(_) | Verdict::Fail), "{that}: {:?}", judge(that));
         }
+    }
+
+    #[test]
+    fn what_holds_of_hosts_that_nobody_has_seen_is_unknown() {
+        let clocks = Expression("hosts.all(h, !has(h.clock_ms) || h.clock_ms <= 400)".into());
+        let mut state = state();
+        let verdict = |state: &State| {
+            let scope = Scope::new(state, None, 0, Timestamp::UNIX_EPOCH);
+            let (verdict, read) = evaluate_expression(&clocks, &scope);
+            assert!(read.iter().all(|reading| reading.value != "none"), "{read:?}");
+            verdict
+        };
+        assert_eq!(verdict(&state), Verdict::Pass);
+        for (seq, host) in (state.seq + 1..).zip(["etcd1", "etcd2", "etcd3"]) {
+            let event = Event::HostLost { host: host.into(), reason: "refuses port 22".into() };
+            state.apply(&Record { seq, at: Timestamp::UNIX_EPOCH, event });
+        }
+        assert!(matches!(verdict(&state), Verdict::Unknown(_)), "{:?}", verdict(&state));
     }
 
     #[test]

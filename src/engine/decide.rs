@@ -29,7 +29,7 @@ pub fn decide(state: &State, now: Timestamp, intent: &Intent) -> Result<Vec<Even
             Some(_) => Ok(vec![Event::RebootAccepted { host: host.clone() }]),
             None => Err(Refusal::NotRebooted(host.clone())),
         },
-        Intent::SetWindow { until } => Ok(vec![Event::WindowSet { until: *until }]),
+        Intent::SetWindow { from, until } => Ok(vec![Event::WindowSet { from: *from, until: *until }]),
         Intent::Retry { task } => retry(state, now, *task),
         Intent::EndJob { task } => end(state, *task),
         Intent::Skip { task, reason } => skip(state, *task, reason),

@@ -62,9 +62,11 @@ pub enum Intent {
         /// Which.
         host: HostName,
     },
-    /// Say when the maintenance window ends.
+    /// Say when the maintenance window begins and ends.
     SetWindow {
-        /// The moment.
+        /// When it begins, where that is known.
+        from: Option<jiff::Timestamp>,
+        /// When it ends.
         until: jiff::Timestamp,
     },
     /// Go on with a task that came to a stop: look again whether it has come true, or show its gate again.
@@ -300,7 +302,7 @@ pub enum Refusal {
     #[error("say why, in a few words: the journal keeps it")]
     NoWords,
     /// Jobs run, or may run.
-    #[error("work is under way ({0}); wait for it, or quit and resume later")]
+    #[error("work is under way ({0}); wait until it is over")]
     UnderWay(String),
     /// Another host of the stage holds the place.
     #[error("{0} has to finish first: no more hosts may be worked on at once")]

@@ -199,7 +199,12 @@ impl<'s> Reader<'s> {
 /// The items that a comprehension over a place runs over: of a list its elements, of a map its keys.
 fn items(range: Place<'_>) -> Place<'_> {
     let mut values: Vec<Labelled<'_>> = Vec::new();
-    for value in range.values.into_iter().filter_map(|(_, value)| value?.value()) {
+    for (label, value) in range.values {
+        let Some(value) = value.and_then(Item::value) else {
+            // A list that is not known is not an empty one.
+            values.push((label, None));
+            continue;
+        };
         if let Some(list) = value.downcast_ref::<CelList>() {
             for element in list.inner() {
                 let element: &dyn Val = &**element;

@@ -113,6 +113,12 @@ impl<'s> Scope<'s> {
         reasons
     }
 
+    /// Whether these root names stand for facts of hosts, and none of these hosts' facts count: over nothing, anything holds.
+    pub(super) fn knows_nothing_of(&self, roots: &[&str]) -> bool {
+        let mut asked = roots.iter().flat_map(|root| self.behind(root)).peekable();
+        asked.peek().is_some() && asked.all(|place| self.at(place).1.is_none())
+    }
+
     /// The places of the hosts whose facts a root name is made of.
     fn behind(&self, root: &str) -> Vec<usize> {
         match root {

@@ -101,9 +101,12 @@ pub enum Event {
         /// Which.
         host: HostName,
     },
-    /// When the maintenance window ends.
+    /// When the maintenance window begins and ends.
     WindowSet {
-        /// The moment.
+        /// When it begins, where that was said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<Timestamp>,
+        /// When it ends.
         until: Timestamp,
     },
     /// A host is connected and its probe did not come back.

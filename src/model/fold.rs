@@ -107,7 +107,7 @@ impl State {
                 self.say(host, LineKind::Wizard, "the operator has looked into the reboot");
                 self.on_host(host, |host| host.rebooted = None);
             }
-            Event::WindowSet { until } => self.window_until = Some(*until),
+            Event::WindowSet { from, until } => (self.window_from, self.window_until) = (*from, Some(*until)),
             Event::ProbeFailed { host, reason } => {
                 self.say(host, LineKind::Trouble, reason);
                 self.on_host(host, |host| host.stale = Some(reason.clone()));
@@ -154,7 +154,7 @@ impl State {
             }),
             Event::TaskSkipped { task, reason } => {
                 self.say_task(*task, LineKind::Wizard, &format!("skipped: {reason}"));
-                self.enter(*task, Phase::Skipped { reason: reason.clone() }, |_| {});
+                self.enter(*task, Phase::Skipped { reason: reason.clone() }, |task| task.failures += 1);
             }
             Event::TaskNotNeeded { task } => self.enter(*task, Phase::NotNeeded, |_| {}),
             Event::FilePushed { task, path, sha256 } => {

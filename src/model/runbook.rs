@@ -54,6 +54,15 @@ pub struct VarSpec {
     pub form: Option<VarForm>,
 }
 
+impl VarSpec {
+    /// The only values it may have, in a line; the empty one is called by its name.
+    #[must_use]
+    pub fn choices(&self) -> String {
+        let words: Vec<&str> = self.one_of.iter().map(|word| if word.is_empty() { "nothing" } else { word }).collect();
+        words.join(", ")
+    }
+}
+
 /// The form of a variable's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -454,6 +463,12 @@ mod tests {
         for text in ["", "5", "m", "30m1h", "1m1m", "-5m", "1.5h", "5 m", "5m ", "5mé", "é"] {
             assert!(Span::try_from(text.to_owned()).is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_choice_of_nothing_is_called_so() {
+        let spec = VarSpec { one_of: ["", "systemd", "cgroupfs"].map(str::to_owned).into(), ..VarSpec::default() };
+        assert_eq!(spec.choices(), "nothing, systemd, cgroupfs");
     }
 
     #[test]

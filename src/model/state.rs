@@ -28,6 +28,8 @@ pub struct State {
     pub tasks: Vec<TaskState>,
     /// The operator holds all gates shut.
     pub paused: bool,
+    /// When the maintenance window begins, if that was said.
+    pub window_from: Option<Timestamp>,
     /// When the maintenance window ends, if that was said.
     pub window_until: Option<Timestamp>,
     /// How it ended, if it has.
@@ -159,6 +161,8 @@ pub struct TaskState {
     pub phase: Phase,
     /// Runs begun, counted from 1 once the first job is intended.
     pub attempts: u32,
+    /// How often it has come to a stop.
+    pub failures: u32,
     /// Undos begun.
     pub undo_attempts: u32,
     /// Number of the event that began the phase: facts must have been asked for after it.
@@ -192,6 +196,7 @@ impl Default for TaskState {
         Self {
             phase: Phase::Waiting,
             attempts: 0,
+            failures: 0,
             undo_attempts: 0,
             since_seq: 0,
             since: Timestamp::UNIX_EPOCH,

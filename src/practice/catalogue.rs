@@ -38,6 +38,21 @@ impl Kind {
 }
 
 impl FaultKind {
+    /// What a runbook has to do on its host for it to strike, where that is not what every runbook does.
+    #[must_use]
+    pub fn occasion(self) -> Option<&'static str> {
+        Some(match self {
+            Self::MemberUnhealthy => "an etcd member",
+            Self::SlowStart | Self::WontStart => "an etcd member that is started",
+            Self::DiskFull => "an etcd member whose data is archived",
+            Self::CorruptFetch => "an etcd member from which a file is fetched",
+            Self::RebootHangs => "a step that reboots",
+            Self::BudgetBlocks => "a step that drains",
+            Self::PackageGone => "a step that layers flannel",
+            Self::ConnectionDrop | Self::LostAck | Self::ProbeTimeouts => return None,
+        })
+    }
+
     /// What happens, in a line.
     #[must_use]
     pub fn about(self) -> &'static str {
@@ -51,7 +66,9 @@ impl FaultKind {
             Self::RebootHangs => "the first reboot takes five minutes",
             Self::CorruptFetch => "the first file that is fetched arrives damaged",
             Self::ProbeTimeouts => "a few probes do not come back",
-            Self::BudgetBlocks => "a disruption budget allows no eviction for two and a half minutes",
+            Self::BudgetBlocks => {
+                "for two and a half minutes of its first drain, a disruption budget allows no eviction"
+            }
             Self::PackageGone => "the repository no longer has one of the packages",
         }
     }

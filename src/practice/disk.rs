@@ -91,6 +91,11 @@ impl Disk {
         Node { kind, owner: "root".into(), mode, modified: self.clock.system_time() }
     }
 
+    /// Whether the next archive written here finds no room.
+    pub(super) fn is_full(&self) -> bool {
+        self.full.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
     /// The next archive written here finds no room, once.
     pub(super) fn fill_up(&self) {
         self.full.store(true, std::sync::atomic::Ordering::Relaxed);

@@ -37,7 +37,7 @@ pub enum FaultKind {
     CorruptFetch,
     /// A few probes do not come back.
     ProbeTimeouts,
-    /// For two and a half minutes a disruption budget allows no eviction of what runs there.
+    /// For two and a half minutes from its first drain, a disruption budget allows no eviction of what runs there.
     BudgetBlocks,
     /// The repository has one of the packages no more.
     PackageGone,

@@ -274,19 +274,9 @@ impl Practice {
                         world.regroup();
                     }
                 }
-                FaultKind::BudgetBlocks => {
-                    let app = world.kube.pods.iter().find(|pod| pod.node == fault.host).map(|pod| pod.app);
-                    let all = world.kube.pods.iter().filter(|pod| Some(pod.app) == app).count();
-                    for budget in world.kube.budgets.iter_mut().filter(|budget| Some(budget.app) == app) {
-                        budget.min = all;
-                    }
-                    let eased = world.kube.budgets.iter().map(|budget| budget.name.to_owned()).collect::<Vec<_>>();
-                    for budget in eased {
-                        world.after(Duration::from_secs(150), Happening::Ease { budget });
-                    }
-                }
                 FaultKind::PackageGone => {
                     machine.disk.put("/var/lib/lockkeeper-practice/package-gone", "flannel\n");
+                    machine.faults.insert(FaultKind::PackageGone);
                 }
                 kind => {
                     machine.faults.insert(kind);
@@ -351,6 +341,22 @@ impl Practice {
     #[must_use]
     pub fn invariants(&self) -> Vec<String> {
         self.sim.with(|world| world.broken.clone())
+    }
+
+    /// Those of these faults that still wait for their occasion.
+    #[must_use]
+    pub fn never_struck(&self, faults: &[Fault]) -> Vec<Fault> {
+        let waits = |fault: &&Fault| {
+            self.sim.with(|world| {
+                world.machines.get(&fault.host).is_none_or(|machine| match fault.kind {
+                    // It is ill from the beginning.
+                    FaultKind::MemberUnhealthy => false,
+                    FaultKind::DiskFull => machine.disk.is_full(),
+                    kind => machine.faults.contains(&kind),
+                })
+            })
+        };
+        faults.iter().filter(waits).cloned().collect()
     }
 
     /// What an operator's hands do in the second cluster: the work of the first is deployed there as well.

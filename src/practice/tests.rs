@@ -71,6 +71,22 @@ async fn a_reboot_ends_what_runs_and_empties_memory() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_budget_blocks_from_the_first_drain_of_its_host_however_late_that_comes() {
+    let faults: Vec<Fault> =
+        ["node1:budget-blocks", "node2:reboot-hangs"].iter().map(|fault| fault.parse().unwrap()).collect();
+    let practice = Practice::new(Kind::Kubeadm, 1, faults.clone());
+    let bench = Bench::of(practice, "{}");
+    sleep(Duration::from_mins(30)).await;
+    assert_eq!(bench.practice.never_struck(&faults), faults);
+    let drain = "KUBECONFIG=/etc/kubernetes/admin.conf kubectl drain node1 --ignore-daemonsets --delete-emptydir-data --force --timeout=500s";
+    let begun = Instant::now();
+    let (status, output) = bench.run("cp1", drain).await;
+    assert_eq!(status, JobStatus::Exited(0), "{output}");
+    assert!(output.contains("disruption budget") && begun.elapsed() > Duration::from_secs(145), "{output}");
+    assert_eq!(bench.practice.never_struck(&faults), faults[1..], "what had no occasion is told");
+}
+
+#[tokio::test(start_paused = true)]
 async fn faults_strike_once() {
     let bench = Bench::new(
         11,

@@ -67,6 +67,9 @@ impl Sim {
     }
 }
 
+/// How long a budget that blocks evictions does.
+const BLOCKED: Duration = Duration::from_secs(150);
+
 /// Machines, their cluster, and what will happen to them.
 #[derive(Debug)]
 pub(super) struct World {
@@ -246,6 +249,24 @@ impl World {
             Happening::Ease { budget } => self.kube.ease(&budget),
             Happening::Down { host, cmdline } => self.go_down(&host, cmdline),
             Happening::Up { host, cmdline } => self.come_up(&host, cmdline),
+        }
+    }
+
+    /// The first drain of a host begins: where that was asked for, a budget stands in its way for a while.
+    pub(super) fn block_evictions(&mut self, host: &HostName) {
+        if !self.machine(host).strikes(FaultKind::BudgetBlocks) {
+            return;
+        }
+        let kube = self.kube_of(host);
+        let app = kube.pods.iter().find(|pod| pod.node == *host).map(|pod| pod.app);
+        let all = kube.pods.iter().filter(|pod| Some(pod.app) == app).count();
+        let mut eased = Vec::new();
+        for budget in kube.budgets.iter_mut().filter(|budget| Some(budget.app) == app) {
+            budget.min = all;
+            eased.push(budget.name.to_owned());
+        }
+        for budget in eased {
+            self.after(BLOCKED, Happening::Ease { budget });
         }
     }
 

@@ -11,6 +11,12 @@ pub(super) fn rough(span: SignedDuration) -> String {
     if minutes < 60 { format!("{minutes} min") } else { format!("{}:{:02} h", minutes / 60, minutes % 60) }
 }
 
+/// A time of day where the operator sits: `21:25`.
+#[must_use]
+pub(super) fn local(at: Timestamp) -> String {
+    at.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M").to_string()
+}
+
 /// How long ago, short: `3 s`, `12 min`, `5 h`, `2 d`.
 #[must_use]
 pub(super) fn age(now: Timestamp, then: Timestamp) -> String {

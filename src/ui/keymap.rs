@@ -128,7 +128,7 @@ pub const BINDINGS: &[Binding] = &[
     row(Command::Pause, &[Char('p')], "pause", "hold every gate shut, or go on; what runs goes on", Session),
     row(Command::Note, &[Char('a')], "note", "add a note to the journal", Session),
     row(Command::Abort, &[Char('Q')], "", "end the session for good, with a reason; hosts stay as they are", Session),
-    row(Command::Quit, &[Char('q')], "quit", "leave; jobs on hosts go on, and the session can be resumed", Screen),
+    row(Command::Quit, &[Char('q')], "quit", "leave; the question says what stays", Screen),
     row(Command::GoThere, &[Char('t')], "go there", "to the host that waits for you, and on to the next", Hosts),
     row(Command::NextHost, &[KeyCode::Down], "host", "the next host", Hosts),
     row(Command::PreviousHost, &[KeyCode::Up], "", "the host before", Hosts),

@@ -8,12 +8,16 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use super::clock;
+use crate::model::event::Mode;
 use crate::model::runbook::Order;
 use crate::model::state::{Phase, TaskState};
 use crate::model::{State, TaskId};
 
 /// How many times of a step are kept.
 const KEPT: usize = 20;
+
+/// So many times make one usual.
+const ENOUGH: usize = 3;
 
 /// Times by `runbook/stage/step`, in seconds; those of a reboot's parts by `runbook/stage/step/part`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,20 +29,42 @@ pub struct Usual {
     pub practice: BTreeMap<String, Vec<u32>>,
 }
 
-/// How long something usually takes, and who says so.
+/// How long something takes, and who says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Estimate {
-    /// The median.
+    /// The median; of fewer than [`ENOUGH`] times, the last one.
     pub span: SignedDuration,
-    /// Only simulated hosts have told.
-    pub practice: bool,
+    /// What it rests on.
+    pub basis: Basis,
+}
+
+/// What an estimate rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Basis {
+    /// Times of this session or of one's own earlier ones, at least [`ENOUGH`].
+    Usual,
+    /// Fewer of them.
+    Last,
+    /// Simulated hosts, which say little of real ones.
+    Simulated,
 }
 
 impl Estimate {
-    /// `usually 0:04`; where only practice tells, `in practice 0:04`.
+    /// `usually 0:04`; after a time or two, `last time 0:04`; where only practice tells, `simulated 0:04`.
     #[must_use]
     pub fn told(&self) -> String {
-        format!("{} {}", if self.practice { "in practice" } else { "usually" }, clock::span(self.span))
+        let word = match self.basis {
+            Basis::Usual => "usually",
+            Basis::Last => "last time",
+            Basis::Simulated => "simulated",
+        };
+        format!("{word} {}", clock::span(self.span))
+    }
+
+    /// Whether enough times tell for it to be relied upon.
+    #[must_use]
+    pub fn is_usual(&self) -> bool {
+        self.basis == Basis::Usual
     }
 }
 
@@ -98,18 +124,22 @@ impl Usual {
         let plan = state.plan.as_ref()?;
         let task = plan.tasks.get(id.index())?;
         let key = key(state, id, part)?;
-        let here: Vec<u32> = plan
-            .tasks
-            .iter()
-            .filter(|other| (other.stage, other.step) == (task.stage, task.step))
-            .filter_map(|other| seconds(part.took(&state.tasks[other.id.index()])?))
-            .collect();
-        let known = |times: Option<&Vec<u32>>| times.filter(|times| !times.is_empty()).cloned();
-        let (times, practice) = (!here.is_empty())
-            .then_some((here, false))
-            .or_else(|| Some((known(self.upgrade.get(&key))?, false)))
-            .or_else(|| Some((known(self.practice.get(&key))?, true)))?;
-        Some(Estimate { span: SignedDuration::from_secs(i64::from(median(times)?)), practice })
+        let alike = plan.tasks.iter().filter(|other| (other.stage, other.step) == (task.stage, task.step));
+        let mut here: Vec<&TaskState> = alike.map(|other| &state.tasks[other.id.index()]).collect();
+        here.sort_by_key(|task| task.since);
+        let here: Vec<u32> =
+            here.into_iter().filter(|task| sound(task)).filter_map(|task| seconds(part.took(task)?)).collect();
+        let earlier = self.upgrade.get(&key).cloned().unwrap_or_default();
+        let enough = |times: &&Vec<u32>| times.len() >= ENOUGH;
+        let own = [&here, &earlier];
+        let (seconds, basis) = if let Some(times) = own.into_iter().find(enough) {
+            (median(times.clone())?, Basis::Usual)
+        } else if let Some(last) = own.into_iter().find_map(|times| times.last()) {
+            (*last, Basis::Last)
+        } else {
+            (median(self.practice.get(&key)?.clone())?, Basis::Simulated)
+        };
+        Some(Estimate { span: SignedDuration::from_secs(i64::from(seconds)), basis })
     }
 
     /// How long the steps that are not over will take, as far as that is known; the time that operators take at gates is
@@ -117,14 +147,16 @@ impl Usual {
     #[must_use]
     pub fn left(&self, state: &State) -> Option<Estimate> {
         let plan = state.plan.as_ref()?;
+        let real = state.session.as_ref().is_none_or(|session| session.mode != Mode::Practice);
         let mut steps: BTreeMap<(usize, usize), (TaskId, i64)> = BTreeMap::new();
         for task in plan.tasks.iter().filter(|task| !state.tasks[task.id.index()].phase.is_over()) {
             steps.entry((task.stage, task.step)).or_insert((task.id, 0)).1 += 1;
         }
         let mut total = SignedDuration::ZERO;
-        let (mut known, mut unknown, mut practice) = (0, 0, false);
+        let (mut known, mut unknown, mut basis) = (0, 0, Basis::Usual);
         for ((stage, _), (id, count)) in steps {
-            let Some(estimate) = self.of(state, id) else {
+            let told = self.of(state, id).filter(|estimate| !(real && estimate.basis == Basis::Simulated));
+            let Some(estimate) = told else {
                 unknown += i64::from(plan.step_of(plan.task(id)).changes()) * count;
                 continue;
             };
@@ -136,18 +168,21 @@ impl Usual {
             let rounds = (count + together - 1) / together.max(1);
             total = total.saturating_add(estimate.span.saturating_mul(i32::try_from(rounds).unwrap_or(i32::MAX)));
             known += count;
-            practice |= estimate.practice;
+            if estimate.basis != Basis::Usual && basis != Basis::Simulated {
+                basis = estimate.basis;
+            }
         }
         // A sum of the few steps that are known would promise an early end.
-        (known > 0 && unknown * 4 <= known).then_some(Estimate { span: total, practice })
+        (known > 0 && unknown * 4 <= known).then_some(Estimate { span: total, basis })
     }
 
-    /// Takes in what a session has shown.
+    /// Takes in what a session has shown, but for tasks that failed on the way: what went wrong is not how it usually goes.
     pub fn learn(&mut self, state: &State, practice: bool) {
         let times = if practice { &mut self.practice } else { &mut self.upgrade };
         let parts = state.task_ids().flat_map(|id| Part::ALL.map(|part| (id, part)));
         for (id, part) in parts {
-            let took = part.took(&state.tasks[id.index()]).and_then(seconds);
+            let task = &state.tasks[id.index()];
+            let took = part.took(task).filter(|_| sound(task)).and_then(seconds);
             if let (Some(key), Some(took)) = (key(state, id, part), took) {
                 let known = times.entry(key).or_default();
                 known.push(took);
@@ -156,6 +191,11 @@ impl Usual {
             }
         }
     }
+}
+
+/// Whether nothing went wrong with a task that took its time.
+fn sound(task: &TaskState) -> bool {
+    task.failures == 0
 }
 
 fn seconds(span: SignedDuration) -> Option<u32> {

@@ -56,7 +56,7 @@ fn var(reader: &mut Reader<'_>, key: &Node, node: &Node) -> Option<VarSpec> {
 pub(in crate::documents) fn fits(spec: &VarSpec, value: &str) -> Result<(), String> {
     if !spec.one_of.is_empty() && !spec.one_of.iter().any(|allowed| allowed == value) {
         let near = did_you_mean(value, spec.one_of.iter().map(String::as_str));
-        let hint = if near.is_empty() { format!("; it is one of: {}", spec.one_of.join(", ")) } else { near };
+        let hint = if near.is_empty() { format!("; it is one of: {}", spec.choices()) } else { near };
         return Err(format!("it cannot be `{value}`{hint}"));
     }
     match spec.form {

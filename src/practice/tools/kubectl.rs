@@ -267,6 +267,7 @@ async fn drain(call: &Call<'_>, node: &str, version: &str) -> Exit {
     }
     let Some(host) = known(call, node) else { return no_such_node(call, node).await };
     cordon(call, node, true).await?;
+    call.world(|world| world.block_evictions(&host));
     let pods: Vec<Pod> =
         call.world(|world| world.kube_of(call.host).pods.iter().filter(|pod| pod.node == host).cloned().collect());
     let named = |list: Vec<&Pod>| {

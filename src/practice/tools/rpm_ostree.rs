@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::super::faults::FaultKind;
 use super::super::ostree::Tree;
 use super::super::units::unit_of;
 use super::{Call, Exit};
@@ -94,6 +95,7 @@ async fn rebase(call: &Call<'_>, origin: &str) -> Exit {
     }
     for package in asked(call, "--install") {
         if requested.contains(&package) {
+            call.world(|world| world.machine(call.host).strikes(FaultKind::PackageGone));
             return call.fail(format!("error: Package/capability '{package}' is already requested"), 1).await;
         }
         requested.push(package);

@@ -4,8 +4,9 @@ use jiff::{SignedDuration, Timestamp};
 use ratatui::text::{Line, Span};
 use serde_json::Value;
 
+use crate::model::event::Mode;
 use crate::model::logtail::clean;
-use crate::model::state::Link;
+use crate::model::state::{HostState, Link};
 use crate::model::{HostName, State, size};
 use crate::ui::clock::{age, span};
 use crate::ui::page::Page;
@@ -38,13 +39,17 @@ pub fn page(state: &State, now: Timestamp, name: &HostName) -> Page {
     page.text(&format!("Facts, read {} ago:", age(now, seen.at)), Meaning::Title);
     let value = |facts| serde_json::to_value(facts).unwrap_or_default();
     let (mut then, mut facts) = (Vec::new(), Vec::new());
-    flatten("", &value(&*seen.facts), &mut facts);
+    let current = |host: &HostState| host.facts.as_ref().and_then(|seen| seen.facts.clock_ms);
+    flatten("", &beside_others(state, value(&*seen.facts), current), &mut facts);
     if let Some(first) = &host.first {
-        flatten("", &value(first), &mut then);
+        let first_of = |host: &HostState| host.first.as_ref().and_then(|facts| facts.clock_ms);
+        flatten("", &beside_others(state, value(first), first_of), &mut then);
     }
     for (path, text) in facts {
         let before = then.iter().find(|(known, _)| *known == path).map(|(_, before)| before.as_str());
-        let mut spans = vec![Span::styled(format!("  {path} "), style(Meaning::Quiet)), Span::raw(clean(&text))];
+        // The name says what checks count in, and the value is told otherwise.
+        let shown = if path == "clock_ms" { "clock" } else { &path };
+        let mut spans = vec![Span::styled(format!("  {shown} "), style(Meaning::Quiet)), Span::raw(clean(&text))];
         let section = path.split(['.', '[']).next().unwrap_or_default();
         if before != Some(text.as_str()) && host.first.is_some() {
             let was = before.map_or_else(|| "was not there".to_owned(), |before| format!("was {}", clean(before)));
@@ -54,6 +59,18 @@ pub fn page(state: &State, now: Timestamp, name: &HostName) -> Page {
         page.code(Line::from(spans));
     }
     page
+}
+
+/// Facts of a simulated host with its clock against the cluster's own middle one: its world lives in another year.
+fn beside_others(state: &State, mut facts: Value, clock: impl Fn(&HostState) -> Option<i64>) -> Value {
+    if state.session.as_ref().is_some_and(|session| session.mode == Mode::Practice) {
+        let mut all: Vec<i64> = state.hosts.values().filter_map(clock).collect();
+        all.sort_unstable();
+        if let (Some(middle), Some(ms)) = (all.get(all.len() / 2), facts.get("clock_ms").and_then(Value::as_i64)) {
+            facts["clock_ms"] = (ms - middle).into();
+        }
+    }
+    facts
 }
 
 /// A value as paths and texts.
@@ -72,7 +89,7 @@ fn flatten(path: &str, value: &Value, out: &mut Vec<(String, String)>) {
     }
 }
 
-/// A value as people read it. The names stay as checks have them (`clock_ms`, `free_kib`), and say what the values are in.
+/// A value as people read it. The names stay as checks have them (`free_kib`), but for the clock's.
 fn reading(path: &str, value: &Value) -> String {
     let name = path.rsplit('.').next().unwrap_or(path);
     match value {
@@ -113,6 +130,31 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn the_clock_of_a_simulated_host_is_told_against_its_own_cluster() {
+        let journal = std::path::Path::new("tests/journals/container-linux.jsonl");
+        let mut state = State::of(&crate::journal::read(journal).unwrap().records);
+        let year = 300_000_000_000;
+        for (number, host) in state.hosts.values_mut().enumerate() {
+            let ms = Some(i64::from(number == 0) * 400 - year);
+            host.first = None;
+            let Some(seen) = &mut host.facts else { continue };
+            let mut facts = crate::model::Facts::clone(&seen.facts);
+            facts.clock_ms = ms;
+            seen.facts = facts.into();
+        }
+        let told = |state: &State, host: &str| {
+            let name = HostName::from(host);
+            let rows = page(state, state.now, &name).rows(200);
+            let text: Vec<String> = rows.iter().map(|row| row.text.to_string()).collect();
+            text.into_iter().find(|line| line.trim_start().starts_with("clock")).unwrap().trim().to_owned()
+        };
+        assert_eq!(told(&state, "etcd1"), "clock 0:00.4 ahead");
+        assert_eq!(told(&state, "etcd2"), "clock 0:00.0 off");
+        state.session.as_mut().unwrap().mode = Mode::Upgrade;
+        assert_eq!(told(&state, "etcd2"), "clock 83333:20:00.0 behind");
+    }
 
     #[test]
     fn sizes_and_times_are_said_as_people_read_them() {

@@ -10,10 +10,11 @@ use crate::model::event::Mode;
 use crate::model::logtail::clean;
 use crate::model::runbook::Component;
 use crate::model::{Facts, State};
-use crate::ui::clock::{rough, span};
+use crate::ui::clock::{local, rough, span};
 use crate::ui::look::Look;
 use crate::ui::page::cut;
 use crate::ui::theme::{Meaning, Sign, sign, style};
+use crate::ui::usual::Basis;
 use crate::ui::view::UiState;
 
 /// Draws the line. What has no room is left out, the least important first.
@@ -117,11 +118,15 @@ fn parts(state: &State, now: Timestamp, ui: &UiState, kind: &'static str) -> Vec
     }
     if let Some(until) = state.window_until.filter(|_| state.outcome.is_none()) {
         let left = until.duration_since(now);
-        let at = until.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M").to_string();
-        let (text, meaning) = match left.as_secs() {
-            ..=0 => (format!("window ended {at} ({} ago)", rough(-left)), Meaning::Bad),
-            1..900 => (format!("window ends {at} (in {})", span(left)), Meaning::Warn),
-            _ => (format!("window ends {at} (in {})", rough(left)), Meaning::Quiet),
+        let at = local(until);
+        let ahead = state.window_from.filter(|from| *from > now);
+        let (text, meaning) = match (ahead, left.as_secs()) {
+            (Some(from), _) => {
+                (format!("window opens {} (in {})", local(from), rough(from.duration_since(now))), Meaning::Warn)
+            }
+            (None, ..=0) => (format!("window ended {at} ({} ago)", rough(-left)), Meaning::Bad),
+            (None, 1..900) => (format!("window ends {at} (in {})", span(left)), Meaning::Warn),
+            (None, _) => (format!("window ends {at} (in {})", rough(left)), Meaning::Quiet),
         };
         parts.push(vec![Span::styled(text, style(meaning))]);
     }
@@ -130,10 +135,10 @@ fn parts(state: &State, now: Timestamp, ui: &UiState, kind: &'static str) -> Vec
         let gone = state.ended.unwrap_or(now).duration_since(session.started);
         let left = ui.usual.left(state).filter(|_| !ended);
         let left = left
-            .map(|left| match (left.span.as_secs(), left.practice) {
+            .map(|left| match (left.span.as_secs(), left.basis) {
                 (..45, _) => String::new(),
-                (_, true) => format!(" · about {} left, as in practice", rough(left.span)),
-                (_, false) => format!(" · about {} left", rough(left.span)),
+                (_, Basis::Simulated) => format!(" · about {} left, simulated", rough(left.span)),
+                (_, Basis::Usual | Basis::Last) => format!(" · about {} left", rough(left.span)),
             })
             .unwrap_or_default();
         parts.push(vec![quiet(format!("{} gone{left}", span(gone.max(SignedDuration::ZERO))))]);

@@ -146,8 +146,7 @@ fn confirm(state: &State, now: Timestamp, ui: &UiState, id: TaskId) -> Page {
     if step.reboots {
         page.say(format!("{} reboots.", task.host));
     }
-    let left = state.window_until.map(|until| until.duration_since(now));
-    if let Some(warning) = left.and_then(|left| super::gate::too_long(state, ui, id, left)) {
+    if let Some(warning) = super::gate::window_warning(state, now, ui, id) {
         page.say(Line::styled(warning, style(Meaning::Bad)));
     }
     page.say(match confirmation(step) {

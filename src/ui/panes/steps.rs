@@ -15,6 +15,7 @@ use crate::ui::look::Look;
 use crate::ui::mouse::Spot;
 use crate::ui::page::cut;
 use crate::ui::theme::{Meaning, Sign, sign, style};
+use crate::ui::usual::Basis;
 use crate::ui::view::{Pane, UiState};
 
 /// A line of the pane, made to text only where it is in sight.
@@ -181,7 +182,10 @@ fn step(
             .usual
             .of(state, id)
             .filter(|usual| usual.span.as_secs() > 0)
-            .map(|usual| format!("{} {}", if usual.practice { "practice" } else { "about" }, span(usual.span)))
+            .map(|usual| match usual.basis {
+                Basis::Simulated => format!("simulated {}", span(usual.span)),
+                Basis::Usual | Basis::Last => format!("about {}", span(usual.span)),
+            })
             .unwrap_or_default(),
         _ => String::new(),
     };

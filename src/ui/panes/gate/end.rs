@@ -1,13 +1,16 @@
 //! What stands in the gate's place when no task does: what is waited for, and, at the end, all that came of the session.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use ratatui::text::{Line, Span};
 
 use crate::engine::promise;
 use crate::model::event::Outcome;
+use crate::model::facts::Node;
 use crate::model::logtail::clean;
 use crate::model::state::Phase;
-use crate::model::{Facts, State};
+use crate::model::{Facts, Host, HostName, State};
 use crate::ui::clock::span;
 use crate::ui::page::Page;
 use crate::ui::theme::{Meaning, Sign, sign, style};
@@ -88,9 +91,12 @@ fn changes(state: &State, page: &mut Page) {
             page.say(Line::styled(format!("  {name}  was not seen"), style(Meaning::Warn)));
             continue;
         };
-        let moved: Vec<String> = versions(first)
+        let node = state.session.as_ref().and_then(|session| session.inventory.host(name)).map(Host::node);
+        let all_first = || state.hosts.values().filter_map(|host| host.first.as_deref());
+        let all_last = || state.hosts.values().filter_map(|host| host.facts.as_ref()).map(|seen| &*seen.facts);
+        let moved: Vec<String> = versions(first, seen_by(all_first(), node))
             .into_iter()
-            .zip(versions(&last.facts))
+            .zip(versions(&last.facts, seen_by(all_last(), node)))
             .filter(|(before, after)| before.1 != after.1)
             .map(|(before, after)| {
                 let word = |value: Option<String>| value.unwrap_or_else(|| "none".into());
@@ -102,14 +108,27 @@ fn changes(state: &State, page: &mut Page) {
     }
 }
 
-/// What an upgrade may move, by name.
-fn versions(facts: &Facts) -> [(&'static str, Option<String>); 5] {
+/// A node as the API server told one of these hosts.
+fn seen_by<'f>(mut told: impl Iterator<Item = &'f Facts>, name: Option<&str>) -> Option<&'f Node> {
+    told.find_map(|facts| facts.kube.as_ref()?.nodes.get(name?))
+}
+
+/// What an upgrade may move, by name: what runs, where that is known, and what lies on disk otherwise.
+fn versions(facts: &Facts, node: Option<&Node>) -> [(&'static str, Option<String>); 7] {
     let etcd = facts.etcd.as_ref();
     let booted = facts.ostree.as_ref().and_then(|ostree| ostree.booted());
+    let runs = node.map(|node| node.kubelet.clone()).filter(|version| !version.is_empty());
+    let kubelet = match (runs, &facts.kubelet) {
+        (Some(runs), Some(disk)) if runs != *disk => Some(format!("{runs} ({disk} on disk)")),
+        (Some(runs), _) => Some(runs),
+        (None, disk) => disk.as_ref().map(|disk| format!("{disk} on disk")),
+    };
     [
         ("etcd", etcd.and_then(|etcd| etcd.server.clone())),
         ("cluster", etcd.and_then(|etcd| etcd.cluster.clone())),
-        ("kubelet", facts.kubelet.clone()),
+        ("API server", facts.api_server.as_ref().and_then(|server| server.version.clone())),
+        ("kubelet", kubelet),
+        ("runtime", facts.runtime.as_ref().map(|runtime| format!("{} {}", runtime.name, runtime.version))),
         ("deployment", booted.map(|booted| booted.version.clone())),
         ("os", facts.os.as_ref().map(|os| format!("{} {}", os.id, os.version))),
     ]
@@ -125,11 +144,8 @@ fn course(state: &State, page: &mut Page) {
         [("done", tally.done), ("not needed", tally.not_needed), ("skipped", tally.skipped), ("failed", tally.failed)];
     let counted: Vec<String> =
         counted.into_iter().filter(|(_, count)| *count > 0).map(|(word, count)| format!("{count} {word}")).collect();
-    page.say(format!(
-        "  {} in all: {}",
-        span(state.ended.unwrap_or(state.now).duration_since(session.started)),
-        counted.join(", ")
-    ));
+    let counted = if counted.is_empty() { "nothing was done".to_owned() } else { counted.join(", ") };
+    page.say(format!("  {} in all: {counted}", span(state.ended.unwrap_or(state.now).duration_since(session.started))));
     let Some(plan) = &state.plan else { return };
     for (number, stage) in plan.runbook.stages.iter().enumerate() {
         let took =
@@ -157,13 +173,100 @@ fn left_behind(state: &State, page: &mut Page) {
     let Some(session) = &state.session else { return };
     page.gap();
     page.text("WHAT STAYS", Meaning::Title);
-    page.say(
-        "  On each host, /var/lib/lockkeeper: the scripts that ran with their output, and the copies that a way back",
-    );
-    page.say("  needs. Once nobody wants to go back any more, remove it as root:");
-    page.code(format!("    rm -r /var/lib/lockkeeper/jobs/{}*", session.id));
+    let touched = touched(state);
+    if touched.is_empty() {
+        page.say("  Nothing on any host: no script ran there.");
+    } else {
+        let whose = if touched.len() == state.hosts.len() { "each host".to_owned() } else { named(&touched) };
+        page.say(format!(
+            "  On {whose}, /var/lib/lockkeeper: the scripts that ran with their output, and the copies that"
+        ));
+        page.say("  a way back needs. Once nobody wants to go back any more, remove it as root:");
+        page.code(format!("    rm -r /var/lib/lockkeeper/jobs/{}*", session.id));
+    }
+    for (place, hosts) in backups(state, &touched) {
+        page.say(format!("  Backups the runbook made, if its steps came to that, on {}:", named(&hosts)));
+        page.code(format!("    {}", clean(&place)));
+    }
     for artifact in &state.artifacts {
         page.code(format!("  Here: {} ({} bytes, from {})", clean(&artifact.to), artifact.bytes, artifact.host));
     }
     page.say("  The journal holds all of it: `lockkeeper replay` plays it. q leaves.");
+}
+
+/// The hosts on which a script ran, or may have.
+fn touched(state: &State) -> Vec<&HostName> {
+    let tasks = || state.task_ids().filter_map(|id| state.task(id));
+    let ran = |name: &HostName| tasks().any(|(task, _, now)| task.on == *name && now.attempts + now.undo_attempts > 0);
+    state.hosts.keys().filter(|name| ran(name)).collect()
+}
+
+/// Where the runbook was told to make backups, with the hosts it was told so for, of those it ran on: `backup_dir` by the
+/// convention of every runbook that makes any.
+fn backups<'s>(state: &'s State, touched: &[&'s HostName]) -> BTreeMap<&'s str, Vec<&'s HostName>> {
+    let mut places: BTreeMap<&str, Vec<&HostName>> = BTreeMap::new();
+    let Some(plan) = &state.plan else { return places };
+    for host in touched {
+        if let Some(place) = plan.vars.get(*host).and_then(|vars| vars.get("backup_dir")) {
+            places.entry(place).or_default().push(host);
+        }
+    }
+    places
+}
+
+/// Hosts in a line, the first of many.
+fn named(hosts: &[&HostName]) -> String {
+    const MOST: usize = 4;
+    let names: Vec<&str> = hosts.iter().take(MOST).map(|host| host.as_str()).collect();
+    let more = hosts.len().saturating_sub(MOST);
+    if more > 0 { format!("{} and {more} more", names.join(", ")) } else { names.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::facts::{ApiServer, Kube, Runtime};
+
+    fn ended() -> State {
+        let journal = std::path::Path::new("tests/journals/container-linux.jsonl");
+        State::of(&crate::journal::read(journal).unwrap().records)
+    }
+
+    fn told(state: &State) -> String {
+        page(state, state.now).rows(160).iter().map(|row| format!("{}\n", row.text)).collect()
+    }
+
+    #[test]
+    fn what_runs_is_told_before_and_after_and_not_what_lies_on_disk() {
+        let facts = |api: &str, disk: &str, runs: &str, runtime: &str| {
+            let node = Node { kubelet: runs.into(), ..Node::default() };
+            let facts = Facts {
+                api_server: Some(ApiServer { answers: true, version: Some(api.into()) }),
+                kubelet: Some(disk.into()),
+                runtime: Some(Runtime { name: "containerd".into(), version: runtime.into() }),
+                kube: Some(Kube { nodes: [("etcd1".to_owned(), node)].into(), ..Kube::default() }),
+                ..Facts::default()
+            };
+            std::sync::Arc::new(facts)
+        };
+        let mut state = ended();
+        let host = state.hosts.get_mut(&HostName::from("etcd1")).unwrap();
+        host.first = Some(facts("1.30.4", "1.30.4", "1.30.4", "1.7.0"));
+        host.facts.as_mut().unwrap().facts = facts("1.31.4", "1.31.4", "1.30.4", "1.7.1");
+        let expected = "API server 1.30.4 → 1.31.4 · kubelet 1.30.4 → 1.30.4 (1.31.4 on disk) · \
+                        runtime containerd 1.7.0 → containerd 1.7.1";
+        assert!(told(&state).contains(expected), "{}", told(&state));
+    }
+
+    #[test]
+    fn what_stays_is_told_of_the_hosts_that_were_touched() {
+        let mut state = ended();
+        let text = told(&state);
+        assert!(text.contains("Backups the runbook made") && text.contains("/var/lib/lockkeeper-backup"), "{text}");
+        state.tasks.iter_mut().for_each(|task| {
+            (task.attempts, task.undo_attempts, task.phase) = (0, 0, Phase::Waiting);
+        });
+        let text = told(&state);
+        assert!(text.contains("Nothing on any host") && !text.contains("rm -r") && !text.contains("Backups"), "{text}");
+    }
 }

@@ -161,7 +161,7 @@ fn buttons(state: &State, ui: &UiState, look: &Look, room: usize) -> Line<'stati
     line
 }
 
-pub(in crate::ui) use verdict::too_long;
+pub(in crate::ui) use verdict::window_warning;
 
 /// Whether a task writes a file that can be edited at its gate.
 pub(in crate::ui) fn writes(state: &State, id: TaskId) -> bool {

@@ -10,7 +10,7 @@ use crate::model::logtail::clean;
 use crate::model::runbook::{Check, Confirm, Step};
 use crate::model::state::{Ending, Phase, TaskState};
 use crate::model::{State, Task, TaskId};
-use crate::ui::clock::{age, span};
+use crate::ui::clock::{age, local, rough, span};
 use crate::ui::look::Look;
 use crate::ui::page::Page;
 use crate::ui::theme::{Meaning, Sign, sign, style};
@@ -170,27 +170,34 @@ fn at_gate(state: &State, now: Timestamp, ui: &mut UiState, look: &Look, gate: &
         }
         page.text(&text, Meaning::Active);
     }
-    window(state, now, ui, gate.task, page);
-}
-
-/// A warning before something is begun that the maintenance window has no room for.
-fn window(state: &State, now: Timestamp, ui: &UiState, id: TaskId, page: &mut Page) {
-    let Some(until) = state.window_until else { return };
-    let left = until.duration_since(now);
-    if left <= SignedDuration::ZERO {
-        page.text(&format!("! The window ended {} ago.", span(-left)), Meaning::Bad);
-        return;
-    }
-    if let Some(warning) = too_long(state, ui, id, left) {
+    if let Some(warning) = window_warning(state, now, ui, gate.task) {
         page.text(&warning, Meaning::Bad);
     }
 }
 
-/// Why what is left of the window may not be enough for a step.
-pub(in crate::ui) fn too_long(state: &State, ui: &UiState, id: TaskId, left: SignedDuration) -> Option<String> {
+/// A warning before something is begun outside the maintenance window, or that it has no room for.
+pub(in crate::ui) fn window_warning(state: &State, now: Timestamp, ui: &UiState, id: TaskId) -> Option<String> {
     let (_, step, _) = state.task(id)?;
-    let ends = format!("the window ends in {}", span(left.max(SignedDuration::ZERO)));
-    match ui.usual.of(state, id).filter(|estimate| !estimate.practice) {
+    if let Some(from) = state.window_from.filter(|from| *from > now && step.changes()) {
+        return Some(format!(
+            "! The window has not begun: it opens {} (in {}).",
+            local(from),
+            rough(from.duration_since(now))
+        ));
+    }
+    let left = state.window_until?.duration_since(now);
+    if left <= SignedDuration::ZERO {
+        return Some(format!("! The window ended {} ago.", span(-left)));
+    }
+    too_long(state, ui, id, left)
+}
+
+/// Why what is left of the window may not be enough for a step: as it usually goes, where enough of one's own sessions have
+/// told, or else at its longest.
+fn too_long(state: &State, ui: &UiState, id: TaskId, left: SignedDuration) -> Option<String> {
+    let (_, step, _) = state.task(id)?;
+    let ends = format!("the window ends in {}", span(left));
+    match ui.usual.of(state, id).filter(Estimate::is_usual) {
         Some(estimate) if estimate.span > left => {
             Some(format!("! This usually takes {}, and {ends}: it will not be through in time.", span(estimate.span)))
         }

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 
 use ratatui::text::{Line, Span};
-use unicode_width::UnicodeWidthStr as _;
 
 use crate::engine::GateView;
 use crate::model::hidden::shown;
 use crate::model::{HostName, Plan, State};
 use crate::ui::look::Look;
-use crate::ui::page::{Page, cut};
+use crate::ui::page::{Page, cells, cut};
 use crate::ui::theme::{Meaning, Sign, sign, style};
 
 /// How many hosts have a row of their own: the whole table has to be read before a gate opens.
@@ -74,12 +73,12 @@ fn table(plan: &Plan, hosts: &[&HostName], names: &[&str], width: usize, page: &
         rows.push(std::iter::once(host.to_string()).chain(values).collect());
     }
     let natural: Vec<usize> =
-        (0..=names.len()).map(|column| rows.iter().map(|row| row[column].width()).max().unwrap_or_default()).collect();
+        (0..=names.len()).map(|column| rows.iter().map(|row| cells(&row[column])).max().unwrap_or_default()).collect();
     let widths = fitted(&natural, width.saturating_sub(GAP));
     for (number, row) in rows.iter().enumerate() {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| {
+        let texts = row.iter().zip(&widths).map(|(cell, width)| {
             let cell = cut(cell, *width);
-            let rest = width.saturating_sub(cell.width());
+            let rest = width.saturating_sub(cells(&cell));
             format!("{}{cell}{}", " ".repeat(GAP), " ".repeat(rest))
         });
         let meaning = match number {
@@ -87,7 +86,7 @@ fn table(plan: &Plan, hosts: &[&HostName], names: &[&str], width: usize, page: &
             1 => Meaning::Title,
             _ => Meaning::Plain,
         };
-        page.code(Line::styled(cells.collect::<String>().trim_end().to_owned(), style(meaning)));
+        page.code(Line::styled(texts.collect::<String>().trim_end().to_owned(), style(meaning)));
     }
     let quiet = |text: String| Line::styled(format!("  {} {text}", sign(Sign::More)), style(Meaning::Quiet));
     if hosts.len() > shown_hosts.len() {

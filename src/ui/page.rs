@@ -49,6 +49,17 @@ impl Page {
         self.say(Line::styled(text.trim().replace('\n', " "), style(meaning)));
     }
 
+    /// Whether nothing was added.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// Adds another page's lines below.
+    pub fn append(&mut self, other: Self) {
+        self.lines.extend(other.lines);
+    }
+
     /// A blank line between parts; none at the top, and never two.
     pub fn gap(&mut self) {
         if self.lines.last().is_some_and(|(line, _)| line.width() > 0) {

@@ -125,7 +125,7 @@ fn compared(current: &TaskState, path: &str, page: &mut Page) {
 }
 
 /// Lines with their numbers: a wrapped line can be told from a new one.
-fn numbered(text: &str, page: &mut Page) {
+pub(in crate::ui::panes) fn numbered(text: &str, page: &mut Page) {
     let width = text.lines().count().to_string().len().max(2);
     for (number, line) in text.lines().enumerate() {
         page.code(Line::from(vec![

@@ -145,6 +145,8 @@ fn block(state: &State, ui: &UiState, look: &Look, title: &str, width: u16) -> B
     block
 }
 
+pub(in crate::ui::panes) use body::numbered;
+pub(in crate::ui::panes) use values::with;
 pub(in crate::ui) use verdict::too_long;
 
 /// Whether a task writes a file that can be edited at its gate.

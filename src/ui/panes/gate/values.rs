@@ -22,16 +22,7 @@ const GAP: usize = 2;
 
 /// Says the values for a page that is so many cells wide.
 pub(super) fn say(state: &State, look: &Look, gate: &GateView, width: u16, page: &mut Page) {
-    if gate.vars.is_empty() {
-        return;
-    }
-    page.say(Line::styled("WITH", style(Meaning::Title)));
-    for (name, value) in &gate.vars {
-        page.code(Line::from(vec![
-            Span::styled(format!("  {name}="), style(Meaning::Quiet)),
-            Span::raw(format!("'{}'", shown(value))),
-        ]));
-    }
+    with(&gate.vars, page);
     let Some(plan) = state.plan.as_ref().filter(|_| look.group.len() > 1) else { return };
     let own = &plan.task(gate.task).host;
     let others = look.group.iter().map(|(id, _)| &plan.task(*id).host).filter(|host| *host != own);
@@ -42,6 +33,20 @@ pub(super) fn say(state: &State, look: &Look, gate: &GateView, width: u16, page:
     }
     if !differing.is_empty() {
         table(plan, &hosts, &differing, usize::from(width), page);
+    }
+}
+
+/// Says values by their names, as scripts see them.
+pub(in crate::ui::panes) fn with(vars: &[(String, String)], page: &mut Page) {
+    if vars.is_empty() {
+        return;
+    }
+    page.say(Line::styled("WITH", style(Meaning::Title)));
+    for (name, value) in vars {
+        page.code(Line::from(vec![
+            Span::styled(format!("  {name}="), style(Meaning::Quiet)),
+            Span::raw(format!("'{}'", shown(value))),
+        ]));
     }
 }
 

@@ -25,6 +25,7 @@ struct Desk {
     size: (u16, u16),
     /// For how long each gate had been shown that was opened, by the journal.
     opened: Vec<(TaskId, Option<u64>)>,
+    left: bool,
 }
 
 impl Desk {
@@ -40,7 +41,7 @@ impl Desk {
         let (written, hosts) = (source(runbook), source(format!("cluster: many\nhosts:\n{hosts}")));
         let (runbook, inventory) = (read_runbook(&written).unwrap(), read_inventory(&hosts).unwrap());
         let plan = plan::build(&inventory, &hosts, &runbook, &written, &[]).unwrap();
-        let mut desk = Self { state: State::default(), ui: UiState::default(), size, opened: Vec::new() };
+        let mut desk = Self { state: State::default(), ui: UiState::default(), size, opened: Vec::new(), left: false };
         desk.record(Event::SessionStarted {
             session: "2026-01-01-many".into(),
             mode: Mode::Practice,
@@ -77,6 +78,10 @@ impl Desk {
             let intents = match action {
                 Some(UiAction::Submit(intent)) => vec![intent],
                 Some(UiAction::SubmitAll(intents)) => intents,
+                Some(UiAction::Quit) => {
+                    self.left = true;
+                    Vec::new()
+                }
                 _ => Vec::new(),
             };
             for intent in intents {
@@ -139,4 +144,37 @@ fn an_undo_is_agreed_to_when_all_of_it_was_on_the_screen_for_a_moment() {
     desk.keys("y", 600);
     assert!(!desk.state.undo.is_empty(), "{:?}", desk.ui.notice);
     assert!(desk.state.tasks.iter().any(|task| task.phase != Phase::Gate));
+}
+
+#[test]
+fn what_was_typed_is_named_before_it_is_lost() {
+    let mut desk = Desk::new((80, 24));
+    desk.keys("a", 600);
+    desk.keys("half a thought", 100);
+    let asked = desk.keys("<ctrl-c>", 600);
+    assert!(asked.contains("Your note is not saved anywhere"), "{asked}");
+    desk.keys("y", 10);
+    assert!(!desk.left, "in the same breath as it was asked");
+    desk.keys("y", 600);
+    assert!(desk.left);
+}
+
+#[test]
+fn a_paste_into_a_file_keeps_tabs_and_has_no_more_lines_than_it_had() {
+    let mut screen = at_the_editor();
+    ui::press(&screen.state, screen.state.now, &mut screen.ui, &Input::Paste("a:\r\n\tb\rc\n".into()));
+    let Some(ui::Popup::Edit { input, .. }) = screen.ui.popups.last() else { panic!("no editor") };
+    assert_eq!(input.lines(), ["a:", "\tb", "c", ""]);
+}
+
+/// An editor that lies open over the screen.
+fn at_the_editor() -> Desk {
+    let mut desk = Desk::new((80, 24));
+    desk.ui.popups.push(ui::Popup::Edit {
+        task: TaskId(1),
+        path: "/etc/x.yaml".into(),
+        input: Box::default(),
+        before: Vec::new(),
+    });
+    desk
 }

@@ -47,9 +47,10 @@ pub(super) fn in_popup(state: &State, now: Timestamp, ui: &mut UiState, key: Key
             }
             None
         }
-        // Leaving harms nothing and can be resumed: a quick hand is not held up.
-        Popup::Quit => match yes(key, true) {
-            Some(_) => Some(UiAction::Quit),
+        // Leaving harms nothing and can be resumed: a quick hand is not held up, unless what was typed would be lost.
+        Popup::Quit => match yes(key, sure || ui.popups.iter().all(|popup| !popup.holds_words())) {
+            Some(true) => Some(UiAction::Quit),
+            Some(false) => too_fast(ui, "y"),
             None => y_or_esc(ui, key),
         },
         Popup::Discard => match yes(key, sure) {

@@ -102,8 +102,12 @@ fn paste(state: &State, ui: &mut UiState, text: &str) {
     let many = matches!(ui.popups.last(), Some(Popup::Edit { .. }));
     match ui.popups.last_mut().and_then(Popup::field) {
         Some(field) => {
-            let text = if many { text.replace('\r', "\n") } else { text.replace(['\n', '\r', '\t'], " ") };
-            field.insert_str(text.chars().filter(|c| !c.is_control() || *c == '\n').collect::<String>());
+            let text = if many {
+                text.replace("\r\n", "\n").replace('\r', "\n")
+            } else {
+                text.replace(['\n', '\r', '\t'], " ")
+            };
+            field.insert_str(text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect::<String>());
             super::answer::typed(state, ui);
         }
         None => ui.refused("what was pasted went nowhere: there is no field to paste it into".into()),

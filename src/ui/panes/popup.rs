@@ -28,9 +28,10 @@ use crate::ui::view::{Popup, UiState};
 pub fn draw(state: &State, now: Timestamp, ui: &mut UiState, frame: &mut Frame<'_>, area: Rect) {
     let mut popups = std::mem::take(&mut ui.popups);
     let last = popups.len().saturating_sub(1);
+    let unsaved = popups.iter().rfind(|popup| popup.holds_words()).and_then(unsaved);
     for (n, popup) in popups.iter_mut().enumerate() {
         let wrong = if n == last { ui.notice.as_ref().map(|notice| notice.text.clone()) } else { None };
-        one(state, now, ui, popup, wrong.as_deref(), n < last, frame, area);
+        one(state, now, ui, popup, wrong.as_deref(), n < last, unsaved.as_deref(), frame, area);
     }
     ui.popups = popups;
 }
@@ -43,6 +44,7 @@ fn one(
     popup: &mut Popup,
     wrong: Option<&str>,
     covered: bool,
+    unsaved: Option<&str>,
     frame: &mut Frame<'_>,
     area: Rect,
 ) {
@@ -125,11 +127,21 @@ fn one(
             let keys = "y: end it    Esc: let it run";
             ask("End what runs", end(state, now, *task), None, wrong, keys, frame, area);
         }
-        Popup::Quit => ask("Leave", quit(state), None, wrong, "y: leave    Esc: stay", frame, area),
+        Popup::Quit => ask("Leave", quit(state, unsaved), None, wrong, "y: leave    Esc: stay", frame, area),
         Popup::Discard => {
             let text = "What you have typed is not saved anywhere. Throw it away?";
             ask("Throw it away?", said(text), None, wrong, "y: throw it away    Esc: go on typing", frame, area);
         }
+    }
+}
+
+/// What was typed into a popup and would be lost.
+fn unsaved(popup: &Popup) -> Option<String> {
+    match popup {
+        Popup::Edit { path, .. } => Some(format!("Your text for {path}")),
+        Popup::Note(_) => Some("Your note".to_owned()),
+        Popup::Skip(..) | Popup::Abort(_) => Some("Your reason".to_owned()),
+        _ => None,
     }
 }
 
@@ -143,8 +155,11 @@ fn label(state: &State, task: TaskId) -> String {
     state.plan.as_ref().map(|plan| plan.label(task)).unwrap_or_default()
 }
 
-fn quit(state: &State) -> Page {
+fn quit(state: &State, unsaved: Option<&str>) -> Page {
     let mut page = Page::default();
+    if let Some(unsaved) = unsaved {
+        page.say(Line::styled(format!("{unsaved} is not saved anywhere, and lost then."), style(Meaning::Bad)));
+    }
     let practice = state.session.as_ref().is_some_and(|session| session.mode == Mode::Practice);
     page.say(if practice {
         "The practice is not finished. Its hosts are simulated and end with it: only a replay can be seen afterwards."

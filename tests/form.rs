@@ -5,12 +5,15 @@
 #[macro_use]
 mod common;
 
+use std::time::Duration;
+
 use crossterm::event::Event as Input;
 use lockkeeper::model::{HostKey, Role};
 use lockkeeper::ui::form::{Form, Left, NotSeen, NotWritten, Proposal, Tried};
 
 /// The form, what the last key came to, and whether the new key is known meanwhile.
-struct Screen(Form, Left, bool);
+/// And the time by the form's own clock, in milliseconds.
+struct Screen(Form, Left, bool, u64);
 
 fn new_key() -> HostKey {
     HostKey {
@@ -25,13 +28,21 @@ fn new_key() -> HostKey {
 
 impl Screen {
     fn new() -> Self {
-        Self(Form::new("cluster.yaml"), Left::No, false)
+        Self(Form::new("cluster.yaml"), Left::No, false, 0)
     }
 
     fn keys(mut self, keys: &str) -> Self {
         for key in common::keys(keys) {
-            self.1 = self.0.take(&Input::Key(key));
+            self = self.key_after(600, key);
         }
+        self
+    }
+
+    /// A frame is drawn, and so many milliseconds later comes a key.
+    fn key_after(mut self, pause: u64, key: crossterm::event::KeyEvent) -> Self {
+        self.0.drawn(Duration::from_millis(self.3));
+        self.3 += pause;
+        self.1 = self.0.take_at(Duration::from_millis(self.3), &Input::Key(key));
         self
     }
 
@@ -180,6 +191,8 @@ fn a_whole_form_is_written_and_nothing_is_written_over_unasked() {
     assert_eq!(screen.1, Left::No);
     screen = screen.keys("<ctrl-s>");
     screen.0.not_written(NotWritten::Exists);
+    let screen = screen.key_after(1, common::keys("y")[0]);
+    assert_eq!(screen.1, Left::No, "in the same breath as it was asked");
     assert_eq!(screen.keys("y").1, Left::Write { over: true });
 }
 

@@ -179,7 +179,7 @@ fn upgrade(home: &Path) -> [&'static str; 5] {
 }
 
 /// The signals that end the program and leave it the time to say so, with what a shell makes of each.
-const ENDINGS: [(Signal, &str, u32); 8] = [
+const ENDINGS: [(Signal, &str, u32); 16] = [
     (Signal::TERM, "SIGTERM", 143),
     (Signal::HUP, "SIGHUP", 129),
     (Signal::INT, "SIGINT", 130),
@@ -188,6 +188,14 @@ const ENDINGS: [(Signal, &str, u32); 8] = [
     (Signal::ALARM, "SIGALRM", 142),
     (Signal::USR1, "SIGUSR1", 138),
     (Signal::USR2, "SIGUSR2", 140),
+    (Signal::XCPU, "SIGXCPU", 152),
+    (Signal::VTALARM, "SIGVTALRM", 154),
+    (Signal::PROF, "SIGPROF", 155),
+    (Signal::IO, "SIGIO", 157),
+    (Signal::POWER, "SIGPWR", 158),
+    (Signal::STKFLT, "SIGSTKFLT", 144),
+    (Signal::TRAP, "SIGTRAP", 133),
+    (Signal::SYS, "SIGSYS", 159),
 ];
 
 #[test]
@@ -267,6 +275,31 @@ fn ctrl_z_and_fg() {
     run.press("fg\n");
     run.on_its_screen(true);
     run.shows("etcd1");
+    run.insist("q", "not finished");
+    run.press("y");
+    run.on_its_screen(false);
+    run.press("exit\n");
+    run.end();
+}
+
+#[test]
+fn in_the_background_nothing_is_drawn_over_the_shell() {
+    let home = tempfile::tempdir().unwrap();
+    let mut run = Run::start("/bin/sh", &["-i"], home.path(), &[], "");
+    run.shows("prompt> ");
+    run.press(&format!("'{LOCKKEEPER}' practice\n"));
+    run.on_its_screen(true);
+    run.shows("etcd1");
+    run.press("\x1a");
+    run.on_its_screen(false);
+    run.shows("Stopped");
+    let taken = |shown: &Shown| shown.raw.matches("\x1b[?1049h").count();
+    let before = taken(&run.shown.0.lock().unwrap());
+    run.press("bg\n");
+    run.insist("jobs\n", "tty output");
+    assert_eq!(taken(&run.shown.0.lock().unwrap()), before, "drawn over the shell");
+    run.press("fg\n");
+    run.on_its_screen(true);
     run.insist("q", "not finished");
     run.press("y");
     run.on_its_screen(false);

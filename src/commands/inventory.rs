@@ -233,15 +233,26 @@ impl Prober for Visitor {
         let yaml = written::yaml(&answers, Clock::Real.now());
         documents::read_inventory(&Source::file(Path::new(&answers.file), yaml.as_str()))
             .map_err(|problems| because(problems.0[0].message.clone()))?;
-        let mut options = std::fs::OpenOptions::new();
-        options.write(true).create_new(!over).create(over).truncate(over);
         let failed = |error: std::io::Error| match error.kind() {
             std::io::ErrorKind::AlreadyExists => NotWritten::Exists,
             _ => because(format!("{}: {error}", answers.file)),
         };
-        let mut file = options.open(home(&answers.file)).map_err(failed)?;
-        file.write_all(yaml.as_bytes()).map_err(failed)
+        put(Path::new(&home(&answers.file)), &yaml, over).map_err(failed)
     }
+}
+
+/// Writes a file; what is there already is replaced by the whole of it or stays, and keeps its mode.
+fn put(path: &Path, text: &str, over: bool) -> std::io::Result<()> {
+    if !over {
+        return std::fs::OpenOptions::new().write(true).create_new(true).open(path)?.write_all(text.as_bytes());
+    }
+    // Where a link leads, the file it names is replaced and the link stays.
+    let path = std::fs::canonicalize(path)?;
+    let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new("/")))?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().set_permissions(std::fs::metadata(&path)?.permissions())?;
+    file.as_file().sync_all()?;
+    file.persist(&path).map(|_| ()).map_err(|error| error.error)
 }
 
 /// The form on the screen; the file that was written, if one was.
@@ -276,4 +287,26 @@ fn init() -> Result<ExitCode> {
     };
     complain(&format!("wrote {file}; look at it with: lockkeeper status --inventory {file}"));
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_written_whole_and_keeps_its_mode() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("hosts.yaml");
+        std::fs::write(&path, "old").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let before = std::fs::File::open(&path).unwrap();
+        assert_eq!(put(&path, "new", false).unwrap_err().kind(), std::io::ErrorKind::AlreadyExists);
+        put(&path, "new", true).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
+        // Whoever reads the old one still has all of it: nothing was truncated.
+        assert_eq!(std::io::read_to_string(before).unwrap(), "old");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
 }

@@ -43,8 +43,6 @@ pub struct GateView {
 #[must_use]
 pub fn gate_view(state: &State, task: TaskId, now: Timestamp) -> Option<GateView> {
     let (planned, step, _) = state.task(task)?;
-    let scripts = [&step.run, &step.undo].into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join("\n");
-    let vars = state.plan.as_ref()?.vars_of(planned);
     let (checks, refusal) = match may_open(state, now, task) {
         Ok(checks) => (checks, None),
         Err(Refusal::Checks(checks)) => (checks.clone(), Some(Refusal::Checks(checks))),
@@ -56,9 +54,29 @@ pub fn gate_view(state: &State, task: TaskId, now: Timestamp) -> Option<GateView
         harm: harm(state, planned),
         confirm: confirmation(step),
         script: step.run.clone(),
-        vars: all_variables_in(&scripts, &vars),
+        vars: variables(state, task),
         refusal,
     })
+}
+
+/// The shell variables that a task's scripts name, with their values.
+#[must_use]
+pub fn variables(state: &State, id: TaskId) -> Vec<(String, String)> {
+    let Some((_, step, _)) = state.task(id) else { return Vec::new() };
+    let scripts = [&step.run, &step.undo].into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join("\n");
+    named_by(state, id, &scripts)
+}
+
+/// Those that the script names which takes a task back.
+#[must_use]
+pub fn variables_of_undo(state: &State, id: TaskId) -> Vec<(String, String)> {
+    let undo = state.task(id).and_then(|(_, step, _)| step.undo.clone()).unwrap_or_default();
+    named_by(state, id, &undo)
+}
+
+fn named_by(state: &State, id: TaskId, scripts: &str) -> Vec<(String, String)> {
+    let vars = state.plan.as_ref().zip(state.task(id)).map(|(plan, (task, ..))| plan.vars_of(task));
+    all_variables_in(scripts, &vars.unwrap_or_default())
 }
 
 /// The variables that scripts name, and those that their values name in turn: what a command is, and which version it gets.
@@ -75,7 +93,9 @@ fn all_variables_in(scripts: &str, vars: &BTreeMap<String, String>) -> Vec<(Stri
     }
 }
 
-fn harm(state: &State, task: &Task) -> Vec<(String, Vec<String>)> {
+/// What the config that a task pushes would destroy: what it does, and what of its host that hits.
+#[must_use]
+pub fn harm(state: &State, task: &Task) -> Vec<(String, Vec<String>)> {
     let facts = state.host(&task.host).and_then(|host| host.facts.as_ref()).map(|seen| &*seen.facts);
     let config = task.pushes.iter().find_map(|push| push.config.as_ref());
     let parts = config.and_then(|config| config.get("destructive")?.as_array()).into_iter().flatten();

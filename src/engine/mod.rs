@@ -27,7 +27,7 @@ mod tests;
 
 pub use advance::{PROMISE_WITHIN, advance, promise};
 pub use decide::decide;
-pub use gate::{GateView, gate_view};
+pub use gate::{GateView, gate_view, harm, variables, variables_of_undo};
 pub use opening::{Standing, confirmation, may_open_together, standing};
 pub use undo::{changed, undo_chain};
 pub use verification::{REBOOT_WITHIN, verification};

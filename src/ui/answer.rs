@@ -5,11 +5,12 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use jiff::Timestamp;
 use tui_textarea::TextArea;
 
-use super::hand::SHOWN_FOR;
+use super::hand::{Readiness, SHOWN_FOR};
 use super::keymap::Command;
 use super::panes::grid::{matches, visible};
 use super::panes::palette::{Entry, found, no_match};
-use super::press::{UiAction, execute, light};
+use super::press::{UiAction, execute, light, turned};
+use super::reading::Reading;
 use super::view::{Popup, UiState};
 use crate::engine::{Intent, confirmation};
 use crate::model::runbook::Confirm;
@@ -30,6 +31,15 @@ pub(super) fn in_popup(state: &State, now: Timestamp, ui: &mut UiState, key: Key
         return None;
     }
     let sure = ui.at.saturating_sub(ui.popup_since) >= SHOWN_FOR;
+    let in_field = ui.popups.last_mut().is_some_and(|popup| popup.field().is_some());
+    if Reading::moves(key.code, in_field) && ui.popups.last_mut().is_some_and(|popup| popup.reading().is_some()) {
+        let page = !matches!(key.code, KeyCode::Up | KeyCode::Down | KeyCode::Char('j' | 'k'));
+        if !page || turned(ui) {
+            ui.popups.last_mut().and_then(Popup::reading).into_iter().for_each(|reading| reading.go(key.code));
+            ui.notice = None;
+        }
+        return None;
+    }
     match ui.popups.last_mut()? {
         Popup::Help(down) | Popup::Card(_, down) => {
             if !paged(down, key.code) {
@@ -37,9 +47,10 @@ pub(super) fn in_popup(state: &State, now: Timestamp, ui: &mut UiState, key: Key
             }
             None
         }
-        // Leaving harms nothing and can be resumed: a quick hand is not held up.
-        Popup::Quit => match yes(key, true) {
-            Some(_) => Some(UiAction::Quit),
+        // Leaving harms nothing and can be resumed: a quick hand is not held up, unless what was typed would be lost.
+        Popup::Quit => match yes(key, sure || ui.popups.iter().all(|popup| !popup.holds_words())) {
+            Some(true) => Some(UiAction::Quit),
+            Some(false) => too_fast(ui, "y"),
             None => y_or_esc(ui, key),
         },
         Popup::Discard => match yes(key, sure) {
@@ -59,21 +70,14 @@ pub(super) fn in_popup(state: &State, now: Timestamp, ui: &mut UiState, key: Key
                 None => y_or_esc(ui, key),
             }
         }
-        Popup::Undo { host, input: None, down, read, .. } => {
-            let (intent, read) = (Intent::Undo { host: host.clone() }, *read);
-            if paged(down, key.code) {
-                return None;
+        Popup::Undo { host, input: None, reading, .. } => {
+            let (intent, readiness) = (Intent::Undo { host: host.clone() }, reading.readiness(ui.at));
+            match (yes(key, sure), readiness) {
+                (None, _) => y_or_esc(ui, key),
+                (Some(true), Readiness::Ready(_)) => Some(UiAction::Submit(intent)),
+                (Some(_), Readiness::Unread(_) | Readiness::Unseen) => unread(ui),
+                (Some(_), Readiness::TooSoon | Readiness::Ready(_)) => too_fast(ui, "y"),
             }
-            match yes(key, sure) {
-                Some(true) if read => Some(UiAction::Submit(intent)),
-                Some(true) => unread(ui),
-                Some(false) => too_fast(ui, "y"),
-                None => y_or_esc(ui, key),
-            }
-        }
-        Popup::Undo { down, .. } if turns_pages(key.code) => {
-            paged(down, key.code);
-            None
         }
         Popup::Edit { task, path, input, .. } => {
             if control && key.code == KeyCode::Char('s') {
@@ -169,6 +173,11 @@ pub(super) fn typed(state: &State, ui: &mut UiState) {
 
 /// Enter in a field of one line.
 fn entered(state: &State, ui: &mut UiState) -> Option<UiAction> {
+    match ui.popups.last_mut()?.reading().map(|reading| reading.readiness(ui.at)) {
+        Some(Readiness::Unread(_) | Readiness::Unseen) => return unread(ui),
+        Some(Readiness::TooSoon) => return too_fast(ui, "Enter"),
+        Some(Readiness::Ready(_)) | None => {}
+    }
     let intent = match ui.popups.last_mut()? {
         Popup::Confirm(task, input, shown_ms) => {
             let (task, typed, shown_ms) = (*task, words(input), Some(*shown_ms));
@@ -178,17 +187,20 @@ fn entered(state: &State, ui: &mut UiState) -> Option<UiAction> {
             }
             Intent::OpenGate { task, typed: Some(typed), shown_ms, together: None }
         }
-        Popup::OpenAll(tasks, input, shown_ms) => {
-            let (tasks, typed, shown_ms) = (tasks.clone(), words(input), Some(*shown_ms));
+        Popup::OpenAll { read, shown_ms, tasks, input, reading } => {
+            let (read, shown_ms, tasks, typed) = (*read, *shown_ms, tasks.clone(), words(input));
+            let Readiness::Ready(here) = reading.readiness(ui.at) else { return None };
             if typed != tasks.len().to_string() {
                 ui.refused(format!("`{typed}` is not {}, the number of gates", tasks.len()));
                 return None;
             }
             let together = Some(tasks.len());
-            let open = |task| Intent::OpenGate { task, typed: Some(typed.clone()), shown_ms, together };
+            // What runs on the others was shown here, beside the one that was shown at its gate.
+            let shown = |task| if task == read { shown_ms } else { here.as_millis() as u64 };
+            let open =
+                |task| Intent::OpenGate { task, typed: Some(typed.clone()), shown_ms: Some(shown(task)), together };
             return Some(UiAction::SubmitAll(tasks.into_iter().map(open).collect()));
         }
-        Popup::Undo { read: false, .. } => return unread(ui),
         Popup::Undo { host, input: Some(input), .. } => {
             let (host, typed) = (host.clone(), words(input));
             if typed != host.as_str() {
@@ -289,9 +301,4 @@ fn paged(down: &mut u16, code: KeyCode) -> bool {
         _ => return false,
     };
     true
-}
-
-/// Whether a key turns pages where letters are typed.
-fn turns_pages(code: KeyCode) -> bool {
-    matches!(code, KeyCode::Down | KeyCode::Up | KeyCode::PageDown | KeyCode::PageUp)
 }

@@ -17,6 +17,7 @@ use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyEventKind, KeyModif
 use self::hosts::Target;
 use self::key::{Compared, Comparing};
 use super::field::Field;
+use super::hand::SHOWN_FOR;
 use crate::model::HostKey;
 use crate::model::inventory::Role;
 
@@ -98,6 +99,10 @@ pub struct Form {
     /// Roles that the operator has set, by address.
     corrected: BTreeMap<String, BTreeSet<Role>>,
     asked: Option<Asked>,
+    /// When the question was first on the screen, by the form's own clock.
+    asked_at: Option<Duration>,
+    /// The form's own clock, counted from when it was opened.
+    clock: Duration,
     /// A new key that is being compared; it stands before everything else too.
     comparing: Option<Comparing>,
     /// Keys that were compared, and are not kept yet.
@@ -118,6 +123,8 @@ impl Form {
             tried: HashMap::new(),
             corrected: BTreeMap::new(),
             asked: None,
+            asked_at: None,
+            clock: Duration::ZERO,
             comparing: None,
             accepted: Vec::new(),
             touched: false,
@@ -232,6 +239,21 @@ impl Form {
         }
     }
 
+    /// A frame was drawn, at this time of the form's own clock: what is asked has been on the screen since.
+    pub fn drawn(&mut self, at: Duration) {
+        self.clock = at;
+        match self.asked {
+            Some(_) => _ = self.asked_at.get_or_insert(at),
+            None => self.asked_at = None,
+        }
+    }
+
+    /// Takes in a key, or what was pasted, at a time of the form's own clock.
+    pub fn take_at(&mut self, at: Duration, input: &Input) -> Left {
+        self.clock = at;
+        self.take(input)
+    }
+
     /// Takes in a key, or what was pasted.
     pub fn take(&mut self, input: &Input) -> Left {
         match input {
@@ -264,6 +286,12 @@ impl Form {
         let leaves = key.code == KeyCode::Esc || control && key.code == KeyCode::Char('c');
         if let Some(asked) = self.asked.take() {
             let yes = matches!(key.code, KeyCode::Char('y' | 'Y')) && !control;
+            let shown = self.asked_at.is_some_and(|at| self.clock.saturating_sub(at) >= SHOWN_FOR);
+            if asked == Asked::Over && yes && !shown {
+                self.asked = Some(asked);
+                "that was fast: read this, then press y again".clone_into(&mut self.notice);
+                return Left::No;
+            }
             return match asked {
                 Asked::Leave if yes || leaves && control => Left::Without,
                 Asked::Over if yes => Left::Write { over: true },
@@ -350,7 +378,7 @@ impl Form {
     /// Takes in why nothing was written.
     pub fn not_written(&mut self, why: NotWritten) {
         match why {
-            NotWritten::Exists => self.asked = Some(Asked::Over),
+            NotWritten::Exists => (self.asked, self.asked_at) = (Some(Asked::Over), None),
             NotWritten::Because(why) => self.notice = why,
         }
     }
@@ -387,6 +415,7 @@ fn guess(name: &str) -> BTreeSet<Role> {
 /// # Errors
 /// When the terminal fails.
 pub fn fill(form: &mut Form, habits: Habits, prober: &mut dyn Prober) -> Result<bool, TerminalError> {
+    let opened = std::time::Instant::now();
     super::screen::with(habits, |terminal| {
         loop {
             for (attempt, result) in prober.news() {
@@ -398,11 +427,12 @@ pub fn fill(form: &mut Form, habits: Habits, prober: &mut dyn Prober) -> Result<
             form.judge_key(prober.key(&form.text(KEY)));
             form.due().iter().for_each(|attempt| prober.begin(attempt));
             terminal.draw(|frame| form.draw(frame))?;
+            form.drawn(opened.elapsed());
             let waiting = form.tried.values().any(|tried| *tried == Tried::Trying);
             if !crossterm::event::poll(Duration::from_millis(if waiting { 100 } else { 1000 }))? {
                 continue;
             }
-            match form.take(&crossterm::event::read()?) {
+            match form.take_at(opened.elapsed(), &crossterm::event::read()?) {
                 Left::No => {}
                 Left::Without => return Ok(false),
                 Left::Write { over } => match prober.write(&form.answers(), over) {

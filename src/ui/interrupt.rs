@@ -32,31 +32,61 @@ pub enum Interrupt {
     User1,
     /// SIGUSR2.
     User2,
+    /// SIGXCPU.
+    CpuTime,
+    /// SIGVTALRM.
+    VirtualAlarm,
+    /// SIGPROF.
+    Profiling,
+    /// SIGIO.
+    Io,
+    /// SIGPWR.
+    Power,
+    /// SIGSTKFLT.
+    Stack,
+    /// SIGTRAP.
+    Trap,
+    /// SIGSYS.
+    System,
+    /// SIGRTMIN, the first of those for real time.
+    RealTime,
     /// The terminal went away and no signal said so.
     Lost,
 }
 
 /// The signals, by which goes first where several have come.
-const SIGNALS: [(Interrupt, Posix, &str); 8] = [
-    (Interrupt::HangUp, Posix::HUP, "SIGHUP"),
-    (Interrupt::Terminate, Posix::TERM, "SIGTERM"),
-    (Interrupt::Interrupt, Posix::INT, "SIGINT"),
-    (Interrupt::Quit, Posix::QUIT, "SIGQUIT"),
-    (Interrupt::Abort, Posix::ABORT, "SIGABRT"),
-    (Interrupt::Alarm, Posix::ALARM, "SIGALRM"),
-    (Interrupt::User1, Posix::USR1, "SIGUSR1"),
-    (Interrupt::User2, Posix::USR2, "SIGUSR2"),
+const SIGNALS: [(Interrupt, i32, &str); 17] = [
+    (Interrupt::HangUp, Posix::HUP.as_raw(), "SIGHUP"),
+    (Interrupt::Terminate, Posix::TERM.as_raw(), "SIGTERM"),
+    (Interrupt::Interrupt, Posix::INT.as_raw(), "SIGINT"),
+    (Interrupt::Quit, Posix::QUIT.as_raw(), "SIGQUIT"),
+    (Interrupt::Abort, Posix::ABORT.as_raw(), "SIGABRT"),
+    (Interrupt::Alarm, Posix::ALARM.as_raw(), "SIGALRM"),
+    (Interrupt::User1, Posix::USR1.as_raw(), "SIGUSR1"),
+    (Interrupt::User2, Posix::USR2.as_raw(), "SIGUSR2"),
+    (Interrupt::CpuTime, Posix::XCPU.as_raw(), "SIGXCPU"),
+    (Interrupt::VirtualAlarm, Posix::VTALARM.as_raw(), "SIGVTALRM"),
+    (Interrupt::Profiling, Posix::PROF.as_raw(), "SIGPROF"),
+    (Interrupt::Io, Posix::IO.as_raw(), "SIGIO"),
+    (Interrupt::Power, Posix::POWER.as_raw(), "SIGPWR"),
+    (Interrupt::Stack, Posix::STKFLT.as_raw(), "SIGSTKFLT"),
+    (Interrupt::Trap, Posix::TRAP.as_raw(), "SIGTRAP"),
+    (Interrupt::System, Posix::SYS.as_raw(), "SIGSYS"),
+    (Interrupt::RealTime, REAL_TIME, "SIGRTMIN"),
 ];
 
+/// SIGRTMIN as programs see it: the C library keeps the two below it for itself.
+const REAL_TIME: i32 = 34;
+
 impl Interrupt {
-    fn signal(self) -> Option<(Posix, &'static str)> {
+    fn signal(self) -> Option<(i32, &'static str)> {
         SIGNALS.iter().find(|(interrupt, ..)| *interrupt == self).map(|(_, signal, name)| (*signal, *name))
     }
 
     /// 128 and the signal's number, as shells have it; a lost terminal is one that hung up.
     #[must_use]
     pub fn exit_status(self) -> u8 {
-        128 + self.signal().map_or(Posix::HUP, |(signal, _)| signal).as_raw() as u8
+        128 + self.signal().map_or(Posix::HUP.as_raw(), |(signal, _)| signal) as u8
     }
 }
 
@@ -78,9 +108,8 @@ impl Endings {
     /// # Errors
     /// When the system does not let us.
     pub(super) fn listen() -> io::Result<Self> {
-        let listen = |(interrupt, posix, _): (Interrupt, Posix, _)| {
-            Ok((signal(SignalKind::from_raw(posix.as_raw()))?, interrupt))
-        };
+        let listen =
+            |(interrupt, number, _): (Interrupt, i32, _)| Ok((signal(SignalKind::from_raw(number))?, interrupt));
         SIGNALS.into_iter().map(listen).collect::<io::Result<_>>().map(Self)
     }
 
@@ -105,6 +134,8 @@ mod tests {
         assert_eq!(all.map(Interrupt::exit_status), [129, 130, 131, 143, 129]);
         let others = [Interrupt::Abort, Interrupt::Alarm, Interrupt::User1, Interrupt::User2];
         assert_eq!(others.map(Interrupt::exit_status), [134, 142, 138, 140]);
+        let rare = [Interrupt::CpuTime, Interrupt::VirtualAlarm, Interrupt::Power, Interrupt::RealTime];
+        assert_eq!(rare.map(Interrupt::exit_status), [152, 154, 158, 162]);
         assert_eq!(Interrupt::Abort.to_string(), "ended by SIGABRT");
     }
 }

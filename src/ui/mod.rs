@@ -21,6 +21,7 @@ mod palette;
 pub mod panes;
 mod possible;
 mod press;
+mod reading;
 mod screen;
 mod signs;
 mod since;

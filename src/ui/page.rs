@@ -1,10 +1,11 @@
 //! A text of many lines, wrapped with a sign where a line goes on, so that what was shown of it can be counted.
 
+use ratatui::buffer::CellWidth as _;
 use ratatui::style::Style;
-use ratatui::text::{Line, Span};
-use unicode_width::UnicodeWidthChar as _;
+use ratatui::text::{Line, Span, StyledGrapheme};
 
 use super::theme::{Meaning, Sign, sign, style};
+use crate::model::hidden::number;
 
 /// How a line is wrapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +49,17 @@ impl Page {
         self.say(Line::styled(text.trim().replace('\n', " "), style(meaning)));
     }
 
+    /// Whether nothing was added.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// Adds another page's lines below.
+    pub fn append(&mut self, other: Self) {
+        self.lines.extend(other.lines);
+    }
+
     /// A blank line between parts; none at the top, and never two.
     pub fn gap(&mut self) {
         if self.lines.last().is_some_and(|(line, _)| line.width() > 0) {
@@ -88,14 +100,51 @@ pub(super) fn wrap_code(line: &Line<'static>, width: u16) -> Vec<Line<'static>> 
     wrap(line, width, Wrapped::Code)
 }
 
+/// What is drawn as one: a grapheme, how many cells it takes, and its style.
+struct Glyph {
+    text: String,
+    width: usize,
+    style: Style,
+}
+
+/// The most cells that one grapheme may take: no window is too narrow for it.
+const WIDEST: usize = 4;
+
+/// A line as it is drawn: one grapheme after the other, each as wide as the terminal's buffer counts it, which for some
+/// scripts is more than their line as a whole counts. One that would be left out there stands by its numbers.
+fn glyphs(line: &Line<'_>) -> Vec<Glyph> {
+    let drawn = line.styled_graphemes(Style::default()).flat_map(|StyledGrapheme { symbol, style }| {
+        let glyph = |text: String| Glyph { width: usize::from(text.cell_width()), text, style };
+        let whole = glyph(symbol.to_owned());
+        if (1..=WIDEST).contains(&whole.width) {
+            return vec![whole];
+        }
+        symbol.chars().flat_map(|c| number(c).chars().collect::<Vec<_>>()).map(|c| glyph(c.to_string())).collect()
+    });
+    drawn.collect()
+}
+
+/// How many cells a text takes where it is drawn.
+pub(super) fn cells(text: &str) -> usize {
+    if is_plain(text) { text.len() } else { glyphs(&Line::raw(text)).iter().map(|glyph| glyph.width).sum() }
+}
+
+/// Whether a text takes a cell a byte.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
 fn wrap(line: &Line<'static>, width: u16, wrapped: Wrapped) -> Vec<Line<'static>> {
     let width = usize::from(width).max(8);
-    if line.width() <= width {
+    let plain = line.spans.iter().all(|span| is_plain(&span.content));
+    if plain && line.spans.iter().map(|span| span.content.len()).sum::<usize>() <= width {
         return vec![line.clone()];
     }
-    let cells: Vec<(char, Style)> =
-        line.spans.iter().flat_map(|span| span.content.chars().map(|c| (c, line.style.patch(span.style)))).collect();
-    let indent = cells.iter().take_while(|(c, _)| *c == ' ').count().min(width / 3);
+    let glyphs = glyphs(line);
+    if glyphs.iter().map(|glyph| glyph.width).sum::<usize>() <= width {
+        return vec![Line::from(runs(&glyphs))];
+    }
+    let indent = glyphs.iter().take_while(|glyph| glyph.text == " ").count().min(width / 3);
     let lead = match wrapped {
         Wrapped::Prose => Span::raw(" ".repeat(indent)),
         Wrapped::Code => {
@@ -104,19 +153,20 @@ fn wrap(line: &Line<'static>, width: u16, wrapped: Wrapped) -> Vec<Line<'static>
         }
     };
     let mut rows = Vec::new();
-    let mut rest = cells.as_slice();
+    let mut rest = glyphs.as_slice();
     while !rest.is_empty() {
         let room = if rows.is_empty() { width } else { width - lead.width() };
         let mut used = 0;
-        let fits = rest.iter().take_while(|(c, _)| {
-            used += c.width().unwrap_or(0);
+        let fits = rest.iter().take_while(|glyph| {
+            used += glyph.width;
             used <= room
         });
         let mut end = fits.count().max(1);
         if end < rest.len() && wrapped == Wrapped::Prose {
-            let space = rest[..end].iter().rposition(|(c, _)| *c == ' ');
-            end =
-                space.filter(|at| *at > end / 3 && rest[..*at].iter().any(|(c, _)| *c != ' ')).map_or(end, |at| at + 1);
+            let space = rest[..end].iter().rposition(|glyph| glyph.text == " ");
+            end = space
+                .filter(|at| *at > end / 3 && rest[..*at].iter().any(|glyph| glyph.text != " "))
+                .map_or(end, |at| at + 1);
         }
         let (row, after) = rest.split_at(end);
         let mut spans = if rows.is_empty() { Vec::new() } else { vec![lead.clone()] };
@@ -127,40 +177,35 @@ fn wrap(line: &Line<'static>, width: u16, wrapped: Wrapped) -> Vec<Line<'static>
     rows
 }
 
-/// Cells put together to spans of one style.
-fn runs(cells: &[(char, Style)]) -> Vec<Span<'static>> {
-    cells
-        .chunk_by(|a, b| a.1 == b.1)
-        .map(|run| Span::styled(run.iter().map(|(c, _)| *c).collect::<String>(), run[0].1))
+/// Graphemes put together to spans of one style.
+fn runs(glyphs: &[Glyph]) -> Vec<Span<'static>> {
+    glyphs
+        .chunk_by(|a, b| a.style == b.style)
+        .map(|run| Span::styled(run.iter().map(|glyph| glyph.text.as_str()).collect::<String>(), run[0].style))
         .collect()
 }
 
 /// A text cut to a width, with a sign where something is missing.
 #[must_use]
 pub(super) fn cut(text: &str, width: usize) -> String {
-    use unicode_width::UnicodeWidthStr as _;
-    if text.width() <= width {
-        return text.to_owned();
+    let glyphs = glyphs(&Line::raw(text));
+    let taken = |glyphs: &[Glyph]| glyphs.iter().map(|glyph| glyph.width).sum::<usize>();
+    let joined = |glyphs: &[Glyph]| glyphs.iter().map(|glyph| glyph.text.as_str()).collect::<String>();
+    if taken(&glyphs) <= width {
+        return joined(&glyphs);
     }
     let more = sign(Sign::More);
-    let mut out = String::new();
-    let mut used = 0;
-    for c in text.chars() {
-        used += c.width().unwrap_or(0);
-        if used + more.width() > width {
-            break;
-        }
-        out.push(c);
-    }
-    if width >= more.width() {
-        out.push_str(more);
-    }
-    out
+    let Some(room) = width.checked_sub(cells(more)) else { return String::new() };
+    let fits = (0..=glyphs.len()).rev().find(|end| taken(&glyphs[..*end]) <= room).unwrap_or_default();
+    joined(&glyphs[..fits]) + more
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use ratatui::buffer::Buffer;
+    use ratatui::layout::Rect;
+    use ratatui::widgets::{Paragraph, Widget as _};
 
     use super::*;
 
@@ -185,18 +230,56 @@ mod tests {
         assert_eq!((cut("abcdef", 4), cut("abc", 3), cut("abc", 0)), ("abc…".into(), "abc".into(), String::new()));
     }
 
+    /// All that a row's cells show.
+    fn drawn(row: &Line<'static>, width: u16) -> String {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, width, 1));
+        Paragraph::new(row.clone()).render(buffer.area, &mut buffer);
+        buffer.content.iter().map(ratatui::buffer::Cell::symbol).collect()
+    }
+
+    #[test]
+    fn a_line_that_counts_less_than_it_takes_is_wrapped() {
+        let text = format!("echo {}; systemctl stop etcd", "\u{a4f8}\u{a4fc}".repeat(20));
+        let rows = wrap(&Line::raw(text.clone()), 60, Wrapped::Code);
+        let shown: Vec<String> = rows.iter().map(|row| drawn(row, 60)).collect();
+        assert!(shown.len() == 2 && shown[1].trim_end().ends_with("↪ p etcd"), "{shown:?}");
+        assert!(cut(&text, 60).ends_with('…'));
+    }
+
     proptest! {
+        #[test]
+        fn every_grapheme_is_drawn(text in "(\\PC|[\u{a4f8}-\u{a4fd}]|[\u{1780}-\u{17d3}]|[\u{900}-\u{94f}]|\u{301}|[ -~]){0,60}", width in 8_u16..60, code: bool) {
+            let wrapped = if code { Wrapped::Code } else { Wrapped::Prose };
+            let rows = wrap(&Line::raw(text.clone()), width, wrapped);
+            let squeezed = |text: &str| text.split(' ').collect::<String>();
+            let seen: String = rows
+                .iter()
+                .enumerate()
+                .map(|(n, row)| {
+                    let row = drawn(row, width);
+                    if n > 0 && code { row.replacen(sign(Sign::Wrap), "", 1) } else { row }
+                })
+                .collect();
+            let meant: String = glyphs(&Line::raw(text.clone())).into_iter().map(|glyph| glyph.text).collect();
+            prop_assert_eq!(squeezed(&seen), squeezed(&meant));
+            for c in text.chars().filter(|c| !c.is_control() && *c != ' ') {
+                prop_assert!(seen.contains(c) || seen.replace([' ', '↪'], "").contains(&number(c)), "{:?} in {:?}", c, seen);
+            }
+            prop_assert!(cells(&cut(&text, usize::from(width))) <= usize::from(width));
+        }
+
         #[test]
         fn nothing_is_lost_and_nothing_is_too_wide(text in "[ a-zé漢\u{301}]{0,90}", width in 8_u16..60, code: bool) {
             let wrapped = if code { Wrapped::Code } else { Wrapped::Prose };
             let rows = wrap(&Line::raw(text.clone()), width, wrapped);
-            prop_assert!(rows.iter().all(|row| row.width() <= usize::from(width)), "{rows:?}");
+            prop_assert!(rows.iter().all(|row| cells(&row.to_string()) <= usize::from(width)), "{rows:?}");
             let all: String = rows
                 .iter()
                 .enumerate()
                 .flat_map(|(n, row)| row.spans.iter().skip(usize::from(n > 0)).map(|span| span.content.to_string()))
                 .collect();
-            prop_assert_eq!(all, text);
+            let meant: String = glyphs(&Line::raw(text)).into_iter().map(|glyph| glyph.text).collect();
+            prop_assert_eq!(all, meant);
         }
     }
 }

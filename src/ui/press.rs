@@ -14,6 +14,7 @@ use super::mouse::{Asked, Spot};
 use super::notice::Notice;
 use super::panes::gate::{unread_row, writes};
 use super::panes::grid::visible;
+use super::reading::Reading;
 use super::view::{Field, Pane, Popup, Tiles, UiState};
 use crate::engine::{Intent, Standing, confirmation, decide, undo_chain};
 use crate::model::runbook::Confirm;
@@ -102,8 +103,12 @@ fn paste(state: &State, ui: &mut UiState, text: &str) {
     let many = matches!(ui.popups.last(), Some(Popup::Edit { .. }));
     match ui.popups.last_mut().and_then(Popup::field) {
         Some(field) => {
-            let text = if many { text.replace('\r', "\n") } else { text.replace(['\n', '\r', '\t'], " ") };
-            field.insert_str(text.chars().filter(|c| !c.is_control() || *c == '\n').collect::<String>());
+            let text = if many {
+                text.replace("\r\n", "\n").replace('\r', "\n")
+            } else {
+                text.replace(['\n', '\r', '\t'], " ")
+            };
+            field.insert_str(text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect::<String>());
             super::answer::typed(state, ui);
         }
         None => ui.refused("what was pasted went nowhere: there is no field to paste it into".into()),
@@ -285,7 +290,7 @@ fn bring_forward(ui: &mut UiState) {
 const PAGE: Duration = Duration::from_millis(250);
 
 /// Whether a page may be turned now.
-fn turned(ui: &mut UiState) -> bool {
+pub(super) fn turned(ui: &mut UiState) -> bool {
     let may = ui.paged == Duration::ZERO || ui.at.saturating_sub(ui.paged) >= PAGE;
     if may {
         ui.paged = ui.at;
@@ -355,7 +360,13 @@ fn open_all(state: &State, ui: &mut UiState) {
         ui.look.group.iter().filter(|(_, standing)| *standing == Standing::Ready).map(|(id, _)| *id).collect();
     match ui.hand.readiness(ui.at, task) {
         Readiness::Ready(shown) if ready.len() > 1 => match crate::engine::may_open_together(state, task) {
-            Ok(()) => ui.popup(Popup::OpenAll(ready, editor(""), shown.as_millis() as u64)),
+            Ok(()) => ui.popup(Popup::OpenAll {
+                read: task,
+                shown_ms: shown.as_millis() as u64,
+                tasks: ready,
+                input: editor(""),
+                reading: Reading::default(),
+            }),
             Err(refusal) => ui.refused(refusal.to_string()),
         },
         Readiness::Ready(_) => ui.refused("fewer than two gates at this step are ready: Enter opens the one".into()),
@@ -390,7 +401,7 @@ fn undo(state: &State, ui: &mut UiState) {
     match undo_chain(state, &host) {
         Ok(tasks) => {
             let input = tasks.iter().any(|id| grave(state, *id)).then(|| editor(""));
-            ui.popup(Popup::Undo { host, tasks, input, down: 0, read: false });
+            ui.popup(Popup::Undo { host, tasks, input, reading: Reading::default() });
         }
         Err(refusal) => ui.refused(refusal.to_string()),
     }

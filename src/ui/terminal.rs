@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::io::{self, IsTerminal as _, Stdout, Write};
 use std::mem::ManuallyDrop;
 use std::sync::{Mutex, Once, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossterm::clipboard::CopyToClipboard;
 use crossterm::cursor::Show;
@@ -23,7 +23,7 @@ use ratatui::backend::CrosstermBackend;
 use rustix::io::Errno;
 use rustix::process::{Signal as Posix, kill_current_process_group};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::interrupt::Endings;
 pub use super::interrupt::Interrupt;
@@ -141,16 +141,38 @@ fn give_back_on_panic() {
     });
 }
 
-/// Stops this program until the shell has it go on, and takes the terminal anew.
-async fn suspend(habits: Habits, continued: &mut Signal) -> io::Result<()> {
+/// Gives the terminal back and stops this program until the shell has it go on in the foreground.
+fn suspend() -> io::Result<()> {
     give_back();
     let mut err = io::stderr();
     let _ = writeln!(err, "lockkeeper: suspended, `fg` comes back; what runs on hosts goes on");
-    // The whole job, as the terminal itself would; the kernel ignores it where no shell could have it go on.
-    kill_current_process_group(Posix::TSTP)?;
-    // Threads stop one by one: nothing may be drawn by one that has not stopped yet.
-    let _ = timeout(Duration::from_millis(100), continued.recv()).await;
-    take(habits)
+    stop(Posix::TSTP)?;
+    foreground()
+}
+
+/// Waits until the terminal is ours. `bg` has us go on while the shell has it: whatever was drawn would stand over what is
+/// typed there, so we stop again, as whoever writes from the background does.
+fn foreground() -> io::Result<()> {
+    while !is_ours() {
+        // Where no shell could have us go on the kernel does not stop us, and the terminal itself says that it is gone.
+        if !stop(Posix::TTOU)? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// How long a signal may take to stop every thread.
+const STOPS_WITHIN: Duration = Duration::from_millis(100);
+
+/// Stops the whole job, as the terminal itself would; whether it was. The kernel ignores it where no shell could have it
+/// go on.
+fn stop(signal: Posix) -> io::Result<bool> {
+    let before = Instant::now();
+    kill_current_process_group(signal)?;
+    // Threads stop one by one, and this one draws: it may do nothing else before it has stopped.
+    std::thread::sleep(STOPS_WITHIN);
+    Ok(before.elapsed() >= 2 * STOPS_WITHIN)
 }
 
 /// Whether a session broke off because the terminal is gone.
@@ -158,6 +180,11 @@ pub(super) fn is_lost(error: &color_eyre::Report) -> bool {
     // What was being written finds out before the terminal says so itself.
     let broken = |error: &io::Error| error.raw_os_error() == Some(Errno::IO.raw_os_error());
     is_gone() || error.chain().any(|cause| cause.downcast_ref::<io::Error>().is_some_and(broken))
+}
+
+/// Whether we are who the terminal listens to; a terminal that cannot say so has nobody else.
+fn is_ours() -> bool {
+    rustix::termios::tcgetpgrp(io::stdout()).map_or(true, |group| group == rustix::process::getpgrp())
 }
 
 fn is_gone() -> bool {
@@ -213,15 +240,14 @@ impl Input {
                 // Stopped from outside, or after a pause of its own: the shell has had the terminal meanwhile.
                 _ = self.continued.recv() => {
                     give_back();
-                    return Ok(anew(take(self.habits)));
+                    return Ok(anew(foreground().and_then(|()| take(self.habits))));
                 }
                 _ = self.look.tick() => if is_gone() {
                     return Err(Interrupt::Lost);
                 },
                 event = self.events.next() => match event {
                     Some(Ok(event)) if is_suspend(&event) => {
-                        let came_back = suspend(self.habits, &mut self.continued).await;
-                        return Ok(anew(came_back));
+                        return Ok(anew(suspend().and_then(|()| take(self.habits))));
                     }
                     Some(Err(_)) | None if is_gone() => return Err(Interrupt::Lost),
                     Some(event) => return Ok(event),

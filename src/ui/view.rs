@@ -10,6 +10,7 @@ use super::look::Look;
 use super::mouse::Spots;
 use super::notice::Notice;
 use super::panes::log::Logs;
+use super::reading::Reading;
 use super::since::Since;
 use super::usual::Usual;
 use crate::model::{HostName, State, TaskId};
@@ -60,8 +61,19 @@ pub enum Popup {
     Card(HostName, u16),
     /// Words that open a gate, which had been shown for so many milliseconds.
     Confirm(TaskId, Field, u64),
-    /// The number of gates, typed to open all of them; for how many milliseconds the one had been shown that stands for all.
-    OpenAll(Vec<TaskId>, Field, u64),
+    /// The number of gates, typed to open all of them.
+    OpenAll {
+        /// The one that was read at its gate.
+        read: TaskId,
+        /// For how many milliseconds it had been shown.
+        shown_ms: u64,
+        /// All that are opened.
+        tasks: Vec<TaskId>,
+        /// Their number, as it is typed.
+        input: Field,
+        /// What differs on the others, and how far that was read.
+        reading: Reading,
+    },
     /// A reason to skip a task.
     Skip(TaskId, Field),
     /// The text of a file that will be pushed, and what it was.
@@ -85,7 +97,7 @@ pub enum Popup {
     Filter(Field),
     /// Everything that can be done now, found by typing; which of the found ones is lit.
     Palette(Field, usize),
-    /// Take these back? The host's name is typed where that is grave; shown from so many lines down.
+    /// Take these back? The host's name is typed where that is grave.
     Undo {
         /// On which host.
         host: HostName,
@@ -93,10 +105,8 @@ pub enum Popup {
         tasks: Vec<TaskId>,
         /// The host's name, where it has to be typed.
         input: Option<Field>,
-        /// Rows scrolled down.
-        down: u16,
-        /// Its last row has been on the screen.
-        read: bool,
+        /// How far it was read.
+        reading: Reading,
     },
     /// End what this task runs, half-way?
     End(TaskId),
@@ -111,7 +121,7 @@ impl Popup {
     pub fn field(&mut self) -> Option<&mut TextArea<'static>> {
         match self {
             Self::Confirm(_, input, _)
-            | Self::OpenAll(_, input, _)
+            | Self::OpenAll { input, .. }
             | Self::Skip(_, input)
             | Self::Edit { input, .. }
             | Self::Note(input)
@@ -129,6 +139,14 @@ impl Popup {
         }
     }
 
+    /// What has to be read in it before it is agreed to.
+    pub(super) fn reading(&mut self) -> Option<&mut Reading> {
+        match self {
+            Self::OpenAll { reading, .. } | Self::Undo { reading, .. } => Some(reading),
+            _ => None,
+        }
+    }
+
     /// Whether something was typed that closing would throw away.
     #[must_use]
     pub fn holds_words(&self) -> bool {
@@ -137,7 +155,7 @@ impl Popup {
             Self::Edit { input, before, .. } => input.lines() != before.as_slice(),
             // A name is typed again in a second; a search and a filter hold as they are typed.
             Self::Confirm(..)
-            | Self::OpenAll(..)
+            | Self::OpenAll { .. }
             | Self::Undo { .. }
             | Self::Search(_)
             | Self::Filter(_)

@@ -11,6 +11,7 @@ pub mod palette;
 pub mod popup;
 pub mod steps;
 pub mod timeline;
+mod together;
 
 use jiff::Timestamp;
 use ratatui::text::{Line, Span};

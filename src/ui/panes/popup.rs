@@ -1,5 +1,7 @@
 //! What lies over the screen and wants an answer.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -10,7 +12,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::frame as framed;
 use super::palette::found;
-use crate::engine::{changed, confirmation};
+use crate::engine::{changed, confirmation, variables_of_undo};
 use crate::model::event::Mode;
 use crate::model::hidden::shown;
 use crate::model::logtail::clean;
@@ -19,6 +21,7 @@ use crate::model::{HostName, State, TaskId};
 use crate::ui::clock::span;
 use crate::ui::page::{Page, cut};
 use crate::ui::possible::groups;
+use crate::ui::reading::Reading;
 use crate::ui::theme::{Meaning, style};
 use crate::ui::view::{Popup, UiState};
 
@@ -26,19 +29,23 @@ use crate::ui::view::{Popup, UiState};
 pub fn draw(state: &State, now: Timestamp, ui: &mut UiState, frame: &mut Frame<'_>, area: Rect) {
     let mut popups = std::mem::take(&mut ui.popups);
     let last = popups.len().saturating_sub(1);
+    let unsaved = popups.iter().rfind(|popup| popup.holds_words()).and_then(unsaved);
     for (n, popup) in popups.iter_mut().enumerate() {
         let wrong = if n == last { ui.notice.as_ref().map(|notice| notice.text.clone()) } else { None };
-        one(state, now, ui, popup, wrong.as_deref(), frame, area);
+        one(state, now, ui, popup, wrong.as_deref(), n < last, unsaved.as_deref(), frame, area);
     }
     ui.popups = popups;
 }
 
+#[expect(clippy::too_many_arguments, reason = "a popup and where it is drawn")]
 fn one(
     state: &State,
     now: Timestamp,
     ui: &UiState,
     popup: &mut Popup,
     wrong: Option<&str>,
+    covered: bool,
+    unsaved: Option<&str>,
     frame: &mut Frame<'_>,
     area: Rect,
 ) {
@@ -55,8 +62,22 @@ fn one(
         Popup::Confirm(task, input, _) => {
             ask("Open this gate", confirm(state, now, ui, *task), Some(input), wrong, keys, frame, area);
         }
-        Popup::OpenAll(tasks, input, _) => {
-            ask("Open these gates", open_all(state, tasks), Some(input), wrong, keys, frame, area);
+        Popup::OpenAll { read, tasks, input, reading, .. } => {
+            let asks = format!(
+                "Type their number, {}, to open all of them. What is not ready any more by then stays shut.",
+                tasks.len()
+            );
+            let popup = Agreement {
+                title: "Open these gates".to_owned(),
+                page: open_all(state, *read, tasks),
+                reading,
+                input: Some(input),
+                asks: Some(asks),
+                wrong,
+                keys,
+                covered,
+            };
+            agree(popup, ui.at, frame, area);
         }
         Popup::Skip(task, input) => {
             let mut page = Page::default();
@@ -89,18 +110,39 @@ fn one(
             ask("Filter the hosts", said(text), Some(input), wrong, "Enter: keep    Esc: all hosts", frame, area);
         }
         Popup::Palette(input, at) => palette(state, ui, input, at, wrong, frame, area),
-        Popup::Undo { host, tasks, input, down, read } => {
-            *read |= undo(state, host, tasks, input.as_deref(), down, wrong, frame, area);
+        Popup::Undo { host, tasks, input, reading } => {
+            let typed = input.is_some();
+            let popup = Agreement {
+                title: format!("Take back on {host}"),
+                page: undo(state, host, tasks),
+                reading,
+                input: input.as_deref(),
+                asks: typed.then(|| format!("Type the host's name, {host}, to take them back.")),
+                wrong,
+                keys: if typed { "Enter: take back    Esc: do not" } else { "y: take back    Esc: do not" },
+                covered,
+            };
+            agree(popup, ui.at, frame, area);
         }
         Popup::End(task) => {
             let keys = "y: end it    Esc: let it run";
             ask("End what runs", end(state, now, *task), None, wrong, keys, frame, area);
         }
-        Popup::Quit => ask("Leave", quit(state), None, wrong, "y: leave    Esc: stay", frame, area),
+        Popup::Quit => ask("Leave", quit(state, unsaved), None, wrong, "y: leave    Esc: stay", frame, area),
         Popup::Discard => {
             let text = "What you have typed is not saved anywhere. Throw it away?";
             ask("Throw it away?", said(text), None, wrong, "y: throw it away    Esc: go on typing", frame, area);
         }
+    }
+}
+
+/// What was typed into a popup and would be lost.
+fn unsaved(popup: &Popup) -> Option<String> {
+    match popup {
+        Popup::Edit { path, .. } => Some(format!("Your text for {path}")),
+        Popup::Note(_) => Some("Your note".to_owned()),
+        Popup::Skip(..) | Popup::Abort(_) => Some("Your reason".to_owned()),
+        _ => None,
     }
 }
 
@@ -114,8 +156,11 @@ fn label(state: &State, task: TaskId) -> String {
     state.plan.as_ref().map(|plan| plan.label(task)).unwrap_or_default()
 }
 
-fn quit(state: &State) -> Page {
+fn quit(state: &State, unsaved: Option<&str>) -> Page {
     let mut page = Page::default();
+    if let Some(unsaved) = unsaved {
+        page.say(Line::styled(format!("{unsaved} is not saved anywhere, and lost then."), style(Meaning::Bad)));
+    }
     let practice = state.session.as_ref().is_some_and(|session| session.mode == Mode::Practice);
     page.say(if practice {
         "The practice is not finished. Its hosts are simulated and end with it: only a replay can be seen afterwards."
@@ -176,7 +221,7 @@ fn end(state: &State, now: Timestamp, id: TaskId) -> Page {
     page
 }
 
-fn open_all(state: &State, tasks: &[TaskId]) -> Page {
+fn open_all(state: &State, read: TaskId, tasks: &[TaskId]) -> Page {
     let mut page = Page::default();
     let names: Vec<String> = tasks.iter().filter_map(|id| Some(state.task(*id)?.0.host.to_string())).collect();
     let step = tasks.first().and_then(|id| state.task(*id)).map(|(_, step, _)| step);
@@ -187,24 +232,12 @@ fn open_all(state: &State, tasks: &[TaskId]) -> Page {
         }
     }
     page.say(format!("On {}.", names.join(", ")));
-    page.say(format!(
-        "Type their number, {}, to open all of them. What is not ready any more by then stays shut.",
-        tasks.len()
-    ));
+    super::together::say(state, read, tasks, &mut page);
     page
 }
 
-#[expect(clippy::too_many_arguments, reason = "the parts of one popup")]
-fn undo(
-    state: &State,
-    host: &HostName,
-    tasks: &[TaskId],
-    input: Option<&TextArea<'static>>,
-    down: &mut u16,
-    wrong: Option<&str>,
-    frame: &mut Frame<'_>,
-    area: Rect,
-) -> bool {
+/// What an undo runs, the last step's first, and with which values.
+fn undo(state: &State, host: &HostName, tasks: &[TaskId]) -> Page {
     let mut page = Page::default();
     let tasks: Vec<TaskId> = changed(state, tasks).collect();
     page.say(format!("Take back on {host}, the last one first:"));
@@ -220,26 +253,46 @@ fn undo(
         for line in script.lines() {
             page.code(Line::styled(format!("    {}", shown(line)), style(Meaning::Plain)));
         }
+        super::gate::with(&variables_of_undo(state, *id), &mut page);
     }
-    let height = area.height.saturating_sub(8).max(4);
-    let rows = page.rows(area.width.min(if input.is_some() { 84 } else { 78 }).saturating_sub(2));
-    let most = (rows.len() as u16).saturating_sub(height);
-    *down = (*down).min(most);
+    page
+}
+
+/// A popup whose text is read to its end before it is agreed to.
+struct Agreement<'p> {
+    title: String,
+    page: Page,
+    reading: &'p mut Reading,
+    input: Option<&'p TextArea<'static>>,
+    /// What is asked for below the text.
+    asks: Option<String>,
+    wrong: Option<&'p str>,
+    keys: &'static str,
+    covered: bool,
+}
+
+fn agree(popup: Agreement<'_>, at: Duration, frame: &mut Frame<'_>, area: Rect) {
+    let inner = area.width.min(wide(popup.input)).saturating_sub(2);
+    let mut foot = Page::default();
+    popup.asks.into_iter().for_each(|asks| foot.say(asks));
+    popup.wrong.into_iter().for_each(|wrong| foot.say(Line::styled(wrong.to_owned(), style(Meaning::Bad))));
+    let typed = if popup.input.is_some() { 2 } else { 0 };
+    // The frame's two rows, and one that says how much there is below.
+    let height = area.height.saturating_sub(3 + typed + foot.rows(inner).len() as u16);
+    let part = popup.reading.draw(at, &popup.page, (inner, height), popup.covered);
     let mut page = Page::default();
-    rows.into_iter().skip(usize::from(*down)).take(usize::from(height)).for_each(|row| page.code(row.text));
-    if *down < most {
-        page.say(Line::styled(format!("{} more rows below: PgDn", most - *down), style(Meaning::Warn)));
+    part.lines.into_iter().for_each(|line| page.code(line));
+    if part.below > 0 {
+        let rows = if part.below == 1 { "row" } else { "rows" };
+        page.say(Line::styled(format!("{} more {rows} below: PgDn", part.below), style(Meaning::Warn)));
     }
-    let keys = match input {
-        Some(_) => {
-            page.say(format!("Type the host's name, {host}, to take them back."));
-            "Enter: take back    Esc: do not"
-        }
-        None => "y: take back    Esc: do not",
-    };
-    let whole = *down >= most;
-    ask(&format!("Take back on {host}"), page, input, wrong, keys, frame, area);
-    whole
+    page.append(foot);
+    ask(&popup.title, page, popup.input, None, popup.keys, frame, area);
+}
+
+/// How wide a question is at most, in cells.
+fn wide(input: Option<&TextArea<'_>>) -> u16 {
+    if input.is_some() { 84 } else { 78 }
 }
 
 fn palette(
@@ -318,7 +371,7 @@ fn ask(
     if let Some(wrong) = wrong {
         page.say(Line::styled(wrong.to_owned(), style(Meaning::Bad)));
     }
-    let width = area.width.min(if input.is_some() { 84 } else { 78 });
+    let width = area.width.min(wide(input));
     let rows = page.rows(width.saturating_sub(2));
     let typed = if input.is_some() { 2 } else { 0 };
     let area = centred(area, width, rows.len() as u16 + 2 + typed);

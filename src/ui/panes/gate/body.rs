@@ -59,7 +59,7 @@ pub(super) fn say(state: &State, ui: &UiState, look: &Look, gate: &GateView, wid
                 push.sha256.as_str()
             ),
         };
-        page.code(Line::from(vec![Span::styled("WRITES", style(Meaning::Title)), Span::raw(clean(&head))]));
+        page.code(Line::from(vec![Span::styled("WRITES", style(Meaning::Title)), Span::raw(shown(&head))]));
         if push.artifact.is_none() {
             compared(current, &push.path, page);
             numbered(&push.content, page);
@@ -67,7 +67,7 @@ pub(super) fn say(state: &State, ui: &UiState, look: &Look, gate: &GateView, wid
     }
     page.must_read_up_to_here();
     for fetch in &step.fetch {
-        page.code(Line::from(vec![Span::styled("BRINGS BACK ", style(Meaning::Title)), Span::raw(clean(&fetch.path))]));
+        page.code(Line::from(vec![Span::styled("BRINGS BACK ", style(Meaning::Title)), Span::raw(shown(&fetch.path))]));
     }
     verdict::holds(current, gate, state.now, ui.all_checks, page);
     afterwards(step, current, page);
@@ -117,7 +117,7 @@ fn compared(current: &TaskState, path: &str, page: &mut Page) {
             Change::Goes => ("-", Meaning::Removed),
             Change::Gap => (sign(Sign::More), Meaning::Quiet),
         };
-        page.code(Line::styled(format!("  {mark} {}", clean(&line.text)), style(meaning)));
+        page.code(Line::styled(format!("  {mark} {}", shown(&line.text)), style(meaning)));
     }
     if comparison.more > 0 {
         page.say(quiet(format!("  and {} lines more", comparison.more)));
@@ -126,7 +126,7 @@ fn compared(current: &TaskState, path: &str, page: &mut Page) {
 }
 
 /// Lines with their numbers: a wrapped line can be told from a new one.
-fn numbered(text: &str, page: &mut Page) {
+pub(in crate::ui::panes) fn numbered(text: &str, page: &mut Page) {
     let width = text.lines().count().to_string().len().max(2);
     for (number, line) in text.lines().enumerate() {
         page.code(Line::from(vec![

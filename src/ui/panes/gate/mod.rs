@@ -161,6 +161,8 @@ fn buttons(state: &State, ui: &UiState, look: &Look, room: usize) -> Line<'stati
     line
 }
 
+pub(in crate::ui::panes) use body::numbered;
+pub(in crate::ui::panes) use values::with;
 pub(in crate::ui) use verdict::window_warning;
 
 /// Whether a task writes a file that can be edited at its gate.

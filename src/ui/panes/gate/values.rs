@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 
 use ratatui::text::{Line, Span};
-use unicode_width::UnicodeWidthStr as _;
 
 use crate::engine::GateView;
 use crate::model::hidden::shown;
 use crate::model::{HostName, Plan, State};
 use crate::ui::look::Look;
-use crate::ui::page::{Page, cut};
+use crate::ui::page::{Page, cells, cut};
 use crate::ui::theme::{Meaning, Sign, sign, style};
 
 /// How many hosts have a row of their own: the whole table has to be read before a gate opens.
@@ -23,16 +22,7 @@ const GAP: usize = 2;
 
 /// Says the values for a page that is so many cells wide.
 pub(super) fn say(state: &State, look: &Look, gate: &GateView, width: u16, page: &mut Page) {
-    if gate.vars.is_empty() {
-        return;
-    }
-    page.say(Line::styled("WITH", style(Meaning::Title)));
-    for (name, value) in &gate.vars {
-        page.code(Line::from(vec![
-            Span::styled(format!("  {name}="), style(Meaning::Quiet)),
-            Span::raw(format!("'{}'", shown(value))),
-        ]));
-    }
+    with(&gate.vars, page);
     let Some(plan) = state.plan.as_ref().filter(|_| look.group.len() > 1) else { return };
     let own = &plan.task(gate.task).host;
     let others = look.group.iter().map(|(id, _)| &plan.task(*id).host).filter(|host| *host != own);
@@ -43,6 +33,20 @@ pub(super) fn say(state: &State, look: &Look, gate: &GateView, width: u16, page:
     }
     if !differing.is_empty() {
         table(plan, &hosts, &differing, usize::from(width), page);
+    }
+}
+
+/// Says values by their names, as scripts see them.
+pub(in crate::ui::panes) fn with(vars: &[(String, String)], page: &mut Page) {
+    if vars.is_empty() {
+        return;
+    }
+    page.say(Line::styled("WITH", style(Meaning::Title)));
+    for (name, value) in vars {
+        page.code(Line::from(vec![
+            Span::styled(format!("  {name}="), style(Meaning::Quiet)),
+            Span::raw(format!("'{}'", shown(value))),
+        ]));
     }
 }
 
@@ -74,12 +78,12 @@ fn table(plan: &Plan, hosts: &[&HostName], names: &[&str], width: usize, page: &
         rows.push(std::iter::once(host.to_string()).chain(values).collect());
     }
     let natural: Vec<usize> =
-        (0..=names.len()).map(|column| rows.iter().map(|row| row[column].width()).max().unwrap_or_default()).collect();
+        (0..=names.len()).map(|column| rows.iter().map(|row| cells(&row[column])).max().unwrap_or_default()).collect();
     let widths = fitted(&natural, width.saturating_sub(GAP));
     for (number, row) in rows.iter().enumerate() {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| {
+        let texts = row.iter().zip(&widths).map(|(cell, width)| {
             let cell = cut(cell, *width);
-            let rest = width.saturating_sub(cell.width());
+            let rest = width.saturating_sub(cells(&cell));
             format!("{}{cell}{}", " ".repeat(GAP), " ".repeat(rest))
         });
         let meaning = match number {
@@ -87,7 +91,7 @@ fn table(plan: &Plan, hosts: &[&HostName], names: &[&str], width: usize, page: &
             1 => Meaning::Title,
             _ => Meaning::Plain,
         };
-        page.code(Line::styled(cells.collect::<String>().trim_end().to_owned(), style(meaning)));
+        page.code(Line::styled(texts.collect::<String>().trim_end().to_owned(), style(meaning)));
     }
     let quiet = |text: String| Line::styled(format!("  {} {text}", sign(Sign::More)), style(Meaning::Quiet));
     if hosts.len() > shown_hosts.len() {

@@ -354,7 +354,7 @@ mod tests {
     #[test]
     fn the_image_that_a_composefs_host_has_as_its_root_is_no_place_to_write_to() {
         let text = "@disks 1 \n Filesystem Type 1024-blocks Used Available Capacity Mounted on\n composefs overlay 6976 6976 0 100% /\n /dev/vda3 ext4 358271 160000 175000 48% /boot\n /dev/vda4 xfs 9961472 3145728 6815744 32% /sysroot\n /dev/vda4 xfs 9961472 3145728 6815744 32% /var\n@inodes 1 \n Filesystem Inodes IUsed IFree IUse% Mounted on\n composefs 0 0 0 - /\n /dev/vda4 4980736 90000 4890736 2% /sysroot\n@end 0 \n";
-        let facts = facts(text);
+        let facts = parse(text);
         assert_eq!(facts.disks.keys().collect::<Vec<_>>(), ["/boot", "/sysroot", "/var"]);
         assert_eq!(facts.disks["/sysroot"].free_inodes, Some(4_890_000));
     }

@@ -294,7 +294,7 @@ fn flatcar_is_rebooted_into_the_release_that_was_given_and_into_no_other() {
     for record in recorded("flatcar-update", "flatcar", &[], &scratch.path().join("flatcar.jsonl")) {
         if let Event::GateOpened { task, .. } = &record.event {
             let mut other = state.clone();
-            let (task, step, _) = other.task(*task).map(|(task, step, _)| (task.clone(), step.clone(), ())).unwrap();
+            let (task, step) = other.task(*task).map(|(task, step, _)| (task.clone(), step.clone())).unwrap();
             if step.name == "reboot" {
                 gates += 1;
                 let passed = |state: &State| {

@@ -335,7 +335,7 @@ mod tests {
             }),
             updates: Some(Updates {
                 engine: some(),
-                new_version: Some(String::new()),
+                new_version: some(),
                 reboot_strategy: some(),
                 lock_holders: Some(vec![]),
                 zincati: Some(true),

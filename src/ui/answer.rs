@@ -7,9 +7,10 @@ use tui_textarea::TextArea;
 
 use super::hand::{Readiness, SHOWN_FOR};
 use super::keymap::Command;
+use super::light::light;
 use super::panes::grid::{matches, visible};
 use super::panes::palette::{Entry, found, no_match};
-use super::press::{UiAction, execute, light, turned};
+use super::press::{UiAction, execute, turned};
 use super::reading::Reading;
 use super::view::{Popup, UiState};
 use crate::engine::{Intent, confirmation};

@@ -13,6 +13,7 @@ mod hints;
 mod interrupt;
 pub mod keymap;
 mod layout;
+mod light;
 pub mod look;
 mod mouse;
 mod notice;

@@ -27,7 +27,7 @@ pub enum End {
 }
 
 fn end(text: &str) -> Result<End, String> {
-    let span = |text: &str| text.parse::<SignedDuration>().ok().filter(|span| span.is_positive());
+    let span = |text: &str| text.parse::<SignedDuration>().ok().filter(SignedDuration::is_positive);
     match text.strip_prefix('+') {
         Some(length) => span(length).map(End::Span),
         None if text.contains('T') => text.parse().ok().map(End::Date),

@@ -22,7 +22,7 @@ use crate::model::{HostName, State, TaskId};
 use crate::practice::{Fault, FaultKind, Kind, Practice};
 use crate::probe::Request;
 use crate::runner::{Clock, INTERVAL, Recorder, Runner, Setup};
-use crate::yaml::Problems;
+use crate::yaml::{Problem, Problems};
 
 /// The moment that virtual time begins at: the night of the published run that the first runbook retells.
 const EPOCH: &str = "2017-04-22T13:00:00Z";
@@ -44,17 +44,10 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         Ok(cluster) => cluster,
         Err(problems) => return Ok(refuse(&problems)),
     };
-    if let Some(Err(error)) = args.hosts.map(|workers| kind.can_have(workers)) {
-        complain(&format!("--hosts: {error}"));
-        return Ok(ExitCode::from(super::BAD_INPUT));
-    }
-    let mut faults = Vec::new();
-    for fault in &args.faults {
-        match given::fault(kind, args.hosts, fault) {
-            Ok(fault) => faults.push(fault),
-            Err(problems) => return Ok(refuse(&problems)),
-        }
-    }
+    let mut faults = match faults(kind, args) {
+        Ok(faults) => faults,
+        Err(problems) => return Ok(refuse(&problems)),
+    };
     if !args.auto
         && let Some(code) = super::lacks_terminal("`lockkeeper practice --auto`")
     {
@@ -147,6 +140,14 @@ const PROBE: Duration = Duration::from_millis(20);
 fn cluster(asked: Option<&str>, runbook: &Runbook) -> Result<(Kind, IndexMap<String, String>), Problems> {
     let word = asked.or(runbook.practice.keys().next().map(String::as_str)).unwrap_or(Kind::ContainerLinux.word());
     Ok((given::cluster(word)?, runbook.practice.get(word).cloned().unwrap_or_default()))
+}
+
+/// The faults that were asked for by name, on a cluster that can have so many hosts.
+fn faults(kind: Kind, args: &Args) -> Result<Vec<Fault>, Problems> {
+    if let Some(Err(error)) = args.hosts.map(|workers| kind.can_have(workers)) {
+        return Err(Problem::of("--hosts", error).into());
+    }
+    args.faults.iter().map(|fault| given::fault(kind, args.hosts, fault)).collect()
 }
 
 /// Says which faults never came to pass: the runbook, or as much of it as was walked, gave them no occasion.

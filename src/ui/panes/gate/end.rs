@@ -186,7 +186,7 @@ fn left_behind(state: &State, page: &mut Page) {
     }
     for (place, hosts) in backups(state, &touched) {
         page.say(format!("  Backups the runbook made, if its steps came to that, on {}:", named(&hosts)));
-        page.code(format!("    {}", clean(&place)));
+        page.code(format!("    {}", clean(place)));
     }
     for artifact in &state.artifacts {
         page.code(format!("  Here: {} ({} bytes, from {})", clean(&artifact.to), artifact.bytes, artifact.host));

@@ -13,6 +13,8 @@ use super::panes::log::Logs;
 use super::reading::Reading;
 use super::since::Since;
 use super::usual::Usual;
+use crate::engine::confirmation;
+use crate::model::runbook::{Confirm, Step};
 use crate::model::{HostName, State, TaskId};
 
 /// A pane that can have the focus.
@@ -355,7 +357,9 @@ impl UiState {
             let by_itself = self.lit.0.is_some() && self.host.is_none() && self.playhead.is_none();
             // What is said while a popup is open is said in it, as an answer to it.
             let gate = look.at_gate(state).filter(|_| by_itself && self.popups.is_empty());
-            if let Some((task, step, _)) = gate.and_then(|id| state.task(id)) {
+            // One that nobody is asked about is gone before this was read.
+            let asks = |step: &Step| confirmation(step) != Confirm::None;
+            if let Some((task, step, _)) = gate.and_then(|id| state.task(id)).filter(|(_, step, _)| asks(step)) {
                 self.say(format!("now: {} on {}", step.name, task.host));
             }
             self.lit = (look.host.clone(), self.at);

@@ -174,6 +174,16 @@ async fn a_session_takes_up_what_its_own_process_left_and_no_copy_of_it_does() {
 }
 
 #[tokio::test]
+async fn whoever_never_asked_for_a_lease_gives_none_back() {
+    let place = Place::new();
+    std::fs::create_dir_all(place.path("")).unwrap();
+    // One that an earlier version left has no token, and neither has whoever never asked.
+    std::fs::write(place.path("lease"), "s1\nada@desk\n2026-01-01T00:00:00Z\n").unwrap();
+    place.host().release_lease().await.unwrap();
+    assert!(place.path("lease").exists(), "somebody else's lease is gone");
+}
+
+#[tokio::test]
 async fn who_was_shown_is_who_is_taken_over_from() {
     let place = Place::new();
     assert_eq!(place.host().take_lease(&lease("s1", "ada@desk")).await, OURS);

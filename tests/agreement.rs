@@ -11,7 +11,7 @@ use std::time::Duration;
 use crossterm::event::Event as Input;
 use lockkeeper::documents::{Source, plan, read_inventory, read_runbook};
 use lockkeeper::engine::decide;
-use lockkeeper::model::event::{Event, Mode};
+use lockkeeper::model::event::Event;
 use lockkeeper::model::state::Phase;
 use lockkeeper::model::{Facts, HostName, Record, State, TaskId};
 use lockkeeper::ui::{self, UiAction, UiState};
@@ -42,14 +42,7 @@ impl Desk {
         let (runbook, inventory) = (read_runbook(&written).unwrap(), read_inventory(&hosts).unwrap());
         let plan = plan::build(&inventory, &hosts, &runbook, &written, &[]).unwrap();
         let mut desk = Self { state: State::default(), ui: UiState::default(), size, opened: Vec::new(), left: false };
-        desk.record(Event::SessionStarted {
-            session: "2026-01-01-many".into(),
-            mode: Mode::Practice,
-            version: "0".into(),
-            operator: "o".into(),
-            inventory: Box::new(plan.inventory.clone()),
-            plan: Some(Box::new(plan)),
-        });
+        desk.record(common::started(plan));
         (0..HOSTS).for_each(|n| desk.record(Event::GateShown { task: TaskId(n as u32) }));
         for n in 0..HOSTS {
             let host = HostName::from(format!("node{}", n + 1).as_str());

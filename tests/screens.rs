@@ -144,14 +144,7 @@ fn many(workers: usize) -> Screen {
     let plan = plan::build(&inventory, &hosts, &runbook, &written, &[]).unwrap();
     let mut screen = Screen { state: State::default(), ui: UiState::default(), size: (120, 40), left: false };
     let count = plan.tasks.len() as u32;
-    screen.record(Event::SessionStarted {
-        session: "2026-01-01-many".into(),
-        mode: Mode::Practice,
-        version: "0".into(),
-        operator: "o".into(),
-        inventory: Box::new(plan.inventory.clone()),
-        plan: Some(Box::new(plan)),
-    });
+    screen.record(common::started(plan));
     (0..count).for_each(|task| screen.record(Event::GateShown { task: TaskId(task) }));
     screen
 }

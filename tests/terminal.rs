@@ -258,10 +258,9 @@ fn a_terminal_that_goes_without_a_signal_is_noticed() {
     assert_eq!(std::fs::read_to_string(home.path().join("status")).unwrap().trim(), "129");
 }
 
-#[test]
-fn ctrl_z_and_fg() {
-    let home = tempfile::tempdir().unwrap();
-    let mut run = Run::start("/bin/sh", &["-i"], home.path(), &[], "");
+/// A practice that was started in a shell, and suspended there.
+fn suspended(home: &Path) -> Run {
+    let mut run = Run::start("/bin/sh", &["-i"], home, &[], "");
     run.shows("prompt> ");
     run.press(&format!("'{LOCKKEEPER}' practice\n"));
     run.on_its_screen(true);
@@ -270,6 +269,13 @@ fn ctrl_z_and_fg() {
     run.on_its_screen(false);
     run.shows("`fg` comes back");
     run.shows("Stopped");
+    run
+}
+
+#[test]
+fn ctrl_z_and_fg() {
+    let home = tempfile::tempdir().unwrap();
+    let mut run = suspended(home.path());
     run.press("echo he''re\n");
     run.shows("here");
     run.press("fg\n");
@@ -285,14 +291,7 @@ fn ctrl_z_and_fg() {
 #[test]
 fn in_the_background_nothing_is_drawn_over_the_shell() {
     let home = tempfile::tempdir().unwrap();
-    let mut run = Run::start("/bin/sh", &["-i"], home.path(), &[], "");
-    run.shows("prompt> ");
-    run.press(&format!("'{LOCKKEEPER}' practice\n"));
-    run.on_its_screen(true);
-    run.shows("etcd1");
-    run.press("\x1a");
-    run.on_its_screen(false);
-    run.shows("Stopped");
+    let mut run = suspended(home.path());
     let taken = |shown: &Shown| shown.raw.matches("\x1b[?1049h").count();
     let before = taken(&run.shown.0.lock().unwrap());
     run.press("bg\n");

@@ -179,6 +179,17 @@ mod tests {
         }
     }
 
+    fn watched(inventory: Inventory) -> Event {
+        Event::SessionStarted {
+            session: "s".into(),
+            mode: Mode::Monitor,
+            version: "0".into(),
+            operator: "o".into(),
+            inventory: Box::new(inventory),
+            plan: None,
+        }
+    }
+
     /// Three members, the third one dead, seen by a monitor.
     fn state() -> State {
         let names = ["etcd1", "etcd2", "etcd3"];
@@ -186,14 +197,7 @@ mod tests {
         let inventory = Inventory { cluster: "test".into(), hosts: hosts.into(), ..Inventory::default() };
         let members =
             names.map(|name| Member { id: name.replace("etcd", "a"), name: name.into(), ..Member::default() });
-        let mut events = vec![Event::SessionStarted {
-            session: "s".into(),
-            mode: Mode::Monitor,
-            version: "0".into(),
-            operator: "o".into(),
-            inventory: Box::new(inventory),
-            plan: None,
-        }];
+        let mut events = vec![watched(inventory)];
         for (n, name) in names.iter().enumerate() {
             let healthy = n != 2;
             let etcd = Etcd {
@@ -271,14 +275,7 @@ mod tests {
         let mut state = State::default();
         let hosts = (1..=40).map(|n| host(&format!("h{n}"), if n <= 5 { Role::Etcd } else { Role::Worker }));
         let inventory = Inventory { cluster: "test".into(), hosts: hosts.collect(), ..Inventory::default() };
-        let started = Event::SessionStarted {
-            session: "s".into(),
-            mode: Mode::Monitor,
-            version: "0".into(),
-            operator: "o".into(),
-            inventory: Box::new(inventory),
-            plan: None,
-        };
+        let started = watched(inventory);
         let lost = Event::HostLost { host: "h2".into(), reason: "refuses port 22".into() };
         for (seq, event) in (1..).zip([started, lost]) {
             state.apply(&Record { seq, at: Timestamp::UNIX_EPOCH, event });

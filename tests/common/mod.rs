@@ -10,6 +10,8 @@
 )]
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use lockkeeper::model::event::{Event, Mode};
+use lockkeeper::model::plan::Plan;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::{Frame, Terminal};
@@ -80,4 +82,16 @@ pub fn said(command: &mut assert_cmd::Command, status: i32) -> (String, String) 
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     assert_eq!(output.status.code(), Some(status), "{}{}", text(&output.stdout), text(&output.stderr));
     (text(&output.stdout), text(&output.stderr))
+}
+
+/// A practice of this plan begins.
+pub fn started(plan: Plan) -> Event {
+    Event::SessionStarted {
+        session: "2026-01-01-many".into(),
+        mode: Mode::Practice,
+        version: "0".into(),
+        operator: "o".into(),
+        inventory: Box::new(plan.inventory.clone()),
+        plan: Some(Box::new(plan)),
+    }
 }

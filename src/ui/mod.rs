@@ -191,7 +191,7 @@ where
             }
             // Writing it may have taken long: it is on the screen from now on, and no sooner.
             let drawn = std::mem::replace(&mut ui.at, opened.elapsed());
-            ui.hand.written(drawn, ui.at);
+            ui.frame_written(drawn);
             awake = ui.at;
             due = Instant::now() + FRAME;
             dirty = false;
@@ -326,6 +326,21 @@ pub fn frame(state: &State, now: Timestamp, ui: &mut UiState, size: (u16, u16)) 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_question_counts_from_when_its_first_frame_was_written() {
+        let mut ui = UiState::default();
+        let ms = Duration::from_millis;
+        for (drawn, written, since) in [(1_000, 4_000, 4_000), (4_033, 6_000, 4_000)] {
+            if drawn == 1_000 {
+                ui.at = ms(drawn);
+                ui.popup(view::Popup::Quit);
+            }
+            ui.at = ms(written);
+            ui.frame_written(ms(drawn));
+            assert_eq!(ui.popup_since, ms(since), "a frame that was long in writing shows nothing new later");
+        }
+    }
 
     #[test]
     fn what_was_typed_while_the_program_stood_still_does_nothing() {

@@ -54,6 +54,11 @@ impl Reading {
         Part { lines: rows[visible].iter().map(|row| row.text.clone()).collect(), below: most - self.down }
     }
 
+    /// The frame that was drawn at one moment was written at a later one.
+    pub(super) fn written(&mut self, drawn: Duration, written: Duration) {
+        self.hand.written(drawn, written);
+    }
+
     /// Whether it has been read, and for how long it has been shown.
     #[must_use]
     pub fn readiness(&self, at: Duration) -> Readiness {

@@ -254,6 +254,8 @@ pub struct UiState {
     pub usual: Usual,
     /// When the topmost popup was opened.
     pub(super) popup_since: Duration,
+    /// When the last frame had been written.
+    pub(super) written: Duration,
     /// What a key might have acted on when a popup was laid over it: the lit host, the shown task and its phase.
     pub(super) vouched: Option<(Option<HostName>, Option<TaskId>, u64)>,
     /// The window is too small for anything to be seen: nothing can be done in it.
@@ -333,6 +335,20 @@ impl UiState {
         self.popup_since = self.at;
         self.lit.1 = self.at;
         self.hand.look_anew(self.at);
+    }
+
+    /// The frame that was drawn at a moment has been written by now: what was new in it counts from now on.
+    pub(super) fn frame_written(&mut self, drawn: Duration) {
+        self.hand.written(drawn, self.at);
+        for reading in self.popups.iter_mut().filter_map(Popup::reading) {
+            reading.written(drawn, self.at);
+        }
+        for since in [&mut self.popup_since, &mut self.lit.1] {
+            if *since > self.written {
+                *since = self.at;
+            }
+        }
+        self.written = self.at;
     }
 
     /// Nobody can have looked for a while, and what was typed meanwhile was not meant for this screen.

@@ -12,6 +12,7 @@ pub mod ignition;
 pub mod import;
 pub mod journal;
 pub mod model;
+#[cfg(feature = "practice")]
 pub mod practice;
 pub mod probe;
 pub mod runner;

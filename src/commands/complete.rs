@@ -9,9 +9,8 @@ use clap_complete::engine::{PathCompleter, ValueCompleter as _};
 use clap_complete::env::Shells;
 use clap_complete::{CompletionCandidate as Candidate, Shell};
 
-use super::given;
+use super::{cluster, given};
 use crate::documents;
-use crate::practice::{FaultKind, Kind};
 
 /// What bash lacks.
 const BASH: &str = include_str!("../../assets/complete.bash");
@@ -39,7 +38,8 @@ pub(crate) fn runbooks(current: &OsStr) -> Vec<Candidate> {
 
 /// Practice clusters.
 pub(crate) fn clusters(current: &OsStr) -> Vec<Candidate> {
-    beginning(current, Kind::ALL.into_iter().map(|kind| Candidate::new(kind.word()).help(Some(kind.about().into()))))
+    let all = cluster::all().into_iter();
+    beginning(current, all.map(|(word, about)| Candidate::new(word).help(Some(about.into()))))
 }
 
 /// `HOST:KIND` on the cluster that stands on the line, or that suits the line's runbook.
@@ -47,14 +47,9 @@ pub(crate) fn faults(current: &OsStr) -> Vec<Candidate> {
     let line = Line::of_this_process();
     let runbook = line.value(&["--runbook"]).unwrap_or(crate::cli::PRACTICE_RUNBOOK);
     let suits = || given::runbook(runbook).ok()?.0.practice.keys().next().cloned();
-    let kind = line.value(&["--cluster"]).map(str::to_owned).or_else(suits);
-    let Some(kind) = kind.and_then(|word| Kind::from_word(&word)) else { return Vec::new() };
-    let all = kind.faults().map(|(host, fault)| named(host, fault)).collect::<Vec<_>>();
-    beginning(current, all.into_iter())
-}
-
-fn named(host: &str, fault: FaultKind) -> Candidate {
-    Candidate::new(format!("{host}:{}", fault.word())).help(Some(fault.about().into()))
+    let Some(cluster) = line.value(&["--cluster"]).map(str::to_owned).or_else(suits) else { return Vec::new() };
+    let all = cluster::faults(&cluster).into_iter();
+    beginning(current, all.map(|(fault, about)| Candidate::new(fault).help(Some(about.into()))))
 }
 
 /// Hosts of the inventory that stands on the line.

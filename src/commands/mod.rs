@@ -1,7 +1,10 @@
 //! One file a subcommand; each wires sources, engine, journal and screen together.
 
 mod acting;
+#[cfg(feature = "practice")]
 mod auto;
+#[cfg_attr(not(feature = "practice"), path = "no_cluster.rs")]
+mod cluster;
 pub(crate) mod complete;
 mod config;
 mod discover;
@@ -14,6 +17,7 @@ mod lease;
 mod man;
 mod monitor;
 mod plan;
+#[cfg(feature = "practice")]
 mod practice;
 mod preflight;
 mod replay;
@@ -25,6 +29,9 @@ mod upgrade;
 mod usual;
 mod window;
 mod written;
+
+#[cfg(not(feature = "practice"))]
+use cluster as practice;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};

@@ -4,11 +4,11 @@ use std::process::ExitCode;
 
 use color_eyre::eyre::Result;
 
+use super::cluster::Cluster;
 use super::{complain, given, print, refuse};
 use crate::cli::Plan as Args;
 use crate::documents;
 use crate::model::Plan;
-use crate::practice::Practice;
 use crate::yaml::Problems;
 
 pub(super) fn run(args: &Args) -> Result<ExitCode> {
@@ -28,10 +28,10 @@ fn plan(args: &Args) -> Result<Plan, Problems> {
     let runbook = given::runbook(&args.runbook);
     let (inventory, (runbook, source)) = match (&args.cluster, &args.inventory) {
         (Some(word), _) => {
-            let (cluster, (runbook, source)) = given::both(given::cluster(word), runbook)?;
-            let (inventory, place) = given::simulated(&Practice::new(cluster, 1, Vec::new()), cluster, &runbook);
+            let (cluster, (runbook, source)) = given::both(Cluster::named(word), runbook)?;
+            let (inventory, place) = cluster.inventory(Some(&runbook));
             return documents::plan::build(&inventory, &place, &runbook, &source, &args.vars)
-                .map_err(|problems| given::unsuited(problems, cluster, &runbook));
+                .map_err(|problems| cluster.unsuited(problems, &runbook));
         }
         (None, Some(path)) => given::both(given::inventory(path), runbook)?,
         // The command line asks for one of them.

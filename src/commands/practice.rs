@@ -1,7 +1,6 @@
 //! `practice`: the whole program, on hosts that cannot be hurt.
 
 use std::collections::HashSet;
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -9,10 +8,12 @@ use color_eyre::eyre::Result;
 use indexmap::IndexMap;
 
 use super::acting::Acting;
-use super::{artifacts_of, auto, begun, complain, default_journal, given, new_session, operator, print, refuse};
+use super::{
+    artifacts_of, auto, begun, cluster, complain, default_journal, given, new_session, operator, print, refuse,
+};
 use super::{usual, window};
 use crate::cli::{Output, Practice as Args};
-use crate::documents::{self, Source};
+use crate::documents;
 use crate::hosts::Operate;
 use crate::journal::Writer;
 use crate::model::event::Mode;
@@ -40,7 +41,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         Ok(found) => found,
         Err(problems) => return Ok(refuse(&problems)),
     };
-    let (kind, values) = match cluster(args.cluster.as_deref(), &runbook) {
+    let (kind, values) = match suited(args.cluster.as_deref(), &runbook) {
         Ok(cluster) => cluster,
         Err(problems) => return Ok(refuse(&problems)),
     };
@@ -71,10 +72,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         let practice = Practice::with_workers(kind, args.hosts, args.seed, faults.clone());
         let mut inventory = practice.inventory();
         inventory.vars.extend(values);
-        let place = Source::file(Path::new("practice"), "");
-        let mut plan = match documents::plan::build(&inventory, &place, &runbook, &source, &args.vars) {
+        let mut plan = match documents::plan::build(&inventory, &cluster::source(), &runbook, &source, &args.vars) {
             Ok(plan) => plan,
-            Err(problems) => return Ok(refuse(&given::unsuited(problems, kind, &runbook))),
+            Err(problems) => return Ok(refuse(&cluster::unsuited(problems, kind, &runbook))),
         };
         if args.twice {
             repeat(&mut plan.runbook);
@@ -137,9 +137,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
 const PROBE: Duration = Duration::from_millis(20);
 
 /// The cluster that was asked for, or the one that suits the runbook, and the values that its variables have there.
-fn cluster(asked: Option<&str>, runbook: &Runbook) -> Result<(Kind, IndexMap<String, String>), Problems> {
-    let word = asked.or(runbook.practice.keys().next().map(String::as_str)).unwrap_or(Kind::ContainerLinux.word());
-    Ok((given::cluster(word)?, runbook.practice.get(word).cloned().unwrap_or_default()))
+fn suited(asked: Option<&str>, runbook: &Runbook) -> Result<(Kind, IndexMap<String, String>), Problems> {
+    let word = asked.or(runbook.practice.keys().next().map(String::as_str)).unwrap_or(cluster::DEFAULT);
+    Ok((cluster::kind(word)?, runbook.practice.get(word).cloned().unwrap_or_default()))
 }
 
 /// The faults that were asked for by name, on a cluster that can have so many hosts.
@@ -147,7 +147,7 @@ fn faults(kind: Kind, args: &Args) -> Result<Vec<Fault>, Problems> {
     if let Some(Err(error)) = args.hosts.map(|workers| kind.can_have(workers)) {
         return Err(Problem::of("--hosts", error).into());
     }
-    args.faults.iter().map(|fault| given::fault(kind, args.hosts, fault)).collect()
+    args.faults.iter().map(|fault| cluster::fault(kind, args.hosts, fault)).collect()
 }
 
 /// Says which faults never came to pass: the runbook, or as much of it as was walked, gave them no occasion.

@@ -9,12 +9,11 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use clap::{CommandFactory as _, Parser as _};
 use color_eyre::eyre::Result;
 
-use super::{complain, dispatch, given, sessions};
+use super::{cluster, complain, dispatch, given, sessions};
 use crate::cli::{Cli, Target};
 use crate::documents;
 use crate::journal;
 use crate::model::logtail::clean;
-use crate::practice::{Fault, FaultKind, Kind, Practice};
 use crate::runner::Clock;
 use crate::ui::start::{Choice, Library, News, Start, choose};
 use crate::yaml::Problems;
@@ -112,14 +111,11 @@ impl Library for Shelf {
 
     fn clusters(&self, runbook: &str) -> Vec<String> {
         let suited = given::runbook(runbook).map(|(runbook, _)| runbook.practice.into_keys().collect::<Vec<_>>());
-        suited.ok().filter(|suited| !suited.is_empty()).unwrap_or_else(|| vec![Kind::ContainerLinux.word().to_owned()])
+        suited.ok().filter(|suited| !suited.is_empty()).unwrap_or_else(|| vec![cluster::DEFAULT.to_owned()])
     }
 
     fn faults(&self, cluster: &str) -> Vec<String> {
-        let Some(kind) = Kind::from_word(cluster) else { return Vec::new() };
-        let hosts = Practice::new(kind, 1, Vec::new()).inventory().hosts;
-        let all = hosts.iter().flat_map(|host| FaultKind::ALL.map(|kind| Fault { host: host.name.clone(), kind }));
-        all.filter(|fault| kind.check(None, fault).is_ok()).map(|fault| fault.to_string()).collect()
+        cluster::faults(cluster).into_iter().map(|(fault, _)| fault).collect()
     }
 
     fn inventories(&self) -> Vec<(PathBuf, String)> {

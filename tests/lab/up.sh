@@ -45,7 +45,7 @@ need_tools() {
     command -v apt-get >/dev/null || skip "missing, and no apt-get to install them: ${missing[*]}"
     say "installing ${missing[*]}"
     { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}"; } >&2 9>&- ||
-        skip "cannot install ${missing[*]}"
+        die "cannot install ${missing[*]}, which apt-get should have: the lab could have been run here"
 }
 
 # Built beside and renamed, so that a broken build is never taken for a base; in a mount namespace of its

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
 
+use cel::common::ast::IdedExpr;
 use cel::{Context, Env, Program, Value as Cel};
 
 use super::memo::Generations;
@@ -58,11 +59,19 @@ pub fn holds(expression: &Expression, scope: &Scope) -> Option<bool> {
     }
 }
 
+/// The root names that a condition speaks of; none where it is no condition.
+#[must_use]
+pub fn names_in(expression: &Expression) -> Vec<&'static str> {
+    compiled(expression).map(|compiled| compiled.names.clone()).unwrap_or_default()
+}
+
 /// An expression, ready to be evaluated.
 struct Compiled {
     /// Two of the same number are the same.
     number: usize,
     program: Program,
+    /// The program as it is judged: what is asked of all is asked of something.
+    judged: IdedExpr,
     /// The root names in it.
     names: Vec<&'static str>,
 }
@@ -93,6 +102,7 @@ thread_local! {
         let mut context = Context::with_env(ENV.clone());
         super::version::add_to(&mut context);
         super::socket::add_to(&mut context);
+        super::something::add_to(&mut context);
         context
     };
 }
@@ -105,7 +115,8 @@ fn compiled(expression: &Expression) -> Result<Rc<Compiled>, String> {
     let references = program.references();
     let names = ROOTS.into_iter().filter(|name| references.has_variable(name)).collect();
     Ok(COMPILED.with_borrow_mut(|known| {
-        let compiled = Rc::new(Compiled { number: known.len(), program, names });
+        let judged = super::something::asked_for(program.expression().clone());
+        let compiled = Rc::new(Compiled { number: known.len(), program, judged, names });
         known.insert(expression.0.clone(), compiled.clone());
         compiled
     }))
@@ -136,7 +147,7 @@ fn execute(compiled: &Compiled, scope: &Scope) -> cel::ResolveResult {
                 context.add_variable_as_val(*name, root.value.clone_as_boxed());
             }
         }
-        compiled.program.execute(&context)
+        Cel::resolve(&compiled.judged, &context)
     })
 }
 
@@ -300,6 +311,40 @@ mod tests {
         assert!(!read.is_empty());
         let (verdict, _) = judge("hosts.all(h, !h.paths['/var/lib/etcd/member'].exists)");
         assert_eq!(verdict, Verdict::Pass);
+    }
+
+    #[test]
+    fn what_holds_of_all_of_nothing_is_unknown() {
+        // No host of the inventory is a member.
+        let inventory = Inventory { hosts: vec![host("w1", Role::Worker)], ..Inventory::default() };
+        let mut state = State::default();
+        let facts = Facts { hostname: Some("w1".into()), ..Facts::default() };
+        let seen = Event::FactsSeen { host: "w1".into(), asked: 0, facts: Box::new(facts) };
+        for (seq, event) in (1..).zip([watched(inventory), seen]) {
+            state.apply(&Record { seq, at: Timestamp::UNIX_EPOCH, event });
+        }
+        let scope = Scope::new(&state, None, 0, Timestamp::UNIX_EPOCH);
+        let verdict = |that: &str| evaluate_expression(&Expression(that.into()), &scope).0;
+        for that in [
+            "etcd.members.all(m, m.healthy)",
+            "hosts.all(h, h.units.all(u, h.units[u].active == 'active'))",
+            "hosts.all(h, etcd.members.all(m, m.healthy))",
+            "etcd.members.filter(m, m.healthy).all(m, m.name != '')",
+            "hosts[0].name == 'w1' && etcd.members.all(m, m.healthy)",
+        ] {
+            let Verdict::Unknown(why) = verdict(that) else { panic!("{that}: {:?}", verdict(that)) };
+            assert!(why.contains("nothing that it could hold of"), "{that}: {why}");
+        }
+        for that in [
+            "etcd.members.size() == 0 || etcd.members.all(m, m.healthy)",
+            "hosts.filter(h, h.name == 'x').all(h, h.name == 'y')",
+            "hosts.all(h, h.name == 'w1')",
+            "!etcd.members.exists(m, m.healthy)",
+            "[1, 2].all(n, n > 0)",
+        ] {
+            assert_eq!(verdict(that), Verdict::Pass, "{that}");
+        }
+        assert_eq!(verdict("hosts.all(h, h.name == 'x')"), Verdict::Fail);
     }
 
     #[test]

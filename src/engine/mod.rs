@@ -17,6 +17,7 @@ mod roots;
 pub mod schedule;
 pub mod scope;
 mod socket;
+mod something;
 pub mod undo;
 mod value;
 mod verification;

@@ -97,7 +97,20 @@ gateway() {
     return 22
 }
 
+# What a restart would run: the program of the unit that runs now, or the image that its environment names. The host may
+# have another etcd beside it, as Container Linux has its own etcd2.
 on_disk() {
+    for lk_unit in etcd etcd-member etcd2 etcd3; do
+        systemctl is-active --quiet "$lk_unit" 2>/dev/null || continue
+        lk_pid=$(systemctl show -p MainPID "$lk_unit" 2>/dev/null)
+        lk_exe=$(readlink "/proc/${lk_pid#MainPID=}/exe" 2>/dev/null)
+        lk_exe=${lk_exe% (deleted)}
+        case $lk_exe in
+        */etcd | */etcd[23]) timeout 3 "$lk_exe" --version && return 0 ;;
+        esac
+        lk_tag=$(systemctl show -p Environment "$lk_unit" 2>/dev/null | sed -n 's/.*ETCD_IMAGE_TAG=v*\([0-9][0-9.]*\).*/\1/p')
+        [ -z "$lk_tag" ] || { echo "etcd Version: $lk_tag" && return 0; }
+    done
     if have etcd; then
         timeout 3 etcd --version
     elif have etcd2; then

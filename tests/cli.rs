@@ -472,25 +472,3 @@ fn what_stands_against_an_upgrade_is_told_with_its_fix() {
     assert!(found("TERM is `dumb`") && found("nowhere cannot be found") && found("a: cannot connect"), "{told:#}");
     assert!(!scratch.path().join("lockkeeper").exists(), "nothing is made");
 }
-
-#[test]
-fn a_preflight_is_go_or_no_go_and_names_a_dead_host_once() {
-    let go = |args: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_lockkeeper")).arg("preflight").args(args).output().unwrap();
-        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
-    };
-    let (status, said) = go(&["--cluster", "arch-arm", "--runbook", "kubeadm-minor"]);
-    assert_eq!(status, Some(0), "{said}");
-    assert!(said.starts_with("GO: "), "{said}");
-    let (status, said) = go(&["--cluster", "system-containers", "--runbook", "system-containers-deploy"]);
-    assert_eq!(status, Some(1), "{said}");
-    assert!(said.contains("there is a cluster already") && said.contains("NO-GO: 3 of"), "{said}");
-    let (_scratch, inventory) =
-        written("cluster: x\nhosts:\n  - {name: a, address: 127.0.0.1, roles: worker, ssh: {port: 1}}\n");
-    let (status, said) = go(&["-i", inventory.to_str().unwrap(), "--wait", "5", "--output", "json"]);
-    assert_eq!(status, Some(1), "{said}");
-    let report: serde_json::Value = serde_json::from_str(&said).unwrap();
-    assert_eq!((report["verdict"].as_str(), report["checks"].as_array().unwrap().len()), (Some("no-go"), 1), "{said}");
-    assert_eq!(report["unseen"][0]["host"], "a");
-    assert_eq!(go(&["--runbook", "etcd-minor"]).0, Some(2), "whose hosts?");
-}

@@ -1,5 +1,9 @@
 //! `preflight`: everything that can be checked before a window, at once, without touching anything.
 
+mod findings;
+mod print;
+mod tools;
+
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,77 +12,60 @@ use std::time::Duration;
 use color_eyre::eyre::Result;
 use indexmap::IndexMap;
 use jiff::Timestamp;
-use serde_json::json;
 
-use super::{begun, given, new_session, print, refuse, runtime};
+use super::cluster::Cluster;
+use super::{begun, given, new_session, refuse, runtime};
 use crate::cli::{Output, Preflight as Args};
-use crate::documents::{self, Source};
-use crate::engine::check::{evaluate, evaluate_expression};
-use crate::engine::scope::Scope;
+use crate::documents;
 use crate::hosts::{self, Links, Observe};
-use crate::model::event::{CheckResult, Mode, Verdict};
-use crate::model::{HostName, Inventory, Plan, State, TaskId};
-use crate::practice::Practice;
+use crate::model::event::Mode;
+use crate::model::{HostName, Plan, State, TaskId};
 use crate::probe::Request;
 use crate::runner::{Clock, Monitor, Recorder};
 use crate::yaml::Problems;
 
+use findings::{Finding, findings, worse};
+
 /// How often everything is looked at: what comes and goes does not hold.
 const ROUNDS: usize = 2;
 
-/// The guard that asks whether a host can be seen at all.
-const FACTS: &str = "facts";
-
-/// One check on one host, or on the cluster.
-struct Finding {
-    /// Nothing for what is the whole cluster's.
-    host: Option<HostName>,
-    /// The guard, or the runbook's step.
-    guard: String,
-    result: CheckResult,
-}
-
 pub(super) fn run(args: &Args) -> Result<ExitCode> {
-    let practice = match args.cluster.as_deref().map(given::cluster).transpose() {
-        Ok(kind) => kind.map(|kind| Practice::new(kind, 1, Vec::new())),
+    let practice = match args.cluster.as_deref().map(Cluster::named).transpose() {
+        Ok(cluster) => cluster,
         Err(problems) => return Ok(refuse(&problems)),
     };
-    let plan = match plan(args, practice.as_ref()) {
-        Ok(plan) => plan,
+    let (plan, guards) = match plan(args, practice.as_ref()) {
+        Ok(planned) => planned,
         Err(problems) => return Ok(refuse(&problems)),
     };
     let runtime = runtime()?;
-    let looked = runtime.block_on(look(plan, practice.as_ref(), Duration::from_secs(args.wait)));
+    let looked = runtime.block_on(look(plan, guards, practice.as_ref(), Duration::from_secs(args.wait)));
     runtime.shutdown_background();
     let (state, findings) = looked?;
-    let go = findings.iter().all(|finding| finding.result.passed());
+    let go = findings.iter().all(Finding::lets_go);
     match args.output {
-        Output::Json => print(&format!("{:#}\n", as_json(&state, &findings, go)))?,
-        Output::Table => print(&as_table(&state, &findings, go))?,
+        Output::Json => super::print(&format!("{:#}\n", print::json(&state, &findings, go)))?,
+        Output::Table => super::print(&print::table(&state, &findings, go))?,
     }
     Ok(if go { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The guards, and behind them what the runbook itself asks before it changes anything.
-fn plan(args: &Args, practice: Option<&Practice>) -> Result<Plan, Problems> {
+/// The guards, and behind them every task of the runbook: what its gates ask is asked now, as far as it can be told.
+/// Also how many stages the guards have.
+fn plan(args: &Args, practice: Option<&Cluster>) -> Result<(Plan, usize), Problems> {
+    let runbook = args.runbook.as_deref().map(given::runbook).transpose()?;
     let (inventory, source) = match (practice, &args.inventory) {
-        (Some(practice), _) => (practice.inventory(), Source::file(std::path::Path::new("practice"), "")),
+        (Some(practice), _) => practice.inventory(runbook.as_ref().map(|(runbook, _)| runbook)),
         (None, Some(path)) => given::inventory(path)?,
-        (None, None) => (Inventory::default(), Source::file(std::path::Path::new("nothing"), "")),
+        // The command line asks for one of them.
+        (None, None) => return Err(Problems::default()),
     };
     let guards = documents::preflight();
     let mut whole = documents::plan::build(&inventory, &source, &documents::read_runbook(&guards)?, &guards, &[])?;
-    let Some(runbook) = &args.runbook else { return Ok(whole) };
-    let (runbook, runbook_source) = given::runbook(runbook)?;
-    let mut inventory = inventory;
-    if practice.is_some() {
-        inventory
-            .vars
-            .extend(runbook.practice.get(args.cluster.as_deref().unwrap_or_default()).cloned().unwrap_or_default());
-    }
+    let Some((runbook, runbook_source)) = runbook else { return Ok((whole, usize::MAX)) };
     let own = documents::plan::build(&inventory, &source, &runbook, &runbook_source, &args.vars)?;
     let behind = whole.runbook.stages.len();
-    for task in own.tasks.iter().filter(|task| task.stage == 0 && !own.step_of(task).changes()) {
+    for task in &own.tasks {
         let mut task = task.clone();
         task.id = TaskId(u32::try_from(whole.tasks.len()).unwrap_or(u32::MAX));
         task.stage += behind;
@@ -89,11 +76,12 @@ fn plan(args: &Args, practice: Option<&Practice>) -> Result<Plan, Problems> {
     for (host, values) in own.vars {
         whole.vars.entry(host).or_default().extend(values);
     }
-    Ok(whole)
+    Ok((whole, behind))
 }
 
-/// Looks at every host so often, and keeps the worst of each check.
-async fn look(plan: Plan, practice: Option<&Practice>, wait: Duration) -> Result<(State, Vec<Finding>)> {
+/// Looks at every host so often, and keeps the worst of each check. So many stages hold guards; what comes behind them is the
+/// runbook.
+async fn look(plan: Plan, guards: usize, practice: Option<&Cluster>, wait: Duration) -> Result<(State, Vec<Finding>)> {
     let links = Links::new()?;
     let hosts: IndexMap<HostName, (Arc<dyn Observe>, String)> = plan
         .inventory
@@ -108,6 +96,7 @@ async fn look(plan: Plan, practice: Option<&Practice>, wait: Duration) -> Result
             (host.name.clone(), (seen, script))
         })
         .collect();
+    let seen_hosts = hosts.clone();
     let mut recorder = Recorder::new(State::default(), None, Clock::Real);
     recorder.record(begun(new_session(), Mode::Monitor, plan.inventory.clone(), Some(plan)))?;
     let mut monitor = Monitor::new(recorder, hosts, super::interval());
@@ -129,116 +118,11 @@ async fn look(plan: Plan, practice: Option<&Practice>, wait: Duration) -> Result
         }
         let state = monitor.state();
         seen = state.hosts.iter().filter_map(|(name, host)| Some((name.clone(), host.facts.as_ref()?.at))).collect();
-        worst = worse(worst, findings(state, Timestamp::now()));
+        worst = worse(worst, findings(state, guards, Timestamp::now()));
     }
     let state = monitor.state().clone();
     drop(monitor);
+    worst.extend(tools::missing(&state, &seen_hosts, guards).await);
     links.close().await;
     Ok((state, worst))
-}
-
-/// Every check that applies, on the facts of now.
-fn findings(state: &State, now: Timestamp) -> Vec<Finding> {
-    let mut found: Vec<Finding> = Vec::new();
-    for id in state.task_ids() {
-        let Some((task, step, _)) = state.task(id) else { continue };
-        // Of a host that cannot be seen that is all there is to say.
-        if step.name != FACTS && state.host(&task.host).is_some_and(|host| host.stale.is_some()) {
-            continue;
-        }
-        let scope = Scope::new(state, Some(id), 0, now);
-        if let Some(condition) = &step.only_if
-            && evaluate_expression(condition, &scope).0 == Verdict::Fail
-        {
-            continue;
-        }
-        for check in &step.require {
-            // What does not speak of its host is the same on every one.
-            let host = check.that.0.contains("host.").then(|| task.host.clone());
-            let known = |other: &Finding| other.host.is_none() && other.result.that == check.that.0;
-            if host.is_none() && found.iter().any(known) {
-                continue;
-            }
-            found.push(Finding { host, guard: step.title.clone(), result: evaluate(check, &scope) });
-        }
-    }
-    found
-}
-
-/// Of two looks at the same checks, what did not hold in either. A check that applied once counts.
-fn worse(mut before: Vec<Finding>, after: Vec<Finding>) -> Vec<Finding> {
-    for finding in after {
-        let same = |other: &&mut Finding| other.host == finding.host && other.result.that == finding.result.that;
-        match before.iter_mut().find(same) {
-            Some(held) if held.result.passed() => *held = finding,
-            // Not seen yet is no finding against a host that was seen later.
-            Some(held) if matches!(held.result.verdict, Verdict::Unknown(_)) => *held = finding,
-            Some(_) => {}
-            None => before.push(finding),
-        }
-    }
-    before
-}
-
-fn as_json(state: &State, findings: &[Finding], go: bool) -> serde_json::Value {
-    let checks: Vec<_> = findings
-        .iter()
-        .map(|finding| {
-            let mut check = json!(finding.result);
-            if let Some(map) = check.as_object_mut() {
-                map.insert("host".into(), json!(finding.host));
-                map.insert("guard".into(), json!(finding.guard));
-                map.insert("holds".into(), finding.result.passed().into());
-            }
-            check
-        })
-        .collect();
-    json!({
-        "verdict": if go { "go" } else { "no-go" },
-        "cluster": state.session.as_ref().map(|session| &session.inventory.cluster),
-        "at": state.now,
-        "checks": checks,
-        "unseen": state.hosts.iter().filter_map(|(name, host)| Some(json!({"host": name, "why": host.stale.as_ref()?}))).collect::<Vec<_>>(),
-    })
-}
-
-/// What stands against it, host by host, and the count of what holds.
-fn as_table(state: &State, findings: &[Finding], go: bool) -> String {
-    let mut text = String::new();
-    for (name, host) in &state.hosts {
-        if let Some(why) = &host.stale {
-            text.push_str(&format!("{name}: cannot be seen: {why}\n"));
-        }
-    }
-    let mut against: Vec<&Finding> = findings.iter().filter(|finding| !finding.result.passed()).collect();
-    against.sort_by_key(|finding| finding.host.as_ref().map(ToString::to_string));
-    for finding in &against {
-        let whose = finding.host.as_ref().map_or("cluster", |host| host.as_str());
-        let mark = if matches!(finding.result.verdict, Verdict::Unknown(_)) { "unknown" } else { "no-go" };
-        let holds = if mark == "unknown" { "cannot be told whether it holds" } else { "does not hold" };
-        text.push_str(&format!("{mark:<8} {whose}  {}\n", finding.guard));
-        text.push_str(&format!("           {holds}: {}\n", finding.result.sentence()));
-        if let Verdict::Unknown(why) = &finding.result.verdict {
-            text.push_str(&format!("           {why}\n"));
-        }
-        if !finding.result.says.is_empty() {
-            text.push_str(&format!("           {}\n", finding.result.because));
-        }
-        for reading in &finding.result.read {
-            text.push_str(&format!("           {} = {}\n", reading.path, crate::model::logtail::clean(&reading.value)));
-        }
-    }
-    let held = findings.len() - against.len();
-    let hosts = state.hosts.len();
-    text.push_str(&if go {
-        format!("GO: {held} checks hold on {hosts} hosts\n")
-    } else {
-        let unknown = |finding: &&&Finding| matches!(finding.result.verdict, Verdict::Unknown(_));
-        let untold = against.iter().filter(unknown).count();
-        let all = findings.len();
-        let fails = against.len() - untold;
-        let also = if untold == 0 { String::new() } else { format!(", and of {untold} it cannot be told") };
-        format!("NO-GO: {fails} of {all} checks on {hosts} hosts do not hold{also}\n")
-    });
-    text
 }

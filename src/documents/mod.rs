@@ -4,6 +4,7 @@
 mod danger;
 mod expression;
 mod inventory;
+pub mod needs;
 pub mod plan;
 pub mod print;
 mod runbook;

@@ -320,4 +320,30 @@ mod tests {
         assert_eq!(facts.etcd, None);
         assert!(facts.problems[0].starts_with("etcd-version: not JSON"), "{:?}", facts.problems);
     }
+
+    /// What the script's own `on_disk` tells where a unit of this name runs with this environment, and `etcd2` lies beside it.
+    fn on_disk_beside_etcd2(running: &str, environment: &str) -> String {
+        let script = include_str!("../../assets/probe.sh");
+        let from = script.find("on_disk() {").unwrap();
+        let function = &script[from..from + script[from..].find("\n}\n").unwrap() + 3];
+        let stand_ins = format!(
+            "have() {{ [ \"$1\" = etcd2 ]; }}\ntimeout() {{ echo 'etcd Version: 2.3.8'; }}\nsystemctl() {{ case \"$*\" in\n\
+             'is-active --quiet {running}') true ;;\n*MainPID*) echo MainPID=0 ;;\n\
+             *Environment*) echo 'Environment={environment}' ;;\n*) false ;; esac; }}\n"
+        );
+        let output =
+            std::process::Command::new("sh").args(["-c", &format!("{stand_ins}{function}on_disk")]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    #[test]
+    fn what_a_restart_would_run_is_the_running_units_and_not_what_lies_beside_it() {
+        let environment = "ETCD_IMAGE_TAG=v3.0.17 ETCD_DATA_DIR=/var/lib/etcd";
+        assert_eq!(on_disk_beside_etcd2("etcd-member", environment), "etcd Version: 3.0.17");
+        assert_eq!(
+            on_disk_beside_etcd2("none", ""),
+            "etcd Version: 2.3.8",
+            "nothing runs: what would be started by hand"
+        );
+    }
 }

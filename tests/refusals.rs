@@ -18,7 +18,7 @@ use lockkeeper::documents::{builtin_runbooks, find_runbook, read_runbook};
 use lockkeeper::engine::check::evaluate;
 use lockkeeper::engine::scope::Scope;
 use lockkeeper::engine::{Refusal, gate_view};
-use lockkeeper::model::event::Event;
+use lockkeeper::model::event::{Event, Verdict};
 use lockkeeper::model::state::Phase;
 use lockkeeper::model::{Facts, HostName, Record, Role, State, TaskId};
 use serde_json::{Value, json};
@@ -117,7 +117,9 @@ fn can_be_shut(state: &State, id: TaskId, number: usize) -> bool {
     let text = &step.require[number].that.0;
     // The one check is asked first, because a whole gate costs more.
     let shut = |state: &State| {
-        let fails = !evaluate(&step.require[number], &Scope::new(state, Some(id), 0, state.now)).passed();
+        // What cannot be told is shut as well, and would be so for a check that is always true.
+        let judged = evaluate(&step.require[number], &Scope::new(state, Some(id), 0, state.now));
+        let fails = judged.verdict == Verdict::Fail;
         fails
             && match gate_view(state, id, state.now).and_then(|gate| gate.refusal) {
                 Some(Refusal::Checks(checks)) => !checks[number].passed(),

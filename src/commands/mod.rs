@@ -45,6 +45,7 @@ use jiff::Timestamp;
 use crate::cli::{Cli, Command};
 use crate::journal::JournalError;
 use crate::model::event::Mode;
+use crate::model::hidden::is_hidden;
 use crate::model::{Digest, Event, Inventory, Plan, SessionId};
 use crate::settings::{self, Settings};
 use crate::ui::terminal::{Habits, Interrupt};
@@ -169,11 +170,7 @@ fn complain(text: &str) {
 
 /// A text without what a terminal obeys instead of showing: a space stands in its place, so that columns stay.
 fn printable(text: &str) -> String {
-    let obeyed = |c: char| {
-        c != '\n' && c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    text.chars().map(|c| if obeyed(c) { ' ' } else { c }).collect()
+    text.chars().map(|c| if c != '\n' && is_hidden(c) { ' ' } else { c }).collect()
 }
 
 /// Who acts, as journals and leases name them: `user@machine`.

@@ -1,7 +1,7 @@
 # The one read-only script that gathers facts. It runs with sh on every host, real or simulated, and changes nothing.
 #
 # Before it stand its parameters, one variable each: lk_units, lk_packages, lk_programs and lk_certs (words), lk_paths
-# (lines), lk_journal and lk_lines (lines: unit or path, space, fixed text), lk_etcd (endpoint, or empty), lk_cacert
+# (lines), lk_journal and lk_lines (lines: unit or path, space, fixed text), lk_etcd (endpoint, or empty), lk_etcd_find (yes where that is a guess), lk_cacert
 # lk_cert lk_key (files, or empty), lk_kubectl, lk_kubelet, lk_containers, lk_pods and lk_devices (yes, or empty).
 #
 # Every section is a line `@name status argument`, then what was printed, each line behind one space: no output can be
@@ -10,6 +10,9 @@
 export LC_ALL=C
 PATH="$PATH:/usr/local/bin:/usr/local/sbin:/usr/sbin:/sbin:/opt/bin"
 
+# Bytes of a section. All that a probe prints may be 16 MiB.
+lk_most=4194304
+
 # section NAME ARGUMENT COMMAND...: runs the command, remembers its status in lk_status.
 section() {
     lk_name=$1
@@ -17,6 +20,11 @@ section() {
     shift 2
     lk_status=0
     lk_out=$("$@" 2>/dev/null) || lk_status=$?
+    # What is too long is lost alone, and not everything that comes after it.
+    if [ "${#lk_out}" -gt "$lk_most" ]; then
+        printf '@too-long %s %s\n' "${#lk_out}" "$lk_name $lk_argument"
+        return
+    fi
     printf '@%s %s %s\n' "$lk_name" "$lk_status" "$lk_argument"
     if [ -n "$lk_out" ]; then
         printf '%s\n' "$lk_out" | sed 's/^/ /'
@@ -61,6 +69,38 @@ printf '%s\n' "$lk_paths" | while IFS= read -r path; do
         fi
     fi
 done
+
+# Where the member of this host answers and what it asks of those who come, by the process that runs: its arguments, its
+# environment, or kubeadm's client certificate for health checks.
+word_of() {
+    lk_env=ETCD_$(printf '%s' "$1" | tr 'a-z-' 'A-Z_')
+    { tr '\0' '\n' <"/proc/$lk_pid/cmdline" | sed -n "s/^--*$1=//p; /^--*$1\$/{n;p;}"
+        tr '\0' '\n' <"/proc/$lk_pid/environ" | sed -n "s/^$lk_env=//p"; } 2>/dev/null | head -n 1
+}
+find_etcd() {
+    for lk_pid in /proc/[0-9]*; do
+        lk_pid=${lk_pid#/proc/}
+        { read -r lk_comm <"/proc/$lk_pid/comm"; } 2>/dev/null || continue
+        case $lk_comm in etcd | etcd2) ;; *) continue ;; esac
+        lk_urls=$(word_of listen-client-urls)
+        lk_url=$(printf '%s' "$lk_urls" | tr ',' '\n' | grep -m 1 -e '//127\.0\.0\.1' -e '//localhost' -e '//\[::1\]' || printf '%s' "${lk_urls%%,*}")
+        lk_url=$(printf '%s' "$lk_url" | sed 's/\/\/0\.0\.0\.0/\/\/127.0.0.1/; s/\/\/\[::\]/\/\/127.0.0.1/')
+        lk_etcd=${lk_url:-$lk_etcd}
+        case $lk_etcd in https:*) ;; *) return 0 ;; esac
+        lk_cacert=$(word_of trusted-ca-file)
+        lk_cert=$(word_of cert-file)
+        lk_key=$(word_of key-file)
+        if [ -r /etc/kubernetes/pki/etcd/healthcheck-client.key ]; then
+            lk_cert=/etc/kubernetes/pki/etcd/healthcheck-client.crt
+            lk_key=/etc/kubernetes/pki/etcd/healthcheck-client.key
+        fi
+        return 0
+    done
+    return 1
+}
+if [ -n "$lk_etcd" ] && [ -n "${lk_etcd_find:-}" ] && find_etcd; then
+    section etcd-found '' printf '%s\n' "$lk_etcd"
+fi
 
 ask() {
     if have curl; then
@@ -284,13 +324,24 @@ kube() {
     fi
 }
 
+# As JSON with what is needed of each object and nothing else: 2,000 pods whole are more than 20 MB, and like this one. The
+# empty keys and objects are there because a template cannot count what it leaves out.
+lk_pods_as='{"items":[{{range $i, $o := .items}}{{if $i}},{{end}}{"kind":{{printf "%q" .kind}},
+"metadata":{"namespace":{{printf "%q" .metadata.namespace}},"name":{{printf "%q" .metadata.name}},"labels":{ {{- range $k, $v := .metadata.labels}}{{printf "%q:%q," $k $v}}{{end}}"":""},"annotations":{ {{- range $k, $v := .metadata.annotations}}{{if eq $k "kubernetes.io/config.mirror"}}{{printf "%q:%q," $k $v}}{{end}}{{end}}"":""}
+,"ownerReferences":[{{range .metadata.ownerReferences}}{"controller":{{if .controller}}true{{else}}false{{end}},"kind":{{printf "%q" .kind}}},{{end}}{}]}
+,"spec":{ {{- if .spec.nodeName}}"nodeName":{{printf "%q" .spec.nodeName}},{{end}}"volumes":[{{range .spec.volumes}}{{range $k, $v := .}}{{if eq $k "emptyDir"}}{"emptyDir":{}},{{end}}{{end}}{{end}}{}],
+"selector":{ {{- if .spec.selector}}"matchLabels":{ {{- range $k, $v := .spec.selector.matchLabels}}{{printf "%q:%q," $k $v}}{{end}}"":""},"matchExpressions":[{{range $n, $e := .spec.selector.matchExpressions}}{{if $n}},{{end}}{"key":{{printf "%q" .key}},"operator":{{printf "%q" .operator}},"values":[{{range $m, $v := .values}}{{if $m}},{{end}}{{printf "%q" $v}}{{end}}]}{{end}}]{{end}}}
+,"template":{"spec":{"containers":[{{if .spec.template}}{{range $n, $c := .spec.template.spec.containers}}{{if $n}},{{end}}{"image":{{printf "%q" .image}}}{{end}}{{end}}]}}}
+,"status":{ {{- range $k, $v := .status}}{{if or (eq $k "disruptionsAllowed") (eq $k "podDisruptionsAllowed") (eq $k "desiredNumberScheduled") (eq $k "numberReady") (eq $k "updatedNumberScheduled")}}{{printf "%q:%v," $k $v}}{{end}}{{end}}
+"phase":{{if .status.phase}}{{printf "%q" .status.phase}}{{else}}""{{end}},"conditions":[{{range .status.conditions}}{{if eq .type "Ready"}}{"type":"Ready","status":{{printf "%q" .status}}},{{end}}{{end}}{}]}}{{end}}]}'
+
 if [ -n "$lk_kubectl" ] && have kubectl; then
     section kube-health '' kube get --raw /healthz
     if [ "$lk_status" = 0 ]; then
         section kube-version '' kube version -o json
         section kube-nodes '' kube get nodes -o json
         if [ -n "$lk_pods" ]; then
-            section kube-pods '' kube get pods,poddisruptionbudgets,daemonsets --all-namespaces -o json
+            section kube-pods '' kube get pods,poddisruptionbudgets,daemonsets --all-namespaces -o go-template="$lk_pods_as"
         fi
     fi
 fi

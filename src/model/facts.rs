@@ -132,6 +132,9 @@ pub struct Etcd {
     /// `GET /health` said the string `true`. Present whenever the question was asked: no answer is `false`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub healthy: Option<bool>,
+    /// Where the member's own process says that it answers; absent where the inventory or the runbook says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
     /// This member's id in lower-case hex without padding.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,

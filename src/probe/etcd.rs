@@ -21,10 +21,28 @@ pub(super) fn on_disk(section: &Section<'_>, facts: &mut Facts) -> Result<(), St
     Ok(())
 }
 
+/// Where the process that runs says that it answers; asked only where nobody has given an endpoint.
+pub(super) fn found(section: &Section<'_>, facts: &mut Facts) -> Result<(), String> {
+    etcd(facts).endpoint = Some(tidy(&section.text)).filter(|endpoint| !endpoint.is_empty());
+    Ok(())
+}
+
+/// What curl ends with where somebody answers and TLS does not come about: `CURLE_SSL_CONNECT_ERROR`,
+/// `CURLE_GOT_NOTHING`, `CURLE_RECV_ERROR`, and those of certificates, keys and authorities.
+const NO_TLS: [i32; 8] = [35, 52, 56, 58, 59, 60, 77, 83];
+
 /// `GET /version`. That nobody answers is a fact: there is no healthy member here.
 pub(super) fn version(section: &Section<'_>, facts: &mut Facts) -> Result<(), String> {
     if section.status == 127 {
         return Err("neither curl nor wget is on this host, so its member cannot be asked".into());
+    }
+    if NO_TLS.contains(&section.status) {
+        let at = etcd(facts).endpoint.clone().unwrap_or_else(|| "its endpoint".into());
+        return Err(format!(
+            "something answers at {at} and TLS does not come about (curl {}): set etcd_endpoint, etcd_cacert, etcd_cert and \
+             etcd_key in the inventory",
+            section.status
+        ));
     }
     if section.status != 0 || section.text.trim().is_empty() {
         etcd(facts).healthy = Some(false);

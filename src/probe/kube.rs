@@ -113,7 +113,7 @@ pub(super) fn nodes(section: &Section<'_>, facts: &mut Facts) -> Result<(), Stri
 /// The most pods of a kind that are kept of a node.
 const MOST: usize = 20;
 
-/// `kubectl get pods,poddisruptionbudgets,daemonsets --all-namespaces -o json`: one list of mixed kinds.
+/// `kubectl get pods,poddisruptionbudgets,daemonsets --all-namespaces`, by the probe's template or as JSON: one list of mixed kinds.
 pub(super) fn pods(section: &Section<'_>, facts: &mut Facts) -> Result<(), String> {
     if section.status != 0 {
         return Err(format!("kubectl get pods ended with {}", section.status));
@@ -241,6 +241,31 @@ mod tests {
         ($name:literal) => {
             include_str!(concat!("../../tests/fixtures/kube/", $name))
         };
+    }
+
+    #[test]
+    fn what_the_template_leaves_of_pods_says_the_same_as_all_of_them() {
+        let nodes = ("kube-nodes", 0, fixture!("kubectl-1.20.2-nodes.json"));
+        let whole = seen(&[nodes, ("kube-pods", 0, fixture!("kubectl-1.20.2-pods.json"))]);
+        let template = fixture!("kubectl-1.32.4-pods-template.json");
+        let brief = seen(&[nodes, ("kube-pods", 0, template)]);
+        assert_eq!(brief, whole);
+        assert!(whole.kube.unwrap().nodes.values().any(|node| !node.pods.as_ref().unwrap().blocked.is_empty()));
+        assert!(template.len() * 6 < fixture!("kubectl-1.20.2-pods.json").len());
+    }
+
+    #[test]
+    fn a_section_that_is_too_long_loses_itself_alone() {
+        let script = include_str!("../../assets/probe.sh");
+        let function = &script[script.find("lk_most=").unwrap()..script.find("have() {").unwrap()];
+        let sections = "section kube-pods '' printf '%05000000d' 0\nsection kube-health '' echo ok\necho '@end 0 '\n";
+        let output = std::process::Command::new("sh").args(["-c", &format!("{function}{sections}")]).output().unwrap();
+        let facts = parse(&String::from_utf8(output.stdout).unwrap());
+        assert!(facts.kube.unwrap().healthy);
+        assert_eq!(
+            facts.problems,
+            ["too-long kube-pods: it printed 5000000 bytes, more than is read: nothing is known of it"]
+        );
     }
 
     #[test]

@@ -82,6 +82,7 @@ fn read(section: &Section<'_>, begun: Option<Timestamp>, facts: &mut Facts) -> R
         "units" => systemd::units(section, facts),
         "journal" => systemd::journal(section, facts),
         "etcd-on-disk" => etcd::on_disk(section, facts),
+        "etcd-found" => etcd::found(section, facts),
         "etcd-version" => etcd::version(section, facts),
         "etcd-health" => etcd::health(section, facts),
         "etcd-members" => etcd::v2_members(section, facts),
@@ -99,6 +100,7 @@ fn read(section: &Section<'_>, begun: Option<Timestamp>, facts: &mut Facts) -> R
         "rpm-ostree" => ostree::rpm_ostree(section, facts),
         "ostree" => ostree::admin_status(section, facts),
         "no-etcdctl" => Err("etcdctl is not on this host: alarms, raft index and snapshots cannot be had".into()),
+        "too-long" => Err(format!("it printed {} bytes, more than is read: nothing is known of it", section.status)),
         "end" => Ok(()),
         _ => Err("a section of that name is not known".into()),
     }

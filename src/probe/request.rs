@@ -51,6 +51,8 @@ pub struct Request {
 pub struct EtcdAccess {
     /// Its client URL as seen from the host itself.
     pub endpoint: String,
+    /// Nobody has said so: what the member's own process says goes before it.
+    pub guessed: bool,
     /// The certificate authority's file; plain HTTP where empty.
     pub cacert: String,
     /// The client's certificate, or empty.
@@ -79,6 +81,7 @@ impl Request {
             journal: pairs(&spec.journal),
             etcd: has(Role::Etcd).then(|| EtcdAccess {
                 endpoint: endpoint.trim_end_matches('/').to_owned(),
+                guessed: var("etcd_endpoint").is_empty(),
                 cacert: var("etcd_cacert"),
                 cert: var("etcd_cert"),
                 key: var("etcd_key"),
@@ -115,6 +118,7 @@ impl Request {
             ("lk_pods", yes(self.pods)),
             ("lk_devices", yes(self.devices)),
             ("lk_etcd", etcd.endpoint),
+            ("lk_etcd_find", yes(etcd.guessed)),
             ("lk_cacert", etcd.cacert),
             ("lk_cert", etcd.cert),
             ("lk_key", etcd.key),

@@ -356,6 +356,8 @@ stages:
         verify:
           - {that: "host.units[vars.unit].active == 'active'", because: it must run again, within: 2m}
         undo: systemctl start "$unit"
+        stops: etcd
+        starts: etcd
 promise:
   - {that: 'etcd.members.all(m, m.healthy)', because: everybody is well}
 "#,

@@ -41,6 +41,8 @@ struct Whole {
     vars: Vec<String>,
     /// Those of them that hold a length of time.
     durations: Vec<String>,
+    /// What they hold unless they are given.
+    defaults: BTreeMap<String, String>,
     probe: ProbeSpec,
 }
 
@@ -52,6 +54,7 @@ impl Whole {
             names: and(&self.names),
             vars: and(&self.vars),
             durations: self.durations.clone(),
+            defaults: self.defaults.clone(),
             probe: self.probe.clone(),
         }
     }
@@ -70,7 +73,8 @@ fn runbook(reader: &mut Reader<'_>, root: &Node) -> Option<Runbook> {
     let probe = fields.get("probe").and_then(|node| probe(reader, node, &names)).unwrap_or_default();
     let held = vars.iter().filter(|(_, spec)| spec.form == Some(VarForm::Duration));
     let durations = held.map(|(name, _)| name.clone()).collect();
-    let whole = Whole { names, vars: declared, durations, probe };
+    let defaults = vars.iter().filter_map(|(name, spec)| Some((name.clone(), spec.default.clone()?))).collect();
+    let whole = Whole { names, vars: declared, durations, defaults, probe };
 
     let mut stages: Vec<Stage> = Vec::new();
     if let Some(list) = reader.required(fields, "the runbook", "stages") {

@@ -90,7 +90,7 @@ fn a_member_that_the_runbook_stopped_is_no_alarm_and_any_other_is() {
 
 #[test]
 fn a_stop_that_was_taken_back_explains_nothing() {
-    let undone = |state: &State| Event::TaskUndone { task: task(state, "stop", "etcd1").unwrap() };
+    let undone = |state: &State| Event::TaskUndone { task: task(state, "stop", "etcd1").unwrap(), checks: Vec::new() };
     let row =
         Screen::stopped_at("backup", "etcd1").event(undone).event(|state| seen(state, "etcd1", |_| ())).row("etcd1");
     assert!(row.contains("✗ down"), "{row}");

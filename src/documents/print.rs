@@ -221,7 +221,7 @@ fn step_body(out: &mut String, step: &Step) -> fmt::Result {
     if let Some(undo) = &step.undo {
         script(out, "undo", undo)?;
     }
-    Ok(())
+    checks(out, "undone", &step.undone, true)
 }
 
 fn checks(out: &mut String, label: &str, checks: &[Check], within: bool) -> fmt::Result {

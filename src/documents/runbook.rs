@@ -33,6 +33,17 @@ pub fn read_runbook(source: &Source) -> Result<Runbook, Problems> {
     reader.problems.or(runbook)
 }
 
+/// The steps that are taken back by a script of which nobody says what has to be so afterwards: `stage/step`.
+#[must_use]
+pub fn taken_back_unseen(runbook: &Runbook) -> Vec<String> {
+    let unseen =
+        |step: &&Step| step.takes_back().is_some() && step.point_of_no_return.is_none() && step.undone.is_empty();
+    let of = |stage: &Stage| -> Vec<String> {
+        stage.steps.iter().filter(unseen).map(|step| format!("{}/{}", stage.name, step.name)).collect()
+    };
+    runbook.stages.iter().flat_map(of).collect()
+}
+
 /// What the parts of a runbook know of the whole.
 struct Whole {
     /// Names of all variables that scripts see.

@@ -30,7 +30,7 @@ pub use decide::decide;
 pub use gate::{GateView, gate_view, harm, variables, variables_of_undo};
 pub use opening::{Standing, confirmation, may_open_together, standing};
 pub use undo::{changed, undo_chain};
-pub use verification::{REBOOT_WITHIN, verification};
+pub use verification::{REBOOT_WITHIN, awaited, limit, verification};
 
 use crate::model::event::{CheckResult, Event, JobKind};
 use crate::model::plan::PushFile;

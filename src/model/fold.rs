@@ -176,6 +176,7 @@ impl State {
                         JobKind::Undo => {
                             task.undo_attempts += 1;
                             task.began = Some(record.at);
+                            (task.away, task.back) = (None, None);
                         }
                     }
                     task.job = Some(JobState { name: job.clone(), kind: *kind, offset: 0, ending: None });
@@ -271,7 +272,7 @@ impl State {
                 self.enter(*task, Phase::Failed { at: *at, reason: reason.clone() }, |_| {});
             }
             Event::UndoOpened { tasks } => self.undo.clone_from(tasks),
-            Event::TaskUndone { task } => {
+            Event::TaskUndone { task, checks: _ } => {
                 self.say_task(*task, LineKind::Wizard, "undone");
                 self.undo.retain(|waiting| waiting != task);
                 if self.progress.forget(*task) {

@@ -8,7 +8,7 @@ use crate::documents::script::{self, Declared};
 use crate::model::runbook::{Component, Confirm, Convert, Fetch, Push, Span, Step, Timeout};
 use crate::yaml::{Data, Node, Reader, did_you_mean};
 
-const STEP_KEYS: [&str; 21] = [
+const STEP_KEYS: [&str; 22] = [
     "step",
     "title",
     "why",
@@ -21,6 +21,7 @@ const STEP_KEYS: [&str; 21] = [
     "fetch",
     "verify",
     "undo",
+    "undone",
     "destroys",
     "point_of_no_return",
     "on",
@@ -55,6 +56,7 @@ pub(super) fn step(reader: &mut Reader<'_>, node: &Node, whole: &Whole) -> Optio
     };
     let require = check_list(reader, "require");
     let verify = check_list(reader, "verify");
+    let undone = check_list(reader, "undone");
     let only_if = fields.get("only_if").and_then(|node| condition(reader, node, "only_if", whole, without));
     let components = |reader: &mut Reader<'_>, key: &'static str| -> Vec<Component> {
         let nodes = fields.get(key).map(|node| reader.one_or_more(node)).unwrap_or_default();
@@ -114,6 +116,7 @@ pub(super) fn step(reader: &mut Reader<'_>, node: &Node, whole: &Whole) -> Optio
         fetch,
         verify,
         undo,
+        undone,
         destroys,
         point_of_no_return,
         on,
@@ -139,6 +142,9 @@ fn contradictions(reader: &mut Reader<'_>, node: &Node, step: &Step) {
     }
     if !step.changes() && step.undo.is_some() {
         reader.complain(at("undo"), "there is nothing to take back: this step changes nothing");
+    }
+    if step.takes_back().is_none() && !step.undone.is_empty() {
+        reader.complain(at("undone"), "there is nothing to see undone: `undo` is missing, or takes nothing back");
     }
     if step.reboots && step.run.is_none() && step.hands.is_none() {
         reader.complain(at("reboots"), "who restarts the host? There is neither `run` nor `hands`");

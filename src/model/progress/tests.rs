@@ -235,7 +235,7 @@ fn event() -> impl Strategy<Value = Event> {
             13 => Event::VerifyStarted { task },
             14 => Event::TaskDone { task, checks: Vec::new() },
             15 => Event::TaskFailed { task, at: FailedAt::Run, reason: "r".into() },
-            16 => Event::TaskUndone { task },
+            16 => Event::TaskUndone { task, checks: Vec::new() },
             _ => Event::SessionResumed { operator: "o".into() },
         }
     })

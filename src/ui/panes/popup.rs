@@ -246,7 +246,7 @@ fn undo(state: &State, host: &HostName, tasks: &[TaskId]) -> Page {
         let elsewhere = if task.on == task.host { String::new() } else { format!(", runs on {}", task.on) };
         let reboots = if step.reboots { ", reboots" } else { "" };
         page.say(Line::styled(format!("{}{elsewhere}{reboots}", step.name), style(Meaning::Title)));
-        let Some(script) = super::takes_back(step) else {
+        let Some(script) = step.takes_back() else {
             page.say(Line::styled("    nothing to do", style(Meaning::Quiet)));
             continue;
         };

@@ -13,7 +13,6 @@ use crate::model::state::{Phase, TaskState};
 use crate::model::{State, Task, size};
 use crate::ui::look::Look;
 use crate::ui::page::Page;
-use crate::ui::panes::takes_back;
 use crate::ui::theme::{Meaning, Sign, sign, style};
 use crate::ui::view::UiState;
 
@@ -162,7 +161,7 @@ fn way_back(step: &Step, page: &mut Page) {
             Span::styled("WAY BACK", style(Meaning::Title)),
             Span::styled(" none, as said above", style(Meaning::Bad)),
         ])),
-        (None, Some(_)) => match takes_back(step) {
+        (None, Some(_)) => match step.takes_back() {
             Some(script) => {
                 page.say(Line::styled("WAY BACK", style(Meaning::Title)));
                 numbered(script, page);

@@ -168,6 +168,18 @@ pub enum Event {
         /// As it will stand on the host, with the text it was made of.
         file: Box<PushFile>,
     },
+    /// The operator gave a variable of a gate's host another value. What was opened before keeps its own; the gate is shown
+    /// anew.
+    VarSet {
+        /// At whose gate.
+        task: TaskId,
+        /// Which variable.
+        name: String,
+        /// What it is from here on.
+        value: String,
+        /// Why, in their words.
+        reason: String,
+    },
     /// What a task will write was compared with what lies on the host, while its gate is shown.
     FileCompared {
         /// Whose gate.

@@ -83,6 +83,7 @@ mod tests {
             host: "a".into(),
             on: "a".into(),
             pushes: Vec::new(),
+            kept: BTreeMap::new(),
         });
         let plan = Plan {
             inventory: Inventory::default(),

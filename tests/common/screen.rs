@@ -139,6 +139,12 @@ impl Screen {
                     Err(problems) => self.ui.answered(Err(problems.to_string())),
                 }
             }
+            Some(UiAction::Set { task, name, value, reason }) => {
+                match lockkeeper::documents::plan::check_value(self.state.plan.as_ref().unwrap(), &name, &value) {
+                    Ok(()) => self.submit(&Intent::SetVar { task, name, value, reason }),
+                    Err(wrong) => self.ui.answered(Err(wrong)),
+                }
+            }
             Some(UiAction::Quit) => self.left = true,
             Some(UiAction::Playback(_)) | None => {}
         }

@@ -175,6 +175,7 @@ fn plan(tasks: &[(usize, usize, usize)]) -> Plan {
         host: HOSTS[*host].into(),
         on: HOSTS[if *step == 1 { 0 } else { *host }].into(),
         pushes: Vec::new(),
+        kept: BTreeMap::new(),
     };
     Plan {
         inventory: Inventory {

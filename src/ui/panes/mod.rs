@@ -9,6 +9,7 @@ pub mod log;
 pub mod notes;
 pub mod palette;
 pub mod popup;
+mod setting;
 pub mod steps;
 pub mod timeline;
 mod together;

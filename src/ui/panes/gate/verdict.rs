@@ -4,13 +4,17 @@ use jiff::{SignedDuration, Timestamp};
 use ratatui::text::{Line, Span};
 
 use super::live;
-use crate::engine::{GateView, REBOOT_WITHIN, Refusal, Standing, awaited, changed, limit, undo_chain, verification};
+use crate::engine::{
+    GateView, REBOOT_WITHIN, Refusal, Standing, awaited, changed, limit, settable, undo_chain, verification,
+};
 use crate::model::event::{CheckResult, FailedAt, Verdict};
 use crate::model::logtail::clean;
 use crate::model::runbook::{Confirm, Step};
 use crate::model::state::{Ending, Phase, TaskState};
 use crate::model::{State, Task, TaskId};
+use crate::ui::chord;
 use crate::ui::clock::{age, local, rough, span};
+use crate::ui::keymap::Command;
 use crate::ui::look::Look;
 use crate::ui::page::Page;
 use crate::ui::theme::{Meaning, Sign, sign, style};
@@ -149,7 +153,17 @@ fn at_gate(state: &State, now: Timestamp, ui: &mut UiState, look: &Look, gate: &
                 (failing, all) => format!("{failing} of {all} checks do not hold:"),
             };
             page.text(&text, Meaning::Plain);
+            let reads = |name: &str| {
+                let path = format!("vars.{name}");
+                open.iter().any(|check| check.read.iter().any(|reading| reading.path == path))
+            };
+            let names: Vec<String> =
+                settable(state, gate.task).into_iter().map(|(name, _)| name).filter(|name| reads(name)).collect();
             open.into_iter().for_each(|check| failing(check, now, ui, gate.task, page));
+            if !names.is_empty() {
+                let key = chord::keys(Command::SetVar).first().map(ToString::to_string).unwrap_or_default();
+                page.text(&format!("{key} sets {} here, with a reason.", names.join(", ")), Meaning::Active);
+            }
             page.gap();
         }
         Some(refusal) => {

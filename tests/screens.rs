@@ -404,3 +404,10 @@ fn where_no_gate_is_lit_there_is_nothing_to_set() {
     let screen = Screen::at("stop", "etcd1", &Phase::Running).keys("V");
     assert!(screen.ui.popups.is_empty());
 }
+
+#[test]
+fn a_gate_that_a_variable_holds_shut_says_how_it_is_set() {
+    let screen = Screen::at("write-drop-in", "etcd1", &Phase::Gate).keys("V<ctrl-u>3.0.16<enter>an older one<enter>");
+    let frame = screen.event(|state| seen(state, "etcd1", |_| ())).shows();
+    assert!(frame.contains("SHUT") && frame.contains("V sets target here, with a reason."), "{frame}");
+}

@@ -159,10 +159,7 @@ fn next_undo(state: &State) -> Option<Event> {
 
 /// What follows when the script is through that takes a task back.
 fn taken_back(step: &Step, task: TaskId) -> Event {
-    match step.undone.is_empty() {
-        true => Event::TaskUndone { task, checks: Vec::new() },
-        false => Event::VerifyStarted { task },
-    }
+    if step.undone.is_empty() { Event::TaskUndone { task, checks: Vec::new() } } else { Event::VerifyStarted { task } }
 }
 
 /// A task's turn: before the operator, unless its own condition says that this host does not need it. That is told by

@@ -74,9 +74,10 @@ pub(super) fn verified(state: &State, id: TaskId, now: Timestamp) -> Option<Even
         // A step that promises nothing ends with what its gate opened on.
         let promised = reboots || !checks.is_empty();
         let checks = if promised { verification(state, id, now) } else { current.checks.clone() };
-        return Some(match current.taking_back() {
-            true => Event::TaskUndone { task: id, checks },
-            false => Event::TaskDone { task: id, checks },
+        return Some(if current.taking_back() {
+            Event::TaskUndone { task: id, checks }
+        } else {
+            Event::TaskDone { task: id, checks }
         });
     }
     let waited = now.duration_since(current.since);
@@ -92,10 +93,8 @@ pub(super) fn verified(state: &State, id: TaskId, now: Timestamp) -> Option<Even
         .filter(|(check, limit)| !check.passed() && waited >= *limit)
         .map(|(check, _)| describe(check))
         .collect();
-    let (at, what) = match current.taking_back() {
-        true => (FailedAt::Undo, "the undo ended well, but "),
-        false => (FailedAt::Verify, ""),
-    };
+    let (at, what) =
+        if current.taking_back() { (FailedAt::Undo, "the undo ended well, but ") } else { (FailedAt::Verify, "") };
     (!late.is_empty()).then(|| Event::TaskFailed {
         task: id,
         at,

@@ -3,7 +3,7 @@
 use super::play::{Play, check, plan, steps};
 use crate::engine::*;
 use crate::model::event::Event;
-use crate::model::runbook::{Order, Push, VarSpec};
+use crate::model::runbook::{Convert, Order, Push, VarSpec};
 
 /// Three hosts whose second step waits for `allow`, with the first done on one of them.
 fn at_the_second_gate() -> (Play, TaskId, TaskId) {
@@ -19,7 +19,7 @@ fn at_the_second_gate() -> (Play, TaskId, TaskId) {
     }
     plan.runbook.probe.units = vec!["$unit".into()];
     plan.runbook.stages[0].steps[2].push =
-        vec![Push { path: "/x".into(), from: "$from.yaml".into(), convert: Default::default(), mode: "0644".into() }];
+        vec![Push { path: "/x".into(), from: "$from.yaml".into(), convert: Convert::None, mode: "0644".into() }];
     let mut play = Play::new(plan);
     play.settle();
     play.probe();

@@ -264,6 +264,7 @@ fn undo(state: &State, host: &HostName, tasks: &[TaskId]) -> Page {
             page.code(Line::styled(format!("    {}", shown(line)), style(Meaning::Plain)));
         }
         super::gate::with(&variables_of_undo(state, *id), &mut page);
+        super::gate::seen_undone(step, &mut page);
     }
     page
 }

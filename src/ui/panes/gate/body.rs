@@ -4,7 +4,7 @@
 use ratatui::text::{Line, Span};
 
 use super::{values, verdict};
-use crate::engine::GateView;
+use crate::engine::{GateView, limit};
 use crate::model::diff::{Change, There};
 use crate::model::hidden::shown;
 use crate::model::logtail::clean;
@@ -151,6 +151,13 @@ fn afterwards(step: &Step, current: &TaskState, page: &mut Page) {
     step.verify.iter().for_each(|check| page.say(format!("  · {}", clean(check.sentence()))));
 }
 
+/// What has to be so once a step was taken back.
+pub(in crate::ui::panes) fn seen_undone(step: &Step, page: &mut Page) {
+    let Some(longest) = step.undone.iter().map(|check| limit(step, check)).max() else { return };
+    page.say(format!("  after which, within {}:", crate::ui::clock::span(longest)));
+    step.undone.iter().for_each(|check| page.say(format!("  · {}", clean(check.sentence()))));
+}
+
 fn way_back(step: &Step, page: &mut Page) {
     if !step.changes() {
         return;
@@ -165,6 +172,7 @@ fn way_back(step: &Step, page: &mut Page) {
             Some(script) => {
                 page.say(Line::styled("WAY BACK", style(Meaning::Title)));
                 numbered(script, page);
+                seen_undone(step, page);
             }
             None => page.say(Line::from(vec![
                 Span::styled("WAY BACK", style(Meaning::Title)),

@@ -161,7 +161,7 @@ fn buttons(state: &State, ui: &UiState, look: &Look, room: usize) -> Line<'stati
     line
 }
 
-pub(in crate::ui::panes) use body::numbered;
+pub(in crate::ui::panes) use body::{numbered, seen_undone};
 pub(in crate::ui::panes) use values::with;
 pub(in crate::ui) use verdict::window_warning;
 

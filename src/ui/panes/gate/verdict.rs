@@ -270,9 +270,10 @@ fn verifying(state: &State, now: Timestamp, ui: &mut UiState, id: TaskId, page: 
     if step.reboots {
         live::reboot(state, now, ui, id, page);
     }
-    let what = match current.taking_back() {
-        true => "It was taken back. What has to be so again:",
-        false => "The script is through. What it should bring about:",
+    let what = if current.taking_back() {
+        "It was taken back. What has to be so again:"
+    } else {
+        "The script is through. What it should bring about:"
     };
     page.text(what, Meaning::Plain);
     for check in verification(state, id, now) {

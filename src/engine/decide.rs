@@ -34,7 +34,7 @@ pub fn decide(state: &State, now: Timestamp, intent: &Intent) -> Result<Vec<Even
         Intent::EndJob { task } => end(state, *task),
         Intent::Skip { task, reason } => skip(state, *task, reason),
         Intent::EditPush { task, file } => edit(state, *task, file),
-        Intent::SetVar { task, name, value, reason } => variable::set(state, *task, name, value, reason),
+        Intent::SetVar { task, name, value, reason } => variable::set(state, *task, name, value, words(reason)?),
         Intent::Undo { host } => {
             if !state.undo.is_empty() {
                 return Err(Refusal::Undoing);
@@ -135,7 +135,7 @@ fn skip(state: &State, id: TaskId, reason: &str) -> Result<Vec<Event>, Refusal> 
     }
 }
 
-pub(super) fn words(text: &str) -> Result<String, Refusal> {
+fn words(text: &str) -> Result<String, Refusal> {
     let text = text.trim();
     if text.is_empty() { Err(Refusal::NoWords) } else { Ok(text.to_owned()) }
 }

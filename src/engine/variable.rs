@@ -54,7 +54,7 @@ fn settled(plan: &Plan, name: &str) -> bool {
 
 /// Gives a variable another value at a gate. All gates of the host are shown anew: their scripts are read again, and their
 /// checks wait for facts from after it.
-pub(super) fn set(state: &State, id: TaskId, name: &str, value: &str, reason: &str) -> Result<Vec<Event>, Refusal> {
+pub(super) fn set(state: &State, id: TaskId, name: &str, value: &str, reason: String) -> Result<Vec<Event>, Refusal> {
     let (task, _, current) = state.task(id).ok_or(Refusal::NoSuchTask)?;
     if current.phase != Phase::Gate {
         return Err(Refusal::NotAtGate(state.label(id)));
@@ -69,7 +69,6 @@ pub(super) fn set(state: &State, id: TaskId, name: &str, value: &str, reason: &s
     if before == value {
         return Err(Refusal::SameValue(name, before));
     }
-    let reason = super::decide::words(reason)?;
     let set = Event::VarSet { task: id, name, value: value.to_owned(), reason };
     let here = |gate: &TaskId| state.task(*gate).is_some_and(|(other, _, _)| other.host == task.host);
     let shown = state.gates().filter(here).map(|task| Event::GateShown { task });

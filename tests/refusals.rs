@@ -129,7 +129,7 @@ fn can_be_shut(state: &State, id: TaskId, number: usize) -> bool {
     // The session: nothing brought back, or all of it passed over by hand.
     let mut bare = state.clone();
     for task in state.artifacts.iter().map(|artifact| artifact.task) {
-        happen(&mut bare, Event::TaskUndone { task });
+        happen(&mut bare, Event::TaskUndone { task, checks: Vec::new() });
         happen(&mut bare, Event::TaskDone { task, checks: Vec::new() });
     }
     let mut skipped = state.clone();

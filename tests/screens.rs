@@ -13,7 +13,7 @@ mod screen;
 
 use lockkeeper::documents::{Source, plan, read_inventory, read_runbook};
 use lockkeeper::engine::gate_view;
-use lockkeeper::model::event::{Event, FailedAt, Mode};
+use lockkeeper::model::event::{Event, FailedAt, JobKind, Mode};
 use lockkeeper::model::facts::{ApiServer, Etcd};
 use lockkeeper::model::state::Phase;
 use lockkeeper::model::{Facts, Record, State, TaskId};
@@ -90,7 +90,7 @@ fn a_member_that_the_runbook_stopped_is_no_alarm_and_any_other_is() {
 
 #[test]
 fn a_stop_that_was_taken_back_explains_nothing() {
-    let undone = |state: &State| Event::TaskUndone { task: task(state, "stop", "etcd1").unwrap() };
+    let undone = |state: &State| Event::TaskUndone { task: task(state, "stop", "etcd1").unwrap(), checks: Vec::new() };
     let row =
         Screen::stopped_at("backup", "etcd1").event(undone).event(|state| seen(state, "etcd1", |_| ())).row("etcd1");
     assert!(row.contains("✗ down"), "{row}");
@@ -345,4 +345,73 @@ fn one_step_back_ends_a_search_and_what_matches_nothing_stays_open() {
     assert_eq!(Screen::at("copy", "etcd1", &Phase::Gate).keys("/exit<enter><esc>").ui.logs.search, "");
     let mut screen = Screen::at("stop", "etcd1", &Phase::Gate).keys(":xyzzy<enter>");
     assert!(screen.flat().contains("nothing that can be done now matches `xyzzy`"), "{}", screen.flat());
+}
+
+/// A stop that is taken back: its script is through.
+fn taking_back() -> Screen {
+    let mut screen = Screen::stopped_at("backup", "etcd1");
+    let [id, backup] = ["stop", "backup"].map(|step| task(&screen.state, step, "etcd1").unwrap());
+    for event in [
+        Event::UndoOpened { tasks: vec![id, backup] },
+        Event::TaskUndone { task: backup, checks: Vec::new() },
+        Event::JobIntended { task: id, kind: JobKind::Undo, job: "s-stop-undo-1".into() },
+        Event::JobStarted { task: id },
+        Event::JobFinished { task: id, exit: 0 },
+        Event::VerifyStarted { task: id },
+    ] {
+        screen.record(event);
+    }
+    screen.event(|state| seen(state, "etcd1", |_| ()))
+}
+
+fn not_taken_back(state: &State) -> Event {
+    let reason = "the undo ended well, but after 300 s on etcd1 this does not hold: this member is healthy, and of 2.3";
+    Event::TaskFailed { task: task(state, "stop", "etcd1").unwrap(), at: FailedAt::Undo, reason: reason.into() }
+}
+
+screens! {
+    taking_back_is_verified: taking_back();
+    taking_back_did_not_come_true: taking_back().event(not_taken_back);
+    set_a_variable: Screen::at("backup", "etcd1", &Phase::Gate).keys("V");
+    set_a_variable_small: Screen::at("backup", "etcd1", &Phase::Gate).size(80, 24).keys("V");
+    set_a_variable_why: Screen::at("backup", "etcd1", &Phase::Gate).keys("V-2<enter>the disk is full");
+}
+
+#[test]
+fn a_variable_is_set_at_its_gate_which_is_shown_anew() {
+    let value = |screen: &Screen| {
+        let plan = screen.state.plan.as_ref().unwrap();
+        plan.vars_of(plan.task(task(&screen.state, "backup", "etcd1").unwrap()))["backup_dir"].clone()
+    };
+    let screen = Screen::at("backup", "etcd1", &Phase::Gate);
+    let (before, seq) = (value(&screen), screen.state.seq);
+    let screen = screen.keys("V-2<enter><enter>");
+    assert_eq!(value(&screen), before, "no words, no change");
+    assert!(screen.state.seq == seq && screen.ui.popups.len() == 1);
+    let screen = screen.keys("the disk is full<enter>");
+    assert_eq!(value(&screen), format!("{before}-2"));
+    assert!(screen.ui.popups.is_empty());
+    let id = task(&screen.state, "backup", "etcd1").unwrap();
+    assert_eq!(screen.state.tasks[id.index()].phase, Phase::Gate);
+    assert_eq!(screen.state.tasks[id.index()].since_seq, screen.state.seq, "its script is read again");
+}
+
+#[test]
+fn a_value_that_the_runbook_does_not_allow_stays_under_the_hands() {
+    let screen = Screen::at("backup", "etcd1", &Phase::Gate).keys("V<ctrl-u>backups<enter>why not<enter>");
+    assert_eq!(screen.ui.popups.len(), 1);
+    assert!(screen.shows().contains("not a path that begins with"), "and says what it may be");
+}
+
+#[test]
+fn where_no_gate_is_lit_there_is_nothing_to_set() {
+    let screen = Screen::at("stop", "etcd1", &Phase::Running).keys("V");
+    assert!(screen.ui.popups.is_empty());
+}
+
+#[test]
+fn a_gate_that_a_variable_holds_shut_says_how_it_is_set() {
+    let screen = Screen::at("write-drop-in", "etcd1", &Phase::Gate).keys("V<ctrl-u>3.0.16<enter>an older one<enter>");
+    let frame = screen.event(|state| seen(state, "etcd1", |_| ())).shows();
+    assert!(frame.contains("SHUT") && frame.contains("V sets target here, with a reason."), "{frame}");
 }

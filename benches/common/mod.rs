@@ -170,6 +170,7 @@ fn plan(hosts: usize) -> Plan {
         on: host.clone(),
         host,
         pushes: Vec::new(),
+        kept: BTreeMap::new(),
     };
     let values = |host: &Host| (host.name.clone(), BTreeMap::from([("target".into(), "1.31.4".into())]));
     Plan {

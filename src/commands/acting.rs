@@ -44,6 +44,17 @@ impl<F: FnMut(&State)> Source for Acting<'_, F> {
         }
     }
 
+    fn set(&mut self, task: TaskId, name: &str, value: &str, reason: &str) -> Result<Result<(), String>> {
+        if let Some(Err(wrong)) =
+            self.runner.state().plan.as_ref().map(|plan| documents::plan::check_value(plan, name, value))
+        {
+            return Ok(Err(wrong));
+        }
+        let (name, value, reason) = (name.to_owned(), value.to_owned(), reason.to_owned());
+        let answer = self.runner.submit(&Intent::SetVar { task, name, value, reason })?;
+        Ok(answer.map_err(|refusal| refusal.to_string()))
+    }
+
     async fn changed(&mut self) -> Result<()> {
         self.runner.changed().await?;
         (self.followed)(self.runner.state());

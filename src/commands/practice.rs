@@ -207,6 +207,9 @@ impl Hands {
     fn lend(&mut self, state: &State) {
         for id in state.task_ids() {
             let Some((task, step, current)) = state.task(id) else { continue };
+            if current.taking_back() {
+                continue;
+            }
             let asked = step.hands.is_some() && step.reboots && current.phase == Phase::Verifying;
             if asked && self.lent.insert((id, current.since_seq)) {
                 self.practice.restart_at_console(&task.host, AT_CONSOLE);

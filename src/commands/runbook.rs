@@ -34,6 +34,14 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
                     Ok((runbook, _)) => {
                         let steps: usize = runbook.stages.iter().map(|stage| stage.steps.len()).sum();
                         print(&format!("{name}: nothing wrong ({} stages, {steps} steps)\n", runbook.stages.len()))?;
+                        let unseen = documents::taken_back_unseen(&runbook);
+                        if !unseen.is_empty() {
+                            print(&format!(
+                                "{name}: no `undone` says what has to be so once these are taken back; then the exit status of \
+                                 `undo` is all there is to go by: {}\n",
+                                unseen.join(", ")
+                            ))?;
+                        }
                     }
                     Err(found) => problems.0.extend(found.0),
                 }

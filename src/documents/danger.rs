@@ -1,4 +1,9 @@
-//! The commands that a step must own up to: what deletes, formats or removes, and what takes the host down.
+//! The commands that a step must own up to: what deletes, formats or removes, what takes the host down, and what stops its
+//! etcd member.
+
+use std::collections::BTreeMap;
+
+use crate::model::plan::variables_in;
 
 /// What a command does that its step must declare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +59,54 @@ pub(super) fn script_argument(words: &[String]) -> Option<usize> {
         }
         _ => None,
     })
+}
+
+/// Which word of a command stops the host's etcd member, if only for a restart. `etcd` says whether a word means etcd.
+pub(super) fn stops_etcd(words: &[String], etcd: impl Fn(&str) -> bool) -> Option<usize> {
+    let wrapped = words.first().is_some_and(|name| WRAPPERS.contains(&base(name)));
+    let last = if wrapped { words.len() } else { 1.min(words.len()) };
+    (0..last).find(|at| stops(base(&words[*at]), &words[at + 1..], &etcd))
+}
+
+/// Whether a word speaks of etcd: by itself, by the name of a variable in it, or by what that may hold.
+pub(super) fn means_etcd(word: &str, values: &BTreeMap<String, String>) -> bool {
+    if word.to_ascii_lowercase().contains("etcd") {
+        return true;
+    }
+    let named = variables_in(word, values);
+    // What was looked at is not looked at again: `a=$b; b=$a`.
+    let rest = values.iter().filter(|(name, _)| !named.iter().any(|(known, _)| known == *name));
+    let rest = rest.map(|(name, value)| (name.clone(), value.clone())).collect();
+    named.iter().any(|(_, value)| means_etcd(value, &rest))
+}
+
+fn stops(name: &str, words: &[String], etcd: &impl Fn(&str) -> bool) -> bool {
+    let has = |any: &[&str]| words.iter().any(|word| any.contains(&word.as_str()));
+    let named = || words.iter().any(|word| etcd(word));
+    // The kubelet stops a pod whose manifest is gone, or is another.
+    let manifest = |word: &String| word.contains("manifests") && etcd(word);
+    match name {
+        "systemctl" => {
+            let ends =
+                ["stop", "restart", "try-restart", "condrestart", "reload-or-restart", "try-reload-or-restart", "kill"];
+            (has(&ends) || (has(&["--now"]) && has(&["disable", "mask"]))) && named()
+        }
+        "service" => has(&["stop", "restart", "force-reload"]) && named(),
+        "docker" | "podman" | "crictl" | "rkt" | "ctr" | "nerdctl" => {
+            has(&["stop", "stopp", "kill", "restart", "rm", "rmp", "pause"]) && named()
+        }
+        "runc" => has(&["kill", "delete", "pause"]) && named(),
+        "machinectl" => has(&["stop", "terminate", "poweroff", "reboot", "kill"]) && named(),
+        "atomic" => has(&["update", "rollback", "stop"]) && named(),
+        "pkill" | "killall" => named(),
+        "mv" => words.split_last().is_some_and(|(_, from)| from.iter().any(manifest)),
+        "rm" | "unlink" => words.iter().any(manifest),
+        "sed" => {
+            words.iter().any(|word| word.starts_with("-i") || word.starts_with("--in-place"))
+                && words.iter().any(manifest)
+        }
+        _ => false,
+    }
 }
 
 fn base(word: &str) -> &str {
@@ -158,6 +211,46 @@ mod tests {
             "init 6",
         ] {
             assert_eq!(of(command), Some(Effect::Reboots), "{command}");
+        }
+    }
+
+    #[test]
+    fn what_stops_the_member_is_known_by_its_name() {
+        let stops = |command: &str| {
+            let words: Vec<_> = command.split_whitespace().map(str::to_owned).collect();
+            stops_etcd(&words, |word| word.contains("etcd")).is_some()
+        };
+        for command in [
+            "systemctl stop etcd",
+            "timeout -k 5 100 systemctl restart etcd-member.service",
+            "systemctl mask --now etcd2",
+            "systemctl --now disable etcd3.service",
+            "systemctl kill -s KILL etcd",
+            "service etcd restart",
+            "atomic containers update etcd",
+            "docker rm -f etcd",
+            "crictl stop $(crictl ps --name etcd -q)",
+            "mv /etc/kubernetes/manifests/etcd.yaml /root/",
+            "rm -f /etc/kubernetes/manifests/etcd.yaml",
+            "sed -i s/a/b/ /etc/kubernetes/manifests/etcd.yaml",
+        ] {
+            assert!(stops(command), "{command}");
+        }
+        for command in [
+            "systemctl stop docker",
+            "systemctl start etcd",
+            "systemctl disable etcd",
+            "systemctl mask etcd2",
+            "systemctl is-active etcd",
+            "docker logs etcd",
+            "crictl ps --name etcd",
+            "atomic pull etcd",
+            "cp /etc/kubernetes/manifests/etcd.yaml /root/",
+            "mv /root/etcd.yaml /etc/kubernetes/manifests/etcd.yaml",
+            "sed -n p /etc/kubernetes/manifests/etcd.yaml",
+            "mv /var/lib/etcd/member /var/lib/old",
+        ] {
+            assert!(!stops(command), "{command}");
         }
     }
 

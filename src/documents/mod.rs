@@ -15,7 +15,7 @@ mod template;
 mod vocabulary;
 
 pub use inventory::{check_address, check_cluster, check_host, check_jump, check_user, read_inventory};
-pub use runbook::read_runbook;
+pub use runbook::{read_runbook, taken_back_unseen};
 pub use source::{Source, builtin_runbooks, find_runbook, preflight};
 
 /// Variables that every script has besides those of its runbook.
@@ -37,7 +37,14 @@ mod tests {
         for (name, _) in builtin_runbooks() {
             let source = find_runbook(name).unwrap();
             match read_runbook(&source) {
-                Ok(runbook) => assert_eq!(runbook.name, name, "a runbook is called what its file is called"),
+                Ok(runbook) => {
+                    assert_eq!(runbook.name, name, "a runbook is called what its file is called");
+                    assert_eq!(
+                        taken_back_unseen(&runbook),
+                        Vec::<String>::new(),
+                        "{name}: say in `undone` what is so then"
+                    );
+                }
                 Err(problems) => panic!("{problems}"),
             }
             count += 1;

@@ -14,6 +14,7 @@ use crate::model::runbook::{Each, Runbook, Stage};
 use crate::yaml::{Node, Problem, Problems, parse};
 
 pub use self::files::edited;
+pub use self::values::check_value;
 
 /// Builds the plan. Values come from the command line, else the host, else the inventory, else the runbook's default.
 /// Files to push are read, converted and put into the plan as they will stand on the host.
@@ -144,7 +145,8 @@ impl Builder<'_> {
                         }
                     }
                     let id = TaskId(u32::try_from(tasks.len()).unwrap_or(u32::MAX));
-                    tasks.push(Task { id, stage: stage_index, step: step_index, host: host.name.clone(), on, pushes });
+                    let (stage, step, host) = (stage_index, step_index, host.name.clone());
+                    tasks.push(Task { id, stage, step, host, on, pushes, kept: Values::new() });
                 }
             }
         }

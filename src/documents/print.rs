@@ -221,7 +221,7 @@ fn step_body(out: &mut String, step: &Step) -> fmt::Result {
     if let Some(undo) = &step.undo {
         script(out, "undo", undo)?;
     }
-    Ok(())
+    checks(out, "undone", &step.undone, true)
 }
 
 fn checks(out: &mut String, label: &str, checks: &[Check], within: bool) -> fmt::Result {
@@ -356,6 +356,8 @@ stages:
         verify:
           - {that: "host.units[vars.unit].active == 'active'", because: it must run again, within: 2m}
         undo: systemctl start "$unit"
+        stops: etcd
+        starts: etcd
 promise:
   - {that: 'etcd.members.all(m, m.healthy)', because: everybody is well}
 "#,

@@ -33,6 +33,17 @@ pub fn read_runbook(source: &Source) -> Result<Runbook, Problems> {
     reader.problems.or(runbook)
 }
 
+/// The steps that are taken back by a script of which nobody says what has to be so afterwards: `stage/step`.
+#[must_use]
+pub fn taken_back_unseen(runbook: &Runbook) -> Vec<String> {
+    let unseen =
+        |step: &&Step| step.takes_back().is_some() && step.point_of_no_return.is_none() && step.undone.is_empty();
+    let of = |stage: &Stage| -> Vec<String> {
+        stage.steps.iter().filter(unseen).map(|step| format!("{}/{}", stage.name, step.name)).collect()
+    };
+    runbook.stages.iter().flat_map(of).collect()
+}
+
 /// What the parts of a runbook know of the whole.
 struct Whole {
     /// Names of all variables that scripts see.
@@ -41,6 +52,8 @@ struct Whole {
     vars: Vec<String>,
     /// Those of them that hold a length of time.
     durations: Vec<String>,
+    /// What they hold unless they are given.
+    defaults: BTreeMap<String, String>,
     probe: ProbeSpec,
 }
 
@@ -52,6 +65,7 @@ impl Whole {
             names: and(&self.names),
             vars: and(&self.vars),
             durations: self.durations.clone(),
+            defaults: self.defaults.clone(),
             probe: self.probe.clone(),
         }
     }
@@ -70,7 +84,8 @@ fn runbook(reader: &mut Reader<'_>, root: &Node) -> Option<Runbook> {
     let probe = fields.get("probe").and_then(|node| probe(reader, node, &names)).unwrap_or_default();
     let held = vars.iter().filter(|(_, spec)| spec.form == Some(VarForm::Duration));
     let durations = held.map(|(name, _)| name.clone()).collect();
-    let whole = Whole { names, vars: declared, durations, probe };
+    let defaults = vars.iter().filter_map(|(name, spec)| Some((name.clone(), spec.default.clone()?))).collect();
+    let whole = Whole { names, vars: declared, durations, defaults, probe };
 
     let mut stages: Vec<Stage> = Vec::new();
     if let Some(list) = reader.required(fields, "the runbook", "stages") {

@@ -1,7 +1,7 @@
 //! Scripts, read without running them: do they parse, do they name variables that exist, and do they own up to what
 //! they delete or restart? What a script makes up as it runs (`eval "$x"`, `$command`) is out of sight here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bashkit::parser::{
     AssignmentValue, Command, CompoundCommand, ParameterOp, Parser, Redirect, RedirectKind, SimpleCommand, Word,
@@ -20,6 +20,11 @@ pub(super) struct Declared<'r> {
     pub destroys: bool,
     /// The step says that it reboots.
     pub reboots: bool,
+    /// What the step has to say where this script stops the etcd member, and does not say: `stops`, or `starts` of what
+    /// takes it back. It is what the quorum rule goes by.
+    pub silent: Option<&'static str>,
+    /// What variables hold unless they are given.
+    pub defaults: &'r BTreeMap<String, String>,
 }
 
 /// Names that `sh` itself has. `HOME` is not among them: a job has none.
@@ -66,6 +71,21 @@ pub(super) fn check(reader: &mut Reader<'_>, node: &Node, declared: Declared<'_>
                 reader.complain_in(node, offset, width, message);
             }
             Effect::Destroys(_) | Effect::Reboots => {}
+        }
+    }
+    let Some(key) = declared.silent else { return };
+    let mut values = declared.defaults.clone();
+    for (name, value) in found.values {
+        *values.entry(name).or_default() += &format!(" {value}");
+    }
+    for (offset, words) in found.commands {
+        if let Some(which) = danger::stops_etcd(&words, |word| danger::means_etcd(word, &values)) {
+            let name = &words[which];
+            let message = format!(
+                "`{name}` stops the etcd member: say `{key}: etcd`, or nothing keeps this from being done while the \
+                 cluster cannot do without it"
+            );
+            reader.complain_in(node, offset, name.chars().count(), message);
         }
     }
 }
@@ -121,6 +141,10 @@ struct Found {
     used: Vec<(String, usize)>,
     /// Commands with an effect to declare: where, and the word.
     effects: Vec<(usize, String, Effect)>,
+    /// Every command, with where it stands.
+    commands: Vec<(usize, Vec<String>)>,
+    /// What it may set names to.
+    values: Vec<(String, String)>,
     /// Where, how wide, what.
     complaints: Vec<(usize, usize, String)>,
 }
@@ -179,6 +203,8 @@ impl Found {
             CompoundCommand::For(it) => {
                 let at = around.unwrap_or(it.span.start.offset);
                 self.assigned.insert(it.variable.clone());
+                let values = it.words.iter().flatten().map(ToString::to_string);
+                self.values.extend(values.map(|value| (it.variable.clone(), value)));
                 self.words(it.words.as_deref().unwrap_or_default(), at);
                 self.commands(&it.body, around);
                 at
@@ -245,7 +271,10 @@ impl Found {
         for assignment in &simple.assignments {
             self.assigned.insert(assignment.name.clone());
             match &assignment.value {
-                AssignmentValue::Scalar(word) => self.word(word, at),
+                AssignmentValue::Scalar(word) => {
+                    self.values.push((assignment.name.clone(), word.to_string()));
+                    self.word(word, at);
+                }
                 AssignmentValue::Array(words) => {
                     self.not_sh(at, assignment.name.len(), "name=(...)");
                     self.words(words, at);
@@ -274,6 +303,7 @@ impl Found {
             // One that does not parse alone may be made whole by what follows it; it is not for us to say.
             _ = self.read(text, Some(at));
         }
+        self.commands.push((at, words));
     }
 
     /// Names that a builtin sets: `read a b`, `export a=1`, `local a`, `getopts x name`.
@@ -383,7 +413,8 @@ mod tests {
         let tree = parse(&document).unwrap();
         let names = ["host", "target", "etcd_unit"].map(str::to_owned);
         let mut reader = Reader::new(&document);
-        check(&mut reader, tree.get("x").unwrap(), Declared { names: &names, destroys, reboots });
+        let declared = Declared { names: &names, destroys, reboots, silent: None, defaults: &BTreeMap::new() };
+        check(&mut reader, tree.get("x").unwrap(), declared);
         reader
             .problems
             .0

@@ -10,7 +10,7 @@ use super::schedule;
 use super::scope::Scope;
 use super::verification::{describe, verified};
 use crate::model::event::{CheckResult, Event, FailedAt, JobKind, Outcome};
-use crate::model::runbook::Confirm;
+use crate::model::runbook::{Confirm, Step};
 use crate::model::state::{Link, Phase, TaskState};
 use crate::model::{JobName, Plan, State, Task, TaskId, clock};
 
@@ -65,7 +65,7 @@ fn next_of(state: &State, id: TaskId, now: Timestamp) -> Option<Event> {
             })
         }
         Phase::Exited { status } => match job?.kind {
-            JobKind::Undo if *status == 0 || (step.reboots && *status >= 128) => Some(Event::TaskUndone { task: id }),
+            JobKind::Undo if *status == 0 || (step.reboots && *status >= 128) => Some(taken_back(step, id)),
             JobKind::Undo => {
                 fail(FailedAt::Undo, format!("the undo ended with exit status {status}; see the log of {}", task.on))
             }
@@ -83,7 +83,7 @@ fn next_of(state: &State, id: TaskId, now: Timestamp) -> Option<Event> {
         },
         Phase::Interrupted { rebooted } => match job?.kind {
             // Taking a reboot into a new system back is a reboot as well.
-            JobKind::Undo if step.reboots && *rebooted => Some(Event::TaskUndone { task: id }),
+            JobKind::Undo if step.reboots && (*rebooted || !step.undone.is_empty()) => Some(taken_back(step, id)),
             JobKind::Undo => {
                 fail(FailedAt::Undo, format!("the undo was cut off on {}: look there before anything else", task.on))
             }
@@ -153,8 +153,13 @@ fn next_undo(state: &State) -> Option<Event> {
     let untouched = matches!(current.phase, Phase::Waiting | Phase::Gate | Phase::Skipped { .. } | Phase::NotNeeded);
     match step.undo {
         Some(_) if !untouched => intended(state, id, JobKind::Undo),
-        _ => Some(Event::TaskUndone { task: id }),
+        _ => Some(Event::TaskUndone { task: id, checks: Vec::new() }),
     }
+}
+
+/// What follows when the script is through that takes a task back.
+fn taken_back(step: &Step, task: TaskId) -> Event {
+    if step.undone.is_empty() { Event::TaskUndone { task, checks: Vec::new() } } else { Event::VerifyStarted { task } }
 }
 
 /// A task's turn: before the operator, unless its own condition says that this host does not need it. That is told by

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::opening::{Opening, may_act, may_open_together, open};
 use super::schedule::{half_way, in_the_way};
 use super::undo::undo_chain;
-use super::{Intent, Refusal, quorum};
+use super::{Intent, Refusal, quorum, variable};
 use crate::model::event::{Event, FailedAt, JobKind, Outcome};
 use crate::model::plan::PushFile;
 use crate::model::state::Phase;
@@ -34,6 +34,7 @@ pub fn decide(state: &State, now: Timestamp, intent: &Intent) -> Result<Vec<Even
         Intent::EndJob { task } => end(state, *task),
         Intent::Skip { task, reason } => skip(state, *task, reason),
         Intent::EditPush { task, file } => edit(state, *task, file),
+        Intent::SetVar { task, name, value, reason } => variable::set(state, *task, name, value, words(reason)?),
         Intent::Undo { host } => {
             if !state.undo.is_empty() {
                 return Err(Refusal::Undoing);

@@ -11,7 +11,7 @@ pub use super::opening::confirmation;
 use super::opening::{counts_since, may_open};
 use super::roots::{harm_of, here};
 use super::scope::Scope;
-use super::verification::verification;
+use super::verification::{awaited, verification};
 use crate::model::event::CheckResult;
 use crate::model::plan::variables_in;
 use crate::model::runbook::Confirm;
@@ -122,7 +122,7 @@ pub fn checks(state: &State, id: TaskId, now: Timestamp) -> Vec<CheckResult> {
         // A look ahead: how the checks would stand if it were its turn.
         Phase::Waiting => on_facts(&step.require, 0),
         Phase::Verifying => verification(state, id, now),
-        Phase::Failed { .. } if !step.verify.is_empty() => on_facts(&step.verify, 0),
+        Phase::Failed { .. } if !awaited(step, task).is_empty() => on_facts(awaited(step, task), 0),
         // Those that it was opened on, or ended with.
         _ => task.checks.clone(),
     }

@@ -20,6 +20,7 @@ mod socket;
 mod something;
 pub mod undo;
 mod value;
+mod variable;
 mod verification;
 mod version;
 
@@ -31,7 +32,8 @@ pub use decide::decide;
 pub use gate::{GateView, gate_view, harm, variables, variables_of_undo};
 pub use opening::{Standing, confirmation, may_open_together, standing};
 pub use undo::{changed, undo_chain};
-pub use verification::{REBOOT_WITHIN, verification};
+pub use variable::settable;
+pub use verification::{REBOOT_WITHIN, awaited, limit, verification};
 
 use crate::model::event::{CheckResult, Event, JobKind};
 use crate::model::plan::PushFile;
@@ -93,6 +95,17 @@ pub enum Intent {
         task: TaskId,
         /// As it shall stand on the host.
         file: Box<PushFile>,
+    },
+    /// Give a variable that a gate's step names another value, on its host and for what is not opened yet.
+    SetVar {
+        /// Whose gate.
+        task: TaskId,
+        /// Which variable.
+        name: String,
+        /// One that its runbook allows.
+        value: String,
+        /// In their words; not empty.
+        reason: String,
     },
     /// Take back what was done last on a host, as far as the stage goes that it was done in, down to the last safe point.
     Undo {
@@ -299,6 +312,14 @@ pub enum Refusal {
     /// What was typed is not what was asked for.
     #[error("{}", confirm_text(.0))]
     NotConfirmed(Confirm),
+    /// The step does not name the variable, or it was settled when the session began.
+    #[error(
+        "`{0}` cannot be set at this gate: only what its step names can, and nothing that was settled with the plan"
+    )]
+    NotToBeSet(String),
+    /// It would be set to what it is.
+    #[error("`{0}` is `{1}` already")]
+    SameValue(String, String),
     /// Some words are needed.
     #[error("say why, in a few words: the journal keeps it")]
     NoWords,

@@ -5,6 +5,7 @@ mod ending;
 mod play;
 mod quorum;
 mod undo;
+mod variable;
 
 use play::{Play, plan, steps};
 

@@ -168,6 +168,18 @@ pub enum Event {
         /// As it will stand on the host, with the text it was made of.
         file: Box<PushFile>,
     },
+    /// The operator gave a variable of a gate's host another value. What was opened before keeps its own; the gate is shown
+    /// anew.
+    VarSet {
+        /// At whose gate.
+        task: TaskId,
+        /// Which variable.
+        name: String,
+        /// What it is from here on.
+        value: String,
+        /// Why, in their words.
+        reason: String,
+    },
     /// What a task will write was compared with what lies on the host, while its gate is shown.
     FileCompared {
         /// Whose gate.
@@ -290,7 +302,8 @@ pub enum Event {
         /// On both ends.
         sha256: Digest,
     },
-    /// The script is through; what it should have brought about is looked for on facts seen from here on.
+    /// The script is through, the step's or the one that takes it back; what it should have brought about is looked for on
+    /// facts seen from here on.
     VerifyStarted {
         /// Which.
         task: TaskId,
@@ -320,6 +333,9 @@ pub enum Event {
     TaskUndone {
         /// Which.
         task: TaskId,
+        /// What held; nothing where the step does not say what should.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        checks: Vec<CheckResult>,
     },
 
     /// Written by a later version: kept as it is, shown as unknown, changes nothing.
@@ -400,7 +416,7 @@ pub enum FailedAt {
     Fetch,
     /// What it should have brought about did not come true in time.
     Verify,
-    /// Taking it back failed.
+    /// Taking it back failed, or did not come true in time.
     Undo,
 }
 

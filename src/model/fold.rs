@@ -6,7 +6,7 @@ use super::event::{Event, JobKind, Record};
 use super::logtail::LineKind;
 use super::progress::{Progress, Stood};
 use super::state::{Artifact, Ending, HostState, JobState, Link, Moving, Note, Phase, Seen, Session, State, TaskState};
-use super::{HostName, TaskId};
+use super::{HostName, Plan, TaskId};
 
 impl State {
     /// The state after all these records.
@@ -123,12 +123,15 @@ impl State {
                 self.on_host(host, |host| host.barred = Some(reason.clone()));
             }
 
-            Event::GateShown { task } => self.enter(*task, Phase::Gate, |task| {
-                task.checks.clear();
-                task.job = None;
-                task.compared.clear();
-                task.pushed.clear();
-            }),
+            Event::GateShown { task } => {
+                self.take_values_up(*task);
+                self.enter(*task, Phase::Gate, |task| {
+                    task.checks.clear();
+                    task.job = None;
+                    task.compared.clear();
+                    task.pushed.clear();
+                });
+            }
             Event::GateOpened { task, typed: _, checks, boot_id, shown_ms: _ } => {
                 self.say_task(*task, LineKind::Wizard, "gate opened");
                 self.enter(*task, Phase::Opened, |task| {
@@ -148,6 +151,11 @@ impl State {
                 {
                     push.clone_from(file);
                 }
+            }
+            Event::VarSet { task, name, value, reason } => {
+                let value_shown = if value.is_empty() { "''" } else { value };
+                self.say_task(*task, LineKind::Wizard, &format!("{name} is {value_shown} from here on: {reason}"));
+                self.set_var(*task, name, value);
             }
             Event::FileCompared { task, path, comparison } => self.on_task(*task, |task| {
                 task.compared.insert(path.clone(), (**comparison).clone());
@@ -176,6 +184,7 @@ impl State {
                         JobKind::Undo => {
                             task.undo_attempts += 1;
                             task.began = Some(record.at);
+                            (task.away, task.back) = (None, None);
                         }
                     }
                     task.job = Some(JobState { name: job.clone(), kind: *kind, offset: 0, ending: None });
@@ -271,8 +280,9 @@ impl State {
                 self.enter(*task, Phase::Failed { at: *at, reason: reason.clone() }, |_| {});
             }
             Event::UndoOpened { tasks } => self.undo.clone_from(tasks),
-            Event::TaskUndone { task } => {
+            Event::TaskUndone { task, checks: _ } => {
                 self.say_task(*task, LineKind::Wizard, "undone");
+                self.take_values_up(*task);
                 self.undo.retain(|waiting| waiting != task);
                 if self.progress.forget(*task) {
                     self.artifacts.retain(|artifact| artifact.task != *task);
@@ -285,6 +295,26 @@ impl State {
             }
 
             Event::Unknown(_) => self.unknown_events += 1,
+        }
+    }
+
+    /// What was opened keeps the value that it was opened with, also to be taken back with.
+    fn set_var(&mut self, id: TaskId, name: &str, value: &str) {
+        let Some(host) = self.task(id).map(|(task, _, _)| task.host.clone()) else { return };
+        let opened = |id: TaskId| {
+            let phase = self.tasks.get(id.index()).map(|task| &task.phase);
+            !matches!(phase, None | Some(Phase::Waiting | Phase::Gate | Phase::NotNeeded))
+        };
+        if let Some(plan) = &mut self.plan {
+            Arc::make_mut(plan).set_var(&host, name, value, opened);
+        }
+    }
+
+    /// A task that stands before its gate again is opened with the values of now.
+    fn take_values_up(&mut self, id: TaskId) {
+        let keeps = |plan: &&mut Arc<Plan>| plan.tasks.get(id.index()).is_some_and(|task| !task.kept.is_empty());
+        if let Some(plan) = self.plan.as_mut().filter(keeps) {
+            Arc::make_mut(plan).tasks[id.index()].kept.clear();
         }
     }
 

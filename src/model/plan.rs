@@ -37,6 +37,9 @@ pub struct Task {
     /// Files to write first, in full.
     #[serde(default)]
     pub pushes: Vec<PushFile>,
+    /// What it was opened with of the variables that its host was given another value for since.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub kept: BTreeMap<String, String>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
@@ -100,12 +103,23 @@ impl Plan {
         &self.runbook.stages[task.stage].steps[task.step]
     }
 
-    /// Values of the variables as the scripts and checks of a task see them: the host's, and its stage's own.
+    /// Values of the variables as the scripts and checks of a task see them: the host's, its stage's own, and what it was
+    /// opened with.
     #[must_use]
     pub fn vars_of(&self, task: &Task) -> BTreeMap<String, String> {
         let mut vars = self.vars.get(&task.host).cloned().unwrap_or_default();
         vars.extend(self.stage_of(task).vars.clone());
+        vars.extend(task.kept.clone());
         vars
+    }
+
+    /// Gives a variable of a host another value. Tasks that were opened keep the one that they were opened with.
+    pub(super) fn set_var(&mut self, host: &HostName, name: &str, value: &str, opened: impl Fn(TaskId) -> bool) {
+        let Some(held) = self.vars.get_mut(host).and_then(|vars| vars.get_mut(name)) else { return };
+        let before = std::mem::replace(held, value.to_owned());
+        for task in self.tasks.iter_mut().filter(|task| task.host == *host && opened(task.id)) {
+            task.kept.entry(name.to_owned()).or_insert_with(|| before.clone());
+        }
     }
 
     /// How long a task's script may run.

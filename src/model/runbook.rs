@@ -218,6 +218,9 @@ pub struct Step {
     pub verify: Vec<Check>,
     /// A script that takes the step back.
     pub undo: Option<String>,
+    /// Must come true once it was taken back.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub undone: Vec<Check>,
     /// What is destroyed, in the operator's words.
     pub destroys: Option<String>,
     /// Why there is no way back from here.
@@ -285,6 +288,13 @@ impl Step {
         self.if_ended.as_deref().filter(|_| self.run.is_some() && self.repeatable && !self.reboots)
     }
 
+    /// The script that takes the step back. One that is nothing but `true` or `:` takes nothing back, and is none.
+    #[must_use]
+    pub fn takes_back(&self) -> Option<&str> {
+        let does = |line: &str| !matches!(line.trim(), "" | "true" | ":") && !line.trim_start().starts_with('#');
+        self.undo.as_deref().filter(|script| script.lines().any(does))
+    }
+
     /// Whether doing it changes anything on a host. A step that only asks has nothing to undo.
     #[must_use]
     pub fn changes(&self) -> bool {
@@ -317,7 +327,7 @@ pub struct Check {
     pub that: Expression,
     /// What goes wrong where it does not hold, in the operator's words.
     pub because: String,
-    /// For `verify`: how long it may take to come true.
+    /// For `verify` and `undone`: how long it may take to come true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub within: Option<Span>,
 }

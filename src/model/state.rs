@@ -214,6 +214,14 @@ impl Default for TaskState {
     }
 }
 
+impl TaskState {
+    /// Whether its job is the one that takes it back: what is verified then is that it was.
+    #[must_use]
+    pub fn taking_back(&self) -> bool {
+        self.job.as_ref().is_some_and(|job| job.kind == JobKind::Undo)
+    }
+}
+
 /// Where in its course a task is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Phase {

@@ -83,6 +83,7 @@ mod tests {
             host: "a".into(),
             on: "a".into(),
             pushes: Vec::new(),
+            kept: BTreeMap::new(),
         });
         let plan = Plan {
             inventory: Inventory::default(),
@@ -193,11 +194,11 @@ mod tests {
     fn a_stop_that_was_taken_back_is_none() {
         let state = begun().done(STOP).at_work(STOP, JobKind::Undo);
         assert!(state.planned(), "it is being started again");
-        assert!(!state.and(Event::TaskUndone { task: TaskId(STOP) }).planned());
+        assert!(!state.and(Event::TaskUndone { task: TaskId(STOP), checks: Vec::new() }).planned());
         let state = begun().done(STOP).done(START).at_work(START, JobKind::Undo);
         assert!(state.planned(), "the way back stops it once more");
         assert!(
-            state.and(Event::TaskUndone { task: TaskId(START) }).planned(),
+            state.and(Event::TaskUndone { task: TaskId(START), checks: Vec::new() }).planned(),
             "and there it stays until it is started"
         );
     }

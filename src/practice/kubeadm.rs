@@ -248,6 +248,7 @@ pub(super) fn arch(clock: Clock, seed: u64, workers: Option<usize>) -> World {
             for tool in ["runuser", "modprobe", "zramctl", "mkswap", "swapon", "swapoff", "fallocate", "umount"] {
                 machine.software.programs.insert(tool.into(), "5.1.1".into());
             }
+            machine.disk.put("/sys/devices/system/cpu/cpu1/online", "1\n");
             machine
                 .disk
                 .put("/home/build/pkgbuilds/kubernetes/PKGBUILD", "pkgname=kubernetes\npkgver=1.12.1\npkgrel=1\n");

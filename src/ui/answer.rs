@@ -88,6 +88,14 @@ pub(super) fn in_popup(state: &State, now: Timestamp, ui: &mut UiState, key: Key
             write(input, key);
             None
         }
+        Popup::SetVar(setting) => {
+            if key.code == KeyCode::Enter && !sure {
+                return too_fast(ui, "Enter");
+            }
+            let action = setting.press(key, write);
+            ui.notice = None;
+            action
+        }
         Popup::Palette(_, at) if matches!(key.code, KeyCode::Up | KeyCode::Down) => {
             *at = if key.code == KeyCode::Down { at.saturating_add(1) } else { at.saturating_sub(1) };
             None
@@ -133,7 +141,8 @@ fn chosen(state: &State, now: Timestamp, ui: &mut UiState, wanted: &str, at: usi
     match entry {
         Entry::Command(row) => {
             // What asks once more by a popup of its own may act on what was looked at before this one was opened.
-            let asks = matches!(row.command, Command::End | Command::Skip | Command::Edit | Command::Undo);
+            let asks =
+                matches!(row.command, Command::End | Command::Skip | Command::Edit | Command::SetVar | Command::Undo);
             ui.vouched = vouched.filter(|_| asks);
             let action = execute(state, now, ui, row.command);
             ui.vouched = None;

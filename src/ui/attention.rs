@@ -140,6 +140,10 @@ impl<S: Source, W: Write> Source for Attended<'_, S, W> {
         self.source.edit(task, path, text)
     }
 
+    fn set(&mut self, task: TaskId, name: &str, value: &str, reason: &str) -> Result<Result<(), String>> {
+        self.source.set(task, name, value, reason)
+    }
+
     async fn changed(&mut self) -> Result<()> {
         self.source.changed().await?;
         self.look()

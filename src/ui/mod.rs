@@ -24,6 +24,7 @@ mod possible;
 mod press;
 mod reading;
 mod screen;
+mod setting;
 mod signs;
 mod since;
 pub mod start;
@@ -75,6 +76,20 @@ pub trait Source {
     /// # Errors
     /// When the session cannot go on.
     fn edit(&mut self, _task: crate::model::TaskId, _path: &str, _text: &str) -> Result<Result<(), String>> {
+        Ok(Err("this session cannot change anything".into()))
+    }
+
+    /// Gives a variable another value at a gate. The inner result says what is wrong with it.
+    ///
+    /// # Errors
+    /// When the session cannot go on.
+    fn set(
+        &mut self,
+        _task: crate::model::TaskId,
+        _name: &str,
+        _value: &str,
+        _why: &str,
+    ) -> Result<Result<(), String>> {
         Ok(Err("this session cannot change anything".into()))
     }
 
@@ -268,6 +283,10 @@ fn take(source: &mut impl Source, ui: &mut UiState, event: &Input) -> Result<boo
         Some(UiAction::Edit { task, path, text }) => {
             // The text stays under the operator's hands until it is right.
             let answer = source.edit(task, &path, &text)?;
+            ui.answered(answer);
+        }
+        Some(UiAction::Set { task, name, value, reason }) => {
+            let answer = source.set(task, &name, &value, &reason)?;
             ui.answered(answer);
         }
         Some(UiAction::Playback(command)) => {

@@ -3,7 +3,7 @@
 use super::keymap::{Command, Group};
 use super::panes::gate::writes;
 use super::view::UiState;
-use crate::engine::{Intent, Refusal, Standing, decide};
+use crate::engine::{Intent, Refusal, Standing, decide, settable};
 use crate::model::State;
 use crate::model::event::Mode;
 
@@ -38,10 +38,11 @@ pub(super) fn possible(state: &State, ui: &UiState, command: Command) -> bool {
             return ready > 1 && task.is_some_and(|task| crate::engine::may_open_together(state, task).is_ok());
         }
         (Command::Edit, Some(task)) => return look.at_gate(state).is_some() && writes(state, task),
+        (Command::SetVar, Some(task)) => return look.at_gate(state).is_some() && !settable(state, task).is_empty(),
         (Command::Retry, Some(task)) => Intent::Retry { task },
         (Command::Skip, Some(task)) => Intent::Skip { task, reason: "x".into() },
         (Command::End, Some(task)) => Intent::EndJob { task },
-        (Command::Retry | Command::End | Command::Skip | Command::Edit, None) => return false,
+        (Command::Retry | Command::End | Command::Skip | Command::Edit | Command::SetVar, None) => return false,
         (Command::Undo, _) => match &look.host {
             Some(host) => Intent::Undo { host: host.clone() },
             None => return false,

@@ -15,6 +15,7 @@ use super::mouse::{Asked, Spot};
 use super::notice::Notice;
 use super::panes::gate::{unread_row, writes};
 use super::reading::Reading;
+use super::setting::Setting;
 use super::view::{Field, Pane, Popup, Tiles, UiState};
 use crate::engine::{Intent, Standing, confirmation, decide, undo_chain};
 use crate::model::runbook::Confirm;
@@ -35,6 +36,17 @@ pub enum UiAction {
         path: String,
         /// All of it.
         text: String,
+    },
+    /// The operator gives a variable another value.
+    Set {
+        /// At whose gate.
+        task: TaskId,
+        /// Which variable.
+        name: String,
+        /// What it shall be.
+        value: String,
+        /// Why.
+        reason: String,
     },
     /// Leave.
     Quit,
@@ -239,6 +251,13 @@ pub(super) fn execute(state: &State, now: Timestamp, ui: &mut UiState, command: 
         Command::Edit => {
             let task = addressed(ui)?;
             edit(state, ui, task);
+        }
+        Command::SetVar => {
+            let task = addressed(ui)?;
+            match Setting::of(state, task).filter(|_| ui.look.at_gate(state) == Some(task)) {
+                Some(setting) => ui.popup(Popup::SetVar(setting)),
+                None => ui.refused("this gate names no variable that could be set here".into()),
+            }
         }
         Command::Undo => undo(state, ui),
         Command::AcceptReboot => {

@@ -11,6 +11,7 @@ use super::mouse::Spots;
 use super::notice::Notice;
 use super::panes::log::Logs;
 use super::reading::Reading;
+use super::setting::Setting;
 use super::since::Since;
 use super::usual::Usual;
 use crate::engine::confirmation;
@@ -89,6 +90,8 @@ pub enum Popup {
         /// The text as it was.
         before: Vec<String>,
     },
+    /// Another value for a variable.
+    SetVar(Setting),
     /// A note for the journal.
     Note(Field),
     /// A reason to end the session.
@@ -132,6 +135,7 @@ impl Popup {
             | Self::Filter(input)
             | Self::Palette(input, _)
             | Self::Undo { input: Some(input), .. } => Some(input),
+            Self::SetVar(setting) => Some(setting.field()),
             Self::Help(_)
             | Self::Card(..)
             | Self::Undo { input: None, .. }
@@ -155,6 +159,7 @@ impl Popup {
         match self {
             Self::Skip(_, input) | Self::Note(input) | Self::Abort(input) => !input.is_empty(),
             Self::Edit { input, before, .. } => input.lines() != before.as_slice(),
+            Self::SetVar(setting) => setting.holds_words(),
             // A name is typed again in a second; a search and a filter hold as they are typed.
             Self::Confirm(..)
             | Self::OpenAll { .. }

@@ -22,7 +22,8 @@ pub(crate) static SESSION: LazyLock<Vec<Record>> = LazyLock::new(|| {
     lockkeeper::journal::read(std::path::Path::new("tests/journals/container-linux.jsonl")).unwrap().records
 });
 
-/// The same, as the runbook of today says which steps stop and start what: the session was recorded before it could.
+/// The same, as the runbook of today says which steps stop and start what, and what is so once they are taken back: the
+/// session was recorded before it could.
 pub(crate) static DECLARED: LazyLock<Vec<Record>> = LazyLock::new(|| {
     let mut records = SESSION.clone();
     let Event::SessionStarted { plan: Some(plan), .. } = &mut records[0].event else { panic!("no plan") };
@@ -32,6 +33,7 @@ pub(crate) static DECLARED: LazyLock<Vec<Record>> = LazyLock::new(|| {
         for step in &mut stage.steps {
             if let Some(now) = now.steps.iter().find(|now| now.name == step.name) {
                 (step.stops, step.starts) = (now.stops.clone(), now.starts.clone());
+                step.undone.clone_from(&now.undone);
             }
         }
     }
@@ -137,6 +139,12 @@ impl Screen {
                         self.record(Event::PushEdited { task, file: Box::new(file) });
                     }
                     Err(problems) => self.ui.answered(Err(problems.to_string())),
+                }
+            }
+            Some(UiAction::Set { task, name, value, reason }) => {
+                match lockkeeper::documents::plan::check_value(self.state.plan.as_ref().unwrap(), &name, &value) {
+                    Ok(()) => self.submit(&Intent::SetVar { task, name, value, reason }),
+                    Err(wrong) => self.ui.answered(Err(wrong)),
                 }
             }
             Some(UiAction::Quit) => self.left = true,

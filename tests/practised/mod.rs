@@ -53,8 +53,12 @@ pub struct Bench {
 
 impl Bench {
     pub fn new() -> Self {
+        Self::of(Kind::Etcd)
+    }
+
+    pub fn of(kind: Kind) -> Self {
         let clock = Clock::virtual_from("2017-04-22T13:00:00Z".parse().unwrap());
-        Self { practice: Practice::new(Kind::Etcd, 1, Vec::new()), directory: tempfile::tempdir().unwrap(), clock }
+        Self { practice: Practice::new(kind, 1, Vec::new()), directory: tempfile::tempdir().unwrap(), clock }
     }
 
     fn journal(&self) -> std::path::PathBuf {
@@ -62,11 +66,16 @@ impl Bench {
     }
 
     pub fn begin(&self) -> Runner {
-        let source = Source::file(Path::new("long.yaml"), RUNBOOK);
-        let runbook = read_runbook(&source).unwrap();
-        let inventory = self.practice.inventory();
+        self.begin_with(&Source::file(Path::new("long.yaml"), RUNBOOK), "", &[])
+    }
+
+    /// With a runbook as it is practised on a cluster, but for these values.
+    pub fn begin_with(&self, source: &Source, cluster: &str, given: &[(String, String)]) -> Runner {
+        let runbook = read_runbook(source).unwrap();
+        let mut inventory = self.practice.inventory();
+        inventory.vars.extend(runbook.practice.get(cluster).cloned().unwrap_or_default());
         let place = Source::file(Path::new("practice"), "");
-        let plan = plan::build(&inventory, &place, &runbook, &source, &[]).unwrap();
+        let plan = plan::build(&inventory, &place, &runbook, source, given).unwrap();
         let mut recorder = Recorder::new(State::default(), Some(Writer::create(&self.journal()).unwrap()), self.clock);
         let started = Event::SessionStarted {
             session: "s".into(),

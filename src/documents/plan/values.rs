@@ -3,12 +3,27 @@
 use super::{Builder, Values};
 use crate::documents::runbook::{fits, read_runbook};
 use crate::documents::source::{builtin_runbooks, find_runbook};
+use crate::model::Plan;
+use crate::model::hidden::{is_hidden, shown};
 use crate::model::inventory::Host;
 use crate::model::runbook::VarSpec;
 use crate::yaml::{Node, Problem, did_you_mean};
 
 /// What `--var` values are called in messages.
 const COMMAND_LINE: &str = "--var";
+
+/// Whether a variable of a plan may be given this value, for all that can be told here.
+///
+/// # Errors
+/// Says what it may be.
+pub fn check_value(plan: &Plan, name: &str, value: &str) -> Result<(), String> {
+    let spec = plan.runbook.vars.get(name);
+    let spec = spec.ok_or_else(|| format!("the runbook `{}` has no variable `{name}`", plan.runbook.name))?;
+    if value.chars().any(is_hidden) {
+        return Err(format!("`{}` has a character in it that nobody sees", shown(value)));
+    }
+    fits(spec, value).map_err(|wrong| format!("`{name}`: {wrong}"))
+}
 
 impl Builder<'_> {
     /// The values of every host, in the inventory's order.

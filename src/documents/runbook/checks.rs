@@ -25,7 +25,7 @@ pub(super) fn checks(
         if key == "require"
             && let Some(node) = fields.get("within")
         {
-            reader.complain(node, "what is required must hold at once; `within` is for `verify`");
+            reader.complain(node, "what is required must hold at once; `within` is for `verify` and `undone`");
         }
         if let (Some(that), Some(because)) = (that, because) {
             checks.push(Check { says, that, because, within });

@@ -8,7 +8,7 @@ use crate::documents::script::{self, Declared};
 use crate::model::runbook::{Component, Confirm, Convert, Fetch, Push, Span, Step, Timeout};
 use crate::yaml::{Data, Node, Reader, did_you_mean};
 
-const STEP_KEYS: [&str; 21] = [
+const STEP_KEYS: [&str; 22] = [
     "step",
     "title",
     "why",
@@ -21,6 +21,7 @@ const STEP_KEYS: [&str; 21] = [
     "fetch",
     "verify",
     "undo",
+    "undone",
     "destroys",
     "point_of_no_return",
     "on",
@@ -39,7 +40,6 @@ pub(super) fn step(reader: &mut Reader<'_>, node: &Node, whole: &Whole) -> Optio
     let reboots = boolean(reader, fields, "reboots");
     let destroys = in_words(reader, fields, "destroys");
     let point_of_no_return = in_words(reader, fields, "point_of_no_return");
-    let declared = Declared { names: &whole.names, destroys: destroys.is_some(), reboots };
 
     let mut push = Vec::new();
     for node in fields.get("push").map(|node| reader.one_or_more(node)).unwrap_or_default() {
@@ -56,19 +56,8 @@ pub(super) fn step(reader: &mut Reader<'_>, node: &Node, whole: &Whole) -> Optio
     };
     let require = check_list(reader, "require");
     let verify = check_list(reader, "verify");
+    let undone = check_list(reader, "undone");
     let only_if = fields.get("only_if").and_then(|node| condition(reader, node, "only_if", whole, without));
-    let script = |reader: &mut Reader<'_>, key: &str| {
-        let node = fields.get(key)?;
-        let text = reader.script(node, key)?;
-        script::check(reader, node, declared);
-        Some(text)
-    };
-    let run = script(reader, "run");
-    let undo = script(reader, "undo");
-    let hands = text(reader, fields, "hands");
-    let on = fields.get("on").and_then(|node| reader.word(node, "on", &role_words()));
-    let timeout = fields.get("timeout").and_then(|node| timeout(reader, node, whole));
-    let repeatable = boolean(reader, fields, "repeatable");
     let components = |reader: &mut Reader<'_>, key: &'static str| -> Vec<Component> {
         let nodes = fields.get(key).map(|node| reader.one_or_more(node)).unwrap_or_default();
         let words = Component::ALL.map(|component| (component.word(), component));
@@ -77,6 +66,22 @@ pub(super) fn step(reader: &mut Reader<'_>, node: &Node, whole: &Whole) -> Optio
     let stops = components(reader, "stops");
     let starts = components(reader, "starts");
 
+    // The quorum rule goes by what a step owns up to. What takes a stop back finds the member stopped.
+    let stopped = reboots || stops.contains(&Component::Etcd);
+    let started = stopped || starts.contains(&Component::Etcd);
+    let script = |reader: &mut Reader<'_>, key: &str, silent: Option<&'static str>| {
+        let node = fields.get(key)?;
+        let text = reader.script(node, key)?;
+        let (names, defaults) = (&whole.names, &whole.defaults);
+        script::check(reader, node, Declared { names, destroys: destroys.is_some(), reboots, silent, defaults });
+        Some(text)
+    };
+    let run = script(reader, "run", (!stopped).then_some("stops"));
+    let undo = script(reader, "undo", (!started).then_some("starts"));
+    let hands = text(reader, fields, "hands");
+    let on = fields.get("on").and_then(|node| reader.word(node, "on", &role_words()));
+    let timeout = fields.get("timeout").and_then(|node| timeout(reader, node, whole));
+    let repeatable = boolean(reader, fields, "repeatable");
     let grave = destroys.is_some() || reboots;
     let given = fields.get("confirm").and_then(|node| Some((node, confirm(reader, node)?)));
     if let Some((node, Confirm::None | Confirm::Enter)) = &given
@@ -111,6 +116,7 @@ pub(super) fn step(reader: &mut Reader<'_>, node: &Node, whole: &Whole) -> Optio
         fetch,
         verify,
         undo,
+        undone,
         destroys,
         point_of_no_return,
         on,
@@ -136,6 +142,9 @@ fn contradictions(reader: &mut Reader<'_>, node: &Node, step: &Step) {
     }
     if !step.changes() && step.undo.is_some() {
         reader.complain(at("undo"), "there is nothing to take back: this step changes nothing");
+    }
+    if step.takes_back().is_none() && !step.undone.is_empty() {
+        reader.complain(at("undone"), "there is nothing to see undone: `undo` is missing, or takes nothing back");
     }
     if step.reboots && step.run.is_none() && step.hands.is_none() {
         reader.complain(at("reboots"), "who restarts the host? There is neither `run` nor `hands`");

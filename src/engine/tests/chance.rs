@@ -1,14 +1,15 @@
 //! Whatever happens in whatever order, nothing unsafe does, and what is remembered is what is so.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
-use super::play::{HOSTS, Play, plan, steps};
+use super::play::{HOSTS, Play, check, plan, steps};
 use crate::engine::*;
+use crate::model::Plan;
 use crate::model::event::Event;
-use crate::model::runbook::Order;
+use crate::model::runbook::{Order, VarSpec};
 
 /// A thread that remembers what it has seen of this session says of every gate what one says that has seen nothing yet,
 /// and the short form what the long one does.
@@ -62,6 +63,20 @@ enum Chance {
     Wait(i64),
     MemberDown(usize),
     MemberUp(usize),
+    Set(bool),
+}
+
+/// A way back that is verified, and a variable that two steps name.
+fn steps_that_name() -> Plan {
+    let mut steps = steps();
+    steps[0].undone = vec![check("host.etcd.healthy")];
+    for step in &mut steps[..2] {
+        step.run.as_mut().into_iter().for_each(|run| run.push_str(" # $allow"));
+    }
+    let mut plan = plan(steps, Order::OneAtATime);
+    plan.runbook.vars.insert("allow".into(), VarSpec::default());
+    plan.vars.values_mut().for_each(|vars| drop(vars.insert("allow".into(), "false".into())));
+    plan
 }
 
 fn chance() -> impl Strategy<Value = Chance> {
@@ -79,6 +94,7 @@ fn chance() -> impl Strategy<Value = Chance> {
         2 => (1..90_i64).prop_map(Chance::Wait),
         1 => (0..3_usize).prop_map(Chance::MemberDown),
         1 => (0..3_usize).prop_map(Chance::MemberUp),
+        2 => any::<bool>().prop_map(Chance::Set),
     ]
 }
 
@@ -87,8 +103,14 @@ proptest! {
     /// job is started twice, only one member at a time is worked on, and the fold of the journal is the state.
     #[test]
     fn nothing_unsafe_happens_by_chance(chances in proptest::collection::vec(chance(), 1..120)) {
-        let mut play = Play::new(plan(steps(), Order::OneAtATime));
+        let mut play = Play::new(steps_that_name());
         let mut started = BTreeSet::new();
+        let value = |play: &Play, id: TaskId| {
+            let plan = play.state.plan.as_ref().unwrap();
+            plan.vars_of(plan.task(id))["allow"].clone()
+        };
+        // What each task was opened with.
+        let mut opened: BTreeMap<TaskId, String> = BTreeMap::new();
         play.settle();
         for chance in chances {
             let first = play.state.gates().next();
@@ -157,6 +179,20 @@ proptest! {
                 }
                 Chance::MemberDown(n) => { play.up.insert(HOSTS[n], false); }
                 Chance::MemberUp(n) => { play.up.insert(HOSTS[n], true); }
+                Chance::Set(allow) => {
+                    if let Some(task) = first {
+                        let (name, value) = ("allow".to_owned(), allow.to_string());
+                        let _ = play.submit(&Intent::SetVar { task, name, value, reason: "chance".into() });
+                    }
+                }
+            }
+            for id in play.state.task_ids() {
+                if matches!(play.state.tasks[id.index()].phase, Phase::Waiting | Phase::Gate | Phase::NotNeeded) {
+                    opened.remove(&id);
+                } else {
+                    let now = value(&play, id);
+                    prop_assert_eq!(opened.entry(id).or_insert_with(|| now.clone()), &now, "it was opened with another");
+                }
             }
             let busy: BTreeSet<_> = play.state.task_ids()
                 .filter(|id| play.state.tasks[id.index()].phase.is_under_way())

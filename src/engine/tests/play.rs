@@ -79,6 +79,7 @@ pub(super) fn plan(steps: Vec<Step>, order: Order) -> Plan {
             host: (*host).into(),
             on: (*host).into(),
             pushes: Vec::new(),
+            kept: BTreeMap::new(),
         })
     });
     Plan {

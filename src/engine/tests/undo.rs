@@ -1,8 +1,8 @@
 //! What is taken back, what of it cannot be, and what comes first again because of it.
 
-use super::play::{Play, plan, steps};
+use super::play::{Play, check, plan, steps};
 use crate::engine::*;
-use crate::model::event::FailedAt;
+use crate::model::event::{CheckResult, FailedAt};
 use crate::model::runbook::{Order, Step};
 
 #[test]
@@ -128,4 +128,108 @@ fn a_host_that_came_to_a_stop_holds_its_place() {
     let refusal =
         play.submit(&Intent::OpenGate { task: gate, typed: Some(host), shown_ms: None, together: None }).unwrap_err();
     assert_eq!(refusal, Refusal::NotItsTurn("members/swap on etcd1".into()));
+}
+
+/// A stop whose way back says what has to be so again, done on one host and ordered to be taken back.
+fn taking_back_a_stop() -> (Play, TaskId) {
+    let mut steps = steps();
+    steps[0].undone = vec![check("host.units['etcd'].active == 'active'"), check("host.etcd.healthy")];
+    let mut play = Play::new(plan(steps, Order::OneAtATime));
+    play.settle();
+    play.probe();
+    let stop = play.open();
+    play.work(0);
+    play.probe();
+    play.submit(&Intent::Undo { host: "etcd1".into() }).unwrap();
+    (play, stop)
+}
+
+#[test]
+fn the_way_back_is_over_when_it_is_seen_to_be() {
+    let (mut play, stop) = taking_back_a_stop();
+    play.work(0);
+    let task = &play.state.tasks[stop.index()];
+    assert_eq!(task.phase, Phase::Verifying, "facts from before it count for nothing");
+    assert!(task.taking_back() && task.phase.is_under_way());
+    let checks = gate_view(&play.state, stop, play.now).unwrap().checks;
+    assert_eq!(checks.len(), 2);
+    assert!(checks.iter().all(|check| !check.passed()), "{checks:?}");
+    let refusal = play.submit(&Intent::Undo { host: "etcd2".into() }).unwrap_err();
+    assert_eq!(refusal, Refusal::Undoing);
+
+    play.up.insert("etcd1", false);
+    play.probe();
+    assert_eq!(play.state.tasks[stop.index()].phase, Phase::Verifying, "it does not run yet");
+    play.up.insert("etcd1", true);
+    play.probe();
+    let undone = play.records.iter().find_map(|record| match &record.event {
+        Event::TaskUndone { task, checks } if *task == stop => Some(checks.clone()),
+        _ => None,
+    });
+    assert!(undone.is_some_and(|checks| checks.len() == 2 && checks.iter().all(CheckResult::passed)));
+    assert!(play.state.undo.is_empty());
+    assert_eq!(play.gate(), stop, "and it stands before its gate again");
+}
+
+#[test]
+fn a_way_back_that_does_not_come_true_in_time_has_failed_and_may_be_gone_again() {
+    let (mut play, stop) = taking_back_a_stop();
+    play.work(0);
+    play.up.insert("etcd1", false);
+    play.pass(61);
+    play.probe();
+    assert_eq!(play.failed_at(stop), Some(FailedAt::Undo));
+    let Phase::Failed { reason, .. } = &play.state.tasks[stop.index()].phase else { unreachable!() };
+    assert!(reason.starts_with("the undo ended well, but after 61 s on etcd1 this does not hold: "), "{reason}");
+    assert!(reason.contains("inactive") && play.state.undo.is_empty(), "{reason}");
+    let checks = gate_view(&play.state, stop, play.now).unwrap().checks;
+    assert_eq!(checks.len(), 2, "what has to be so again is shown as it stands");
+    play.submit(&Intent::Retry { task: stop }).unwrap();
+    play.work(0);
+    play.probe();
+    assert_eq!(play.state.tasks[stop.index()].undo_attempts, 2);
+    assert_eq!(play.gate(), stop);
+    // Or it is passed over, with words.
+    let (mut play, stop) = taking_back_a_stop();
+    play.work(0);
+    play.up.insert("etcd1", false);
+    play.pass(61);
+    play.probe();
+    play.submit(&Intent::Skip { task: stop, reason: "started by hand".into() }).unwrap();
+}
+
+#[test]
+fn a_session_that_is_resumed_goes_on_looking_whether_it_was_taken_back() {
+    let (mut play, stop) = taking_back_a_stop();
+    play.work(0);
+    play.record(Event::SessionResumed { operator: "o".into() });
+    assert_eq!(play.state.tasks[stop.index()].phase, Phase::Verifying);
+    for host in super::play::HOSTS {
+        play.record(Event::HostConnected { host: host.into() });
+    }
+    play.probe();
+    assert_eq!(play.gate(), stop);
+    assert_eq!(play.state, State::of(&play.records));
+}
+
+#[test]
+fn what_a_reboot_came_up_with_tells_whether_it_was_taken_back() {
+    let mut steps = steps_with_a_way_back();
+    steps[0] = Step { name: "boot".into(), reboots: true, undone: vec![check("host.etcd.healthy")], ..steps.remove(0) };
+    steps[0].verify.clear();
+    let mut play = Play::new(plan(steps, Order::OneAtATime));
+    play.settle();
+    play.probe();
+    let boot = play.open();
+    play.work(1);
+    play.submit(&Intent::Undo { host: "etcd1".into() }).unwrap();
+    play.work(255);
+    assert_eq!(play.state.tasks[boot.index()].phase, Phase::Verifying, "ended by the reboot that it asked for");
+    play.up.insert("etcd1", false);
+    play.pass(600);
+    play.probe();
+    assert_eq!(play.state.tasks[boot.index()].phase, Phase::Verifying, "a host is given its time to come back");
+    play.up.insert("etcd1", true);
+    play.probe();
+    assert_eq!(play.gate(), boot, "the same boot id: it had not rebooted before either");
 }

@@ -175,6 +175,7 @@ fn plan(tasks: &[(usize, usize, usize)]) -> Plan {
         host: HOSTS[*host].into(),
         on: HOSTS[if *step == 1 { 0 } else { *host }].into(),
         pushes: Vec::new(),
+        kept: BTreeMap::new(),
     };
     Plan {
         inventory: Inventory {
@@ -235,7 +236,7 @@ fn event() -> impl Strategy<Value = Event> {
             13 => Event::VerifyStarted { task },
             14 => Event::TaskDone { task, checks: Vec::new() },
             15 => Event::TaskFailed { task, at: FailedAt::Run, reason: "r".into() },
-            16 => Event::TaskUndone { task },
+            16 => Event::TaskUndone { task, checks: Vec::new() },
             _ => Event::SessionResumed { operator: "o".into() },
         }
     })

@@ -9,6 +9,7 @@ pub mod log;
 pub mod notes;
 pub mod palette;
 pub mod popup;
+mod setting;
 pub mod steps;
 pub mod timeline;
 mod together;
@@ -20,8 +21,6 @@ use ratatui::widgets::Block;
 use super::clock::span;
 use super::theme::{Meaning, Sign, sign, style};
 use crate::engine::Standing;
-use crate::model::event::JobKind;
-use crate::model::runbook::Step;
 use crate::model::state::Phase;
 use crate::model::{State, TaskId};
 
@@ -32,12 +31,6 @@ pub(super) fn frame(title: &str, focused: bool) -> Block<'static> {
         .border_set(super::theme::lines(false))
         .border_style(style(meaning))
         .title(Span::styled(format!(" {title} "), style(if focused { Meaning::Active } else { Meaning::Title })))
-}
-
-/// The script that takes a step back. One that is nothing but `true` or `:` takes nothing back, and is none.
-pub(super) fn takes_back(step: &Step) -> Option<&str> {
-    let does = |line: &str| !matches!(line.trim(), "" | "true" | ":") && !line.trim_start().starts_with('#');
-    step.undo.as_deref().filter(|script| script.lines().any(does))
 }
 
 /// How a task stands: its sign, a word or two, what they mean.
@@ -60,8 +53,7 @@ pub(super) fn word(state: &State, id: TaskId, standing: Option<&Standing>, now: 
             (Sign::Runs, "ENDING".into(), Meaning::Warn)
         }
         Phase::Running => {
-            let undo = task.job.as_ref().is_some_and(|job| job.kind == JobKind::Undo);
-            let verb = if undo { "TAKING BACK" } else { "RUNNING" };
+            let verb = if task.taking_back() { "TAKING BACK" } else { "RUNNING" };
             (Sign::Runs, format!("{verb} {}", waited()), Meaning::Active)
         }
         Phase::Exited { .. } => (Sign::Runs, "ENDING".into(), Meaning::Active),

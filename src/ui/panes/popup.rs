@@ -87,6 +87,15 @@ fn one(
         Popup::Edit { task, path, input, .. } => {
             edit(&format!("{path} of {}", label(state, *task)), input, wrong, frame, area);
         }
+        Popup::SetVar(setting) => {
+            let page = super::setting::page(state, setting);
+            let keys = match (setting.why, setting.known.len()) {
+                (true, _) => "Enter: set it    Tab: the value    Esc: back",
+                (false, 1) => "Enter: go on    Esc: back",
+                (false, _) => "↓ ↑: another variable    Enter: go on    Esc: back",
+            };
+            ask("Set a variable", page, Some(&*setting.field()), wrong, keys, frame, area);
+        }
         Popup::Note(input) => {
             ask("Note", said("The journal keeps it."), Some(input), wrong, keys, frame, area);
         }
@@ -140,6 +149,7 @@ fn one(
 fn unsaved(popup: &Popup) -> Option<String> {
     match popup {
         Popup::Edit { path, .. } => Some(format!("Your text for {path}")),
+        Popup::SetVar(_) => Some("Your value".to_owned()),
         Popup::Note(_) => Some("Your note".to_owned()),
         Popup::Skip(..) | Popup::Abort(_) => Some("Your reason".to_owned()),
         _ => None,
@@ -246,7 +256,7 @@ fn undo(state: &State, host: &HostName, tasks: &[TaskId]) -> Page {
         let elsewhere = if task.on == task.host { String::new() } else { format!(", runs on {}", task.on) };
         let reboots = if step.reboots { ", reboots" } else { "" };
         page.say(Line::styled(format!("{}{elsewhere}{reboots}", step.name), style(Meaning::Title)));
-        let Some(script) = super::takes_back(step) else {
+        let Some(script) = step.takes_back() else {
             page.say(Line::styled("    nothing to do", style(Meaning::Quiet)));
             continue;
         };
@@ -254,6 +264,7 @@ fn undo(state: &State, host: &HostName, tasks: &[TaskId]) -> Page {
             page.code(Line::styled(format!("    {}", shown(line)), style(Meaning::Plain)));
         }
         super::gate::with(&variables_of_undo(state, *id), &mut page);
+        super::gate::seen_undone(step, &mut page);
     }
     page
 }

@@ -4,7 +4,7 @@
 use ratatui::text::{Line, Span};
 
 use super::{values, verdict};
-use crate::engine::GateView;
+use crate::engine::{GateView, limit};
 use crate::model::diff::{Change, There};
 use crate::model::hidden::shown;
 use crate::model::logtail::clean;
@@ -13,7 +13,6 @@ use crate::model::state::{Phase, TaskState};
 use crate::model::{State, Task, size};
 use crate::ui::look::Look;
 use crate::ui::page::Page;
-use crate::ui::panes::takes_back;
 use crate::ui::theme::{Meaning, Sign, sign, style};
 use crate::ui::view::UiState;
 
@@ -152,6 +151,13 @@ fn afterwards(step: &Step, current: &TaskState, page: &mut Page) {
     step.verify.iter().for_each(|check| page.say(format!("  · {}", clean(check.sentence()))));
 }
 
+/// What has to be so once a step was taken back.
+pub(in crate::ui::panes) fn seen_undone(step: &Step, page: &mut Page) {
+    let Some(longest) = step.undone.iter().map(|check| limit(step, check)).max() else { return };
+    page.say(format!("  after which, within {}:", crate::ui::clock::span(longest)));
+    step.undone.iter().for_each(|check| page.say(format!("  · {}", clean(check.sentence()))));
+}
+
 fn way_back(step: &Step, page: &mut Page) {
     if !step.changes() {
         return;
@@ -162,10 +168,11 @@ fn way_back(step: &Step, page: &mut Page) {
             Span::styled("WAY BACK", style(Meaning::Title)),
             Span::styled(" none, as said above", style(Meaning::Bad)),
         ])),
-        (None, Some(_)) => match takes_back(step) {
+        (None, Some(_)) => match step.takes_back() {
             Some(script) => {
                 page.say(Line::styled("WAY BACK", style(Meaning::Title)));
                 numbered(script, page);
+                seen_undone(step, page);
             }
             None => page.say(Line::from(vec![
                 Span::styled("WAY BACK", style(Meaning::Title)),

@@ -15,7 +15,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Paragraph};
 use unicode_width::UnicodeWidthStr as _;
 
-use super::{frame as framed, takes_back};
+use super::frame as framed;
 use crate::engine::{GateView, confirmation};
 use crate::model::runbook::Confirm;
 use crate::model::{State, TaskId};
@@ -125,7 +125,7 @@ fn block(state: &State, ui: &UiState, look: &Look, title: &str, width: u16) -> B
     let way_back = match (grave, &step.undo) {
         _ if !step.changes() => "only looks",
         (false, _) if step.destroys.is_some() => "destroys something",
-        (false, Some(_)) if takes_back(step).is_none() => "leaves nothing to take back",
+        (false, Some(_)) if step.takes_back().is_none() => "leaves nothing to take back",
         (true, _) => "no way back",
         (false, Some(_)) => "can be taken back",
         (false, None) => "no undo",
@@ -161,7 +161,7 @@ fn buttons(state: &State, ui: &UiState, look: &Look, room: usize) -> Line<'stati
     line
 }
 
-pub(in crate::ui::panes) use body::numbered;
+pub(in crate::ui::panes) use body::{numbered, seen_undone};
 pub(in crate::ui::panes) use values::with;
 pub(in crate::ui) use verdict::window_warning;
 

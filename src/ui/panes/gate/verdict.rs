@@ -4,13 +4,17 @@ use jiff::{SignedDuration, Timestamp};
 use ratatui::text::{Line, Span};
 
 use super::live;
-use crate::engine::{GateView, Refusal, Standing, changed, undo_chain, verification};
-use crate::model::event::{CheckResult, FailedAt, JobKind, Verdict};
+use crate::engine::{
+    GateView, REBOOT_WITHIN, Refusal, Standing, awaited, changed, limit, settable, undo_chain, verification,
+};
+use crate::model::event::{CheckResult, FailedAt, Verdict};
 use crate::model::logtail::clean;
-use crate::model::runbook::{Check, Confirm, Step};
+use crate::model::runbook::{Confirm, Step};
 use crate::model::state::{Ending, Phase, TaskState};
 use crate::model::{State, Task, TaskId};
+use crate::ui::chord;
 use crate::ui::clock::{age, local, rough, span};
+use crate::ui::keymap::Command;
 use crate::ui::look::Look;
 use crate::ui::page::Page;
 use crate::ui::theme::{Meaning, Sign, sign, style};
@@ -32,8 +36,7 @@ pub(super) fn say(state: &State, now: Timestamp, ui: &mut UiState, look: &Look, 
         }
         Phase::Opened | Phase::Starting => head(page, Sign::Runs, Meaning::Active, "STARTING", title, ""),
         Phase::Running => {
-            let undo = current.job.as_ref().is_some_and(|job| job.kind == JobKind::Undo);
-            let word = if undo { "TAKING BACK" } else { "RUNNING" };
+            let word = if current.taking_back() { "TAKING BACK" } else { "RUNNING" };
             if let Some(ending) = current.job.as_ref().and_then(|job| job.ending) {
                 ending_by_operator(ending, now, title, page);
             } else {
@@ -63,7 +66,11 @@ pub(super) fn say(state: &State, now: Timestamp, ui: &mut UiState, look: &Look, 
             let open: Vec<_> = gate.checks.iter().filter(|check| !check.passed()).collect();
             if !open.is_empty() {
                 page.gap();
-                page.text("What it should have brought about, as it stands now:", Meaning::Title);
+                let what = match at {
+                    FailedAt::Undo => "What has to be so once it is taken back, as it stands now:",
+                    _ => "What it should have brought about, as it stands now:",
+                };
+                page.text(what, Meaning::Title);
                 open.into_iter().for_each(|check| failing(check, now, ui, gate.task, page));
             }
         }
@@ -146,7 +153,17 @@ fn at_gate(state: &State, now: Timestamp, ui: &mut UiState, look: &Look, gate: &
                 (failing, all) => format!("{failing} of {all} checks do not hold:"),
             };
             page.text(&text, Meaning::Plain);
+            let reads = |name: &str| {
+                let path = format!("vars.{name}");
+                open.iter().any(|check| check.read.iter().any(|reading| reading.path == path))
+            };
+            let names: Vec<String> =
+                settable(state, gate.task).into_iter().map(|(name, _)| name).filter(|name| reads(name)).collect();
             open.into_iter().for_each(|check| failing(check, now, ui, gate.task, page));
+            if !names.is_empty() {
+                let key = chord::keys(Command::SetVar).first().map(ToString::to_string).unwrap_or_default();
+                page.text(&format!("{key} sets {} here, with a reason.", names.join(", ")), Meaning::Active);
+            }
             page.gap();
         }
         Some(refusal) => {
@@ -245,21 +262,23 @@ fn failing(check: &CheckResult, now: Timestamp, ui: &mut UiState, id: TaskId, pa
 fn verifying(state: &State, now: Timestamp, ui: &mut UiState, id: TaskId, page: &mut Page) {
     let Some((_, step, current)) = state.task(id) else { return };
     let waited = now.duration_since(current.since);
-    let longest = step.verify.iter().map(Check::within).max().unwrap_or_default();
-    let longest = SignedDuration::try_from(longest).unwrap_or(SignedDuration::MAX);
-    let limit = if longest > SignedDuration::ZERO { format!(" of {}", span(longest)) } else { String::new() };
-    let limit = if step.reboots { format!(" of {}", span(longest.max(crate::engine::REBOOT_WITHIN))) } else { limit };
-    let text = format!("VERIFYING {}{limit}", span(waited));
-    head(page, Sign::Verifying, Meaning::Active, &text, &step.title, "");
+    let checks = awaited(step, current);
+    let least = step.reboots.then_some(REBOOT_WITHIN);
+    let longest = checks.iter().map(|check| limit(step, check)).chain(least).max();
+    let longest = longest.map(|longest| format!(" of {}", span(longest))).unwrap_or_default();
+    head(page, Sign::Verifying, Meaning::Active, &format!("VERIFYING {}{longest}", span(waited)), &step.title, "");
     if step.reboots {
         live::reboot(state, now, ui, id, page);
     }
-    page.text("The script is through. What it should bring about:", Meaning::Plain);
+    let what = if current.taking_back() {
+        "It was taken back. What has to be so again:"
+    } else {
+        "The script is through. What it should bring about:"
+    };
+    page.text(what, Meaning::Plain);
     for check in verification(state, id, now) {
-        let limit = step.verify.iter().find(|planned| planned.that.0 == check.that).map(Check::within);
-        let limit =
-            limit.and_then(|limit| SignedDuration::try_from(limit).ok()).unwrap_or(crate::engine::REBOOT_WITHIN);
-        let limit = if step.reboots { limit.max(crate::engine::REBOOT_WITHIN) } else { limit };
+        let planned = checks.iter().find(|planned| planned.that.0 == check.that);
+        let limit = planned.map_or(REBOOT_WITHIN, |planned| limit(step, planned));
         // Before its time is over it has not failed: it is only not so yet.
         if check.passed() || waited < limit {
             let (mark, meaning) =

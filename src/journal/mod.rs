@@ -10,16 +10,20 @@
 
 mod read;
 pub mod sessions;
+mod thread;
 mod write;
 
 pub use read::{Journal, read};
+pub use thread::{Behind, Thread};
 pub use write::Writer;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::Digest;
+use crate::model::{Digest, Event, Record};
 
 /// The version of the format, in the first line of every journal.
 pub const FORMAT: u32 = 1;
@@ -39,8 +43,40 @@ struct Line<E> {
     event: E,
 }
 
+/// What records are written to: a file, or what stands for a slow and failing one in tests.
+pub trait Store: fmt::Debug + Send {
+    /// Adds records, in their order. When this returns they are in the file, as whole lines.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    fn write(&mut self, records: &[Record]) -> Result<(), JournalError>;
+
+    /// Returns when all that was written is on disk for good, and in the file that is looked for.
+    ///
+    /// # Errors
+    /// When it is not; then what was announced since the last time must not happen.
+    fn sync(&mut self) -> Result<(), JournalError>;
+
+    /// The digest that stands for all of it so far.
+    fn head(&self) -> &Digest;
+}
+
+/// Whether an event has to be on disk for good before what follows from it is begun. What was merely seen would be seen again.
+#[must_use]
+pub fn is_decision(event: &Event) -> bool {
+    !matches!(
+        event,
+        Event::FactsSeen { .. }
+            | Event::FactsChanged { .. }
+            | Event::FactsConfirmed { .. }
+            | Event::Beat { .. }
+            | Event::JobOutput { .. }
+            | Event::FileMoved { .. }
+    )
+}
+
 /// Why a journal cannot be written or read, said for the operator.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum JournalError {
     /// The file system said no.
     #[error("{what} {path}: {source}")]
@@ -50,7 +86,7 @@ pub enum JournalError {
         /// On which file.
         path: PathBuf,
         /// What came of it.
-        source: std::io::Error,
+        source: Arc<std::io::Error>,
     },
     /// Another process writes it.
     #[error("{0} is being written by another process: watch it instead, or end that one first")]
@@ -80,7 +116,7 @@ pub enum JournalError {
 impl JournalError {
     fn io(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
-        move |source| Self::Io { what, path, source }
+        move |source| Self::Io { what, path, source: Arc::new(source) }
     }
 }
 
@@ -102,7 +138,6 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::model::{Event, Record};
 
     fn note(text: &str) -> Event {
         Event::NoteAdded { text: text.into() }

@@ -10,7 +10,7 @@
 
 mod read;
 pub mod sessions;
-mod thread;
+pub(crate) mod thread;
 mod write;
 
 pub use read::{Journal, read};
@@ -253,6 +253,36 @@ mod tests {
         writer.append(Timestamp::UNIX_EPOCH, note("again"), true).unwrap();
         drop(writer);
         assert_eq!(read(&path).unwrap().records.len(), 2);
+    }
+
+    #[test]
+    fn a_write_of_many_that_was_cut_off_leaves_the_first_of_them() {
+        let (_dir, path) = written(&["one"]);
+        let before = std::fs::metadata(&path).unwrap().len();
+        let mut writer = Writer::resume(&path).unwrap().0;
+        let record = |seq: u64| Record { seq, at: Timestamp::UNIX_EPOCH, event: note(&seq.to_string()) };
+        writer.write(&[record(2), record(3), record(4)]).unwrap();
+        drop(writer);
+        let whole = std::fs::read(&path).unwrap();
+        for cut in before as usize..whole.len() {
+            std::fs::write(&path, &whole[..cut]).unwrap();
+            let (mut writer, records) = Writer::resume(&path).unwrap();
+            let lines = whole[..cut].iter().filter(|byte| **byte == b'\n').count();
+            assert_eq!(records.len(), lines - 1, "cut at {cut}");
+            let seq = records.len() as u64 + 1;
+            writer.write(&[record(seq)]).unwrap();
+            drop(writer);
+            assert_eq!(read(&path).unwrap().records.len() as u64, seq);
+        }
+    }
+
+    #[test]
+    fn a_journal_that_is_taken_away_while_it_is_synced_is_not_durable() {
+        let (_dir, path) = written(&["one"]);
+        let mut writer = Writer::resume(&path).unwrap().0;
+        writer.write(&[Record { seq: 2, at: Timestamp::UNIX_EPOCH, event: note("two") }]).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert!(matches!(writer.sync(), Err(JournalError::Gone { .. })));
     }
 
     #[test]

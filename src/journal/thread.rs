@@ -216,3 +216,156 @@ impl Disk {
         *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = at;
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::sync::Condvar;
+
+    use jiff::Timestamp;
+
+    use super::*;
+
+    /// A disk that answers when it is told to.
+    #[derive(Clone, Debug, Default)]
+    pub(crate) struct Slow(Arc<(Mutex<Held>, Condvar)>);
+
+    #[derive(Debug, Default)]
+    struct Held {
+        stuck: bool,
+        /// Somebody waits for it.
+        waits: bool,
+        fails: Option<i32>,
+        written: u64,
+        syncs: usize,
+    }
+
+    impl Slow {
+        fn set(&self, set: impl FnOnce(&mut Held)) {
+            set(&mut self.0.0.lock().unwrap());
+            self.0.1.notify_all();
+        }
+
+        pub(crate) fn stick(&self) {
+            self.set(|held| held.stuck = true);
+        }
+
+        pub(crate) fn go_on(&self) {
+            self.set(|held| held.stuck = false);
+        }
+
+        /// Answers with this error from now on.
+        pub(crate) fn fail(&self, error: i32) {
+            self.set(|held| (held.fails, held.stuck) = (Some(error), false));
+        }
+
+        /// Waits until somebody waits for the disk.
+        fn until_asked(&self) {
+            let held = self.0.0.lock().unwrap();
+            drop(self.0.1.wait_while(held, |held| !held.waits).unwrap());
+        }
+
+        fn syncs(&self) -> usize {
+            self.0.0.lock().unwrap().syncs
+        }
+    }
+
+    static HEAD: std::sync::LazyLock<Digest> = std::sync::LazyLock::new(|| Digest::from("head"));
+
+    impl Store for Slow {
+        fn write(&mut self, records: &[Record]) -> Result<(), JournalError> {
+            self.set(|held| held.written = records.last().map_or(held.written, |record| record.seq));
+            Ok(())
+        }
+
+        fn sync(&mut self) -> Result<(), JournalError> {
+            self.set(|held| held.waits = true);
+            let held = self.0.0.lock().unwrap();
+            let mut held = self.0.1.wait_while(held, |held| held.stuck).unwrap();
+            (held.waits, held.syncs) = (false, held.syncs + 1);
+            held.fails.map_or(Ok(()), |error| {
+                Err(JournalError::io("cannot sync", Path::new("j.jsonl"))(std::io::Error::from_raw_os_error(error)))
+            })
+        }
+
+        fn head(&self) -> &Digest {
+            &HEAD
+        }
+    }
+
+    fn note(seq: u64) -> Record {
+        Record { seq, at: Timestamp::UNIX_EPOCH, event: Event::NoteAdded { text: seq.to_string() } }
+    }
+
+    fn seen(seq: u64) -> Record {
+        let event = Event::FactsConfirmed { host: "etcd1".into(), asked: 1 };
+        Record { seq, at: Timestamp::UNIX_EPOCH, event }
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_a_stuck_disk_and_many_decisions_are_one_sync() {
+        let disk = Slow::default();
+        disk.stick();
+        let mut thread = Thread::spawn(Box::new(disk.clone()));
+        thread.record(note(1)).unwrap();
+        disk.until_asked();
+        assert!(thread.silent().is_some());
+        // These return, though the disk does not.
+        for seq in 2..=200 {
+            thread.record(note(seq)).unwrap();
+        }
+        thread.record(seen(201)).unwrap();
+        let behind = thread.behind();
+        let waits = tokio::spawn(behind.caught_up());
+        tokio::task::yield_now().await;
+        assert!(!waits.is_finished(), "nothing that was decided is durable");
+        disk.go_on();
+        assert!(waits.await.unwrap());
+        assert_eq!(disk.syncs(), 2, "the first, and one for all that came while it went on");
+        assert_eq!(thread.close().await.unwrap(), *HEAD);
+        assert_eq!(disk.0.0.lock().unwrap().written, 201);
+    }
+
+    #[tokio::test]
+    async fn what_was_only_seen_is_not_synced_before_the_end() {
+        let disk = Slow::default();
+        let mut thread = Thread::spawn(Box::new(disk.clone()));
+        thread.record(seen(1)).unwrap();
+        assert!(thread.behind().caught_up().await, "nothing was decided");
+        thread.close().await.unwrap();
+        assert_eq!(disk.syncs(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_fails_bars_for_good() {
+        for error in [5, 28] {
+            let disk = Slow::default();
+            disk.stick();
+            let mut thread = Thread::spawn(Box::new(disk.clone()));
+            thread.record(note(1)).unwrap();
+            let behind = thread.behind();
+            disk.fail(error);
+            assert!(!behind.caught_up().await, "what follows from it must not be begun");
+            assert!(!thread.behind().caught_up().await);
+            let told = thread.record(note(2)).unwrap_err().to_string();
+            assert!(told.starts_with("cannot sync j.jsonl:"), "{told}");
+            assert!(thread.close().await.is_err());
+        }
+    }
+
+    #[test]
+    fn so_much_waits_and_no_more_is_taken() {
+        let disk = Slow::default();
+        disk.stick();
+        let mut thread = Thread::spawn(Box::new(disk.clone()));
+        thread.record(note(1)).unwrap();
+        disk.until_asked();
+        let text = "x".repeat(1 << 20);
+        for seq in 2..18 {
+            assert!(!thread.is_full());
+            let event = Event::JobOutput { task: crate::model::TaskId(0), offset: 0, bytes: 1, text: text.clone() };
+            thread.record(Record { seq, at: Timestamp::UNIX_EPOCH, event }).unwrap();
+        }
+        assert!(thread.is_full());
+        disk.go_on();
+    }
+}

@@ -63,13 +63,84 @@ fn merge(into: &mut Map<String, Value>, patch: &Map<String, Value>) {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+    use std::sync::LazyLock;
+
+    use jiff::SignedDuration;
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
+    use crate::model::facts::{Etcd, Kube, Node, NodePods};
+    use crate::model::{Event, Facts, HostName, Record, State};
+
+    /// Facts of any kind, made of few values, so that the same come again.
+    fn any_facts() -> impl Strategy<Value = Facts> {
+        let word = || prop_oneof![Just("a"), Just("b"), Just("")].prop_map(str::to_owned);
+        let words = || proptest::collection::vec(word(), 0..3);
+        let by_name = || proptest::collection::btree_map(word(), words(), 0..3);
+        let etcd = (proptest::option::of(0..3_i64), proptest::option::of(any::<bool>()), proptest::option::of(words()));
+        let node = (any::<bool>(), proptest::option::of(words()));
+        let kube = proptest::collection::btree_map(word(), node, 0..3);
+        (
+            proptest::option::of(word()),
+            proptest::option::of(0..3_i64),
+            proptest::option::of(etcd),
+            by_name(),
+            proptest::option::of(kube),
+            words(),
+        )
+            .prop_map(|(boot_id, clock_ms, etcd, lines, kube, problems)| Facts {
+                boot_id,
+                clock_ms,
+                etcd: etcd.map(|(raft_index, healthy, alarms)| Etcd { raft_index, healthy, alarms, ..Etcd::default() }),
+                lines,
+                kube: kube.map(|nodes| Kube {
+                    nodes: nodes
+                        .into_iter()
+                        .map(|(name, (ready, blocked))| {
+                            let pods = blocked.map(|blocked| NodePods { blocked, ..NodePods::default() });
+                            (name, Node { ready, pods, ..Node::default() })
+                        })
+                        .collect(),
+                    ..Kube::default()
+                }),
+                problems,
+                ..Facts::default()
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn a_session_told_in_changes_is_the_session_told_whole(all in proptest::collection::vec(any_facts(), 1..12)) {
+            static STARTED: LazyLock<Record> = LazyLock::new(|| {
+                crate::journal::read(Path::new("tests/journals/container-linux.jsonl")).unwrap().records.remove(0)
+            });
+            let mut whole = State::of([&*STARTED]);
+            let mut changed = whole.clone();
+            let host = HostName::from("etcd1");
+            for facts in all {
+                let (seq, at) = (whole.seq + 1, whole.now + SignedDuration::from_secs(2));
+                let seen = Event::FactsSeen { host: host.clone(), asked: seq, facts: Box::new(facts.clone()) };
+                let known = changed.hosts[&host].facts.clone();
+                let told = match known.map(|known| between(&*known.facts, &facts)) {
+                    None => seen.clone(),
+                    Some(changes) => {
+                        let changes = changes.expect("facts hold no null");
+                        Event::FactsChanged { host: host.clone(), asked: seq, changes }
+                    }
+                };
+                let told: Event = serde_json::from_str(&serde_json::to_string(&told).unwrap()).unwrap();
+                whole.apply(&Record { seq, at, event: seen });
+                changed.apply(&Record { seq, at, event: told });
+                prop_assert_eq!(&whole, &changed);
+            }
+        }
+    }
 
     #[test]
     fn only_what_differs_is_told_and_an_unknown_section_is_passed_over() {
-        let facts = |value: Value| -> crate::model::Facts { serde_json::from_value(value).unwrap() };
+        let facts = |value: Value| -> Facts { serde_json::from_value(value).unwrap() };
         let before = facts(json!({
             "arch": "x86_64", "etcd": {"raft_index": 1, "raft_term": 2, "healthy": true},
             "lines": {"/a": ["1", "2"], "/b": []},

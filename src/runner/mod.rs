@@ -369,3 +369,6 @@ impl Runner {
         self.leasing.insert(name.clone(), handle);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@
 //! | `beat`, nearly all hosts in it | one in 3 s | 250 | 7 MB |
 //! | `beat`, where probes take 10 s: a hundred hosts in it | one in 2 s | 1,400 | 60 MB |
 //! | `facts-changed`, of what always moves a little | a host each 3 min | 300 | 72 MB |
-//! | `facts-seen`, all of it again | a host after 5 KB of changes | 5,000 | 72 MB |
+//! | `facts-seen`, all of it again | a host after 5 KB of changes | 5,000 | 15 MB |
 //!
 //! Whatever else changes is told when it is seen. An age on the screen may be told too long, by [`LAG`] at most, never too
 //! short; the values that always move may be [`HELD`] old where nobody waits for them, and are within what
@@ -160,3 +160,6 @@ fn beat(state: &State, unchanged: &HashMap<HostName, Unchanged>, counts: impl Fn
 fn bytes(changes: &Map<String, Value>) -> usize {
     serde_json::to_string(changes).map_or(usize::MAX, |text| text.len())
 }
+
+#[cfg(test)]
+mod tests;

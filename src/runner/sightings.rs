@@ -96,6 +96,10 @@ impl Sightings {
             && !self.awaited.exactly(&host, known.asked, asked)
             && facts.moved_slightly(&known.facts, self.awaited.closely());
         if slightly || *facts == *known.facts {
+            if self.awaited.at_once(&host, known.asked, asked) {
+                self.unchanged.remove(&host);
+                return Some(Event::FactsConfirmed { host, asked });
+            }
             let soon = self.awaited.soon(known.asked, asked);
             self.unchanged.insert(host, Unchanged { asked, at: now, soon });
             return None;

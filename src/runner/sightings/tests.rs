@@ -183,7 +183,11 @@ fn what_somebody_waits_for_is_told_soon_and_to_the_last_digit() {
     assert!(known(&desk).asked < shown);
     desk.see(&host, shown, &facts);
     assert_eq!((&*known(&desk).facts, known(&desk).asked), (&facts, shown), "told at once, exactly");
-    // Another host, for which nothing has changed at all.
+    desk.record(Event::GateShown { task: desk.state.gates().next().unwrap() });
+    let shown = desk.state.seq;
+    desk.see(&host, shown, &facts);
+    assert_eq!(known(&desk).asked, shown, "nothing has changed, and the gate waits for it");
+    // Another host, for which no gate waits alone.
     let other = HostName::from("worker1");
     desk.see(&other, 1, &facts);
     desk.now += SOON;

@@ -1,4 +1,5 @@
-//! The session on disk: one JSON object a line, appended, chained by hash, and synced before anything it announces.
+//! The session on disk: one JSON object a line, appended, chained by hash, and synced before anything it announces
+//! is done on a host. A [`Thread`] writes it, so that nobody else waits for the disk.
 //!
 //! ```text
 //! {"lockkeeper_journal":1}

@@ -183,7 +183,8 @@ fn what_somebody_waits_for_is_told_soon_and_to_the_last_digit() {
     assert!(known(&desk).asked < shown);
     desk.see(&host, shown, &facts);
     assert_eq!((&*known(&desk).facts, known(&desk).asked), (&facts, shown), "told at once, exactly");
-    desk.record(Event::GateShown { task: desk.state.gates().next().unwrap() });
+    let gate = desk.state.gates().next().unwrap();
+    desk.record(Event::GateShown { task: gate });
     let shown = desk.state.seq;
     desk.see(&host, shown, &facts);
     assert_eq!(known(&desk).asked, shown, "nothing has changed, and the gate waits for it");

@@ -96,6 +96,7 @@ fn told(state: &State) -> String {
 }
 
 /// A session in which everything happens, on the plan of the first golden journal.
+#[expect(clippy::too_many_lines, reason = "a session is one list")]
 fn every_kind() -> Vec<Event> {
     let records = journal::read(Path::new(FIRST)).unwrap().records;
     let facts_of = |host: &HostName| {

@@ -36,7 +36,7 @@ pub struct Thread {
     /// Bytes that wait, roughly.
     waiting: Arc<AtomicUsize>,
     progress: watch::Receiver<Progress>,
-    thread: Option<JoinHandle<()>>,
+    writes: Option<JoinHandle<()>>,
     /// Number of the last decision.
     decided: u64,
     /// When the disk was last asked for something that it has not answered yet.
@@ -76,7 +76,7 @@ impl Thread {
             let failed = JournalError::io("cannot begin to write", Path::new("the journal"))(why);
             tell.send_modify(|progress| progress.failed = Some(failed));
         }
-        Self { queue: Some(queue), waiting, progress, thread: thread.ok(), decided: 0, asked }
+        Self { queue: Some(queue), waiting, progress, writes: thread.ok(), decided: 0, asked }
     }
 
     /// Hands a record over. It never waits.
@@ -147,7 +147,7 @@ impl Drop for Thread {
     /// What was handed over is written, however the session ends.
     fn drop(&mut self) {
         self.queue = None;
-        if let Some(thread) = self.thread.take() {
+        if let Some(thread) = self.writes.take() {
             let _ = thread.join();
         }
     }

@@ -2,6 +2,7 @@
 //! of nothing else.
 
 use super::Facts;
+use super::facts::{Disk, Etcd};
 
 /// What of the facts is looked at so closely that no movement of it is slight.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,38 +16,51 @@ impl Facts {
     /// host's clock by one notch (200 ms), free room by a hundredth of itself, and etcd's log by what is written to it.
     #[must_use]
     pub fn moved_slightly(&self, before: &Self, closely: Closely) -> bool {
-        let mut after = self.clone();
-        if let (Some(was), Some(is)) = (before.clock_ms, after.clock_ms)
-            && was.abs_diff(is) <= 200
-        {
-            after.clock_ms = before.clock_ms;
-        }
-        for (mount, disk) in &mut after.disks {
-            let Some(was) = before.disks.get(mount) else { continue };
-            if was.free_kib.abs_diff(disk.free_kib) <= was.free_kib.unsigned_abs() / 100 {
-                disk.free_kib = was.free_kib;
+        self.differing(before).into_iter().all(|section| match section {
+            "clock_ms" => matches!((before.clock_ms, self.clock_ms), (Some(was), Some(is)) if was.abs_diff(is) <= 200),
+            "disks" => {
+                let slightly = |(mount, disk): (&String, &Disk)| {
+                    before.disks.get(mount).is_some_and(|was| disk.moved_slightly(was))
+                };
+                self.disks.len() == before.disks.len() && self.disks.iter().all(slightly)
             }
-            if let (Some(left), Some(inodes)) = (was.free_inodes, disk.free_inodes)
-                && left.abs_diff(inodes) <= left.unsigned_abs() / 100
-            {
-                disk.free_inodes = was.free_inodes;
-            }
-        }
-        if let (Some(was), Some(etcd)) = (&before.etcd, &mut after.etcd)
-            && !closely.lag
-            && was.raft_term == etcd.raft_term
-        {
-            if etcd.raft_index >= was.raft_index && was.raft_index.is_some() {
-                etcd.raft_index = was.raft_index;
-            }
-            if let (Some(size), Some(bytes)) = (was.db_bytes, etcd.db_bytes)
-                && size.abs_diff(bytes) <= size.unsigned_abs() / 100
-            {
-                etcd.db_bytes = was.db_bytes;
-            }
-        }
-        after == *before
+            "etcd" => match (&before.etcd, &self.etcd) {
+                (Some(was), Some(is)) => !closely.lag && is.moved_slightly(was),
+                _ => false,
+            },
+            _ => false,
+        })
     }
+}
+
+impl Disk {
+    fn moved_slightly(&self, was: &Self) -> bool {
+        let inodes = match (was.free_inodes, self.free_inodes) {
+            (Some(was), Some(is)) => a_hundredth(was, is),
+            (was, is) => was == is,
+        };
+        let kept = Self { free_kib: was.free_kib, free_inodes: was.free_inodes, ..self.clone() };
+        inodes && a_hundredth(was.free_kib, self.free_kib) && kept == *was
+    }
+}
+
+impl Etcd {
+    fn moved_slightly(&self, was: &Self) -> bool {
+        let log = match (was.raft_index, self.raft_index) {
+            (Some(was), Some(is)) => is >= was,
+            (was, is) => was == is,
+        };
+        let size = match (was.db_bytes, self.db_bytes) {
+            (Some(was), Some(is)) => a_hundredth(was, is),
+            (was, is) => was == is,
+        };
+        let kept = Self { raft_index: was.raft_index, db_bytes: was.db_bytes, ..self.clone() };
+        log && size && kept == *was
+    }
+}
+
+fn a_hundredth(was: i64, is: i64) -> bool {
+    was.abs_diff(is) <= was.unsigned_abs() / 100
 }
 
 #[cfg(test)]

@@ -93,7 +93,7 @@ mod tests {
             .prop_map(|(boot_id, clock_ms, etcd, lines, kube, problems)| Facts {
                 boot_id,
                 clock_ms,
-                etcd: etcd.map(|(raft_index, healthy, alarms)| Etcd { raft_index, healthy, alarms, ..Etcd::default() }),
+                etcd: etcd.map(|(raft_index, healthy, alarms)| Etcd { healthy, raft_index, alarms, ..Etcd::default() }),
                 lines,
                 kube: kube.map(|nodes| Kube {
                     nodes: nodes

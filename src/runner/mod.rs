@@ -248,10 +248,11 @@ impl Runner {
         if let Report::Ended { effect, .. } = &report {
             self.working.remove(effect);
         }
-        let now = self.now();
         let event = match report {
             Report::Event(event) | Report::Ended { event, .. } => Some(event),
-            Report::Facts { host, asked, facts } => self.sightings.take(self.recorder.state(), now, host, asked, facts),
+            Report::Facts { host, asked, facts } => {
+                self.sightings.take(self.recorder.state(), self.recorder.clock().now(), host, asked, facts)
+            }
         };
         let Some(event) = event else { return Ok(()) };
         let rebooted = engine::rebooted(self.state(), &event);

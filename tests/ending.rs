@@ -48,7 +48,7 @@ async fn killed_between_the_order_and_the_host_the_resumed_session_ends_it() {
     running(&mut runner).await;
     runner.submit(&Intent::EndJob { task: TASK }).unwrap().unwrap();
     // Nothing of it has got to the host: on this runtime nothing else runs before somebody waits.
-    runner.close().await;
+    runner.close().await.unwrap();
     assert_eq!(bench.count(|event| matches!(event, Event::JobEndSent { .. } | Event::JobFinished { .. })), 0);
 
     let mut runner = bench.resume();
@@ -66,7 +66,7 @@ async fn killed_after_the_host_has_heard_the_resumed_session_sees_the_end() {
         (bench.practice.host(&task.on), current.job.as_ref().unwrap().name.clone())
     };
     runner.submit(&Intent::EndJob { task: TASK }).unwrap().unwrap();
-    runner.close().await;
+    runner.close().await.unwrap();
     // As if the wizard had died with the host's answer on its way.
     host.end_job(&job).await.unwrap();
 

@@ -76,7 +76,7 @@ async fn a_resumed_session_asks_for_its_lease_again() {
     let mut runner = bench.begin();
     until(&mut runner, |phase| *phase == Phase::Gate).await;
     practised::ready(&mut runner).await;
-    runner.close().await;
+    runner.close().await.unwrap();
     let mut runner = bench.resume();
     practised::ready(&mut runner).await;
     open(&mut runner).unwrap();

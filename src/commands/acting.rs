@@ -61,6 +61,10 @@ impl<F: FnMut(&State)> Source for Acting<'_, F> {
         Ok(())
     }
 
+    fn trouble(&self) -> Option<String> {
+        self.runner.trouble()
+    }
+
     fn usual(&self) -> Usual {
         super::usual::load()
     }

@@ -109,7 +109,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         let mut hands = Hands { practice: practice.clone(), lent: HashSet::new() };
         if args.auto {
             let summary = auto::drive(&mut runner, args.take_back, |state| hands.lend(state)).await?;
-            runner.close().await;
+            runner.close().await?;
             tell_of_idle(&practice.never_struck(&faults));
             return report(&summary, &practice.invariants(), args);
         }
@@ -123,8 +123,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         if well {
             usual::learn(runner.state());
         }
-        runner.close().await;
+        let closed = runner.close().await;
         let code = super::ended(left?, code);
+        closed?;
         tell_of_idle(&practice.never_struck(&faults));
         if let Some(path) = journal {
             complain(&format!("recorded in {}; play it with: lockkeeper replay {0}", path.display()));

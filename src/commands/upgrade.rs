@@ -126,11 +126,10 @@ fn act(recorder: Recorder, path: &Path, window: Option<&Intent>) -> Result<ExitC
         let code = exit_code(runner.state());
         let ended = runner.state().outcome.is_some();
         usual::learn(runner.state());
-        let head = runner.head();
-        runner.close().await;
+        let head = runner.close().await;
         links.close().await;
         let code = super::ended(left?, code);
-        if let Some(head) = head {
+        if let Some(head) = head? {
             complain(&format!(
                 "recorded in {}; its head is {head}: `lockkeeper journal verify` proves it",
                 path.display()

@@ -7,6 +7,7 @@
 
 pub mod advance;
 pub mod check;
+mod closely;
 pub mod decide;
 pub mod gate;
 mod memo;
@@ -28,6 +29,7 @@ mod version;
 mod tests;
 
 pub use advance::{PROMISE_WITHIN, advance, promise};
+pub use closely::Awaited;
 pub use decide::decide;
 pub use gate::{GateView, gate_view, harm, variables, variables_of_undo};
 pub use opening::{Standing, confirmation, may_open_together, standing};
@@ -165,6 +167,15 @@ impl Act {
             Self::Compare(_) | Self::Follow(_) | Self::Claim(_) | Self::Fetch(_) => false,
         }
     }
+
+    /// Whether nothing comes of it, here or there, but what is told: it need not wait for the journal.
+    #[must_use]
+    pub fn only_reads(&self) -> bool {
+        match self {
+            Self::Compare(_) | Self::Follow(_) => true,
+            Self::Push(_) | Self::Start(_) | Self::End(_) | Self::Claim(_) | Self::Fetch(_) => false,
+        }
+    }
 }
 
 /// What should be going on at hosts, as the state has it.
@@ -217,9 +228,14 @@ pub fn wanted(state: &State) -> Vec<Effect> {
 /// step that reboots the host is under way there, or was when it was last heard of: taken back, given up or passed over.
 #[must_use]
 pub fn rebooted(state: &State, event: &Event) -> Option<Event> {
-    let Event::FactsSeen { host, facts, .. } = event else { return None };
-    let before = state.host(host)?.facts.as_ref()?.facts.boot_id.as_ref()?;
-    if facts.boot_id.as_ref()? == before {
+    let (host, boot_id) = if let Event::FactsSeen { host, facts, .. } = event {
+        (host, facts.boot_id.as_deref()?)
+    } else if let Event::FactsChanged { host, changes, .. } = event {
+        (host, changes.get("boot_id")?.as_str()?)
+    } else {
+        return None;
+    };
+    if state.boot_id(host)? == boot_id {
         return None;
     }
     let booted = state.host(host)?.booted;

@@ -1,4 +1,5 @@
-//! The session on disk: one JSON object a line, appended, chained by hash, and synced before anything it announces.
+//! The session on disk: one JSON object a line, appended, chained by hash, and synced before anything it announces
+//! is done on a host. A [`Thread`] writes it, so that nobody else waits for the disk.
 //!
 //! ```text
 //! {"lockkeeper_journal":1}
@@ -10,16 +11,20 @@
 
 mod read;
 pub mod sessions;
+pub(crate) mod thread;
 mod write;
 
 pub use read::{Journal, read};
+pub use thread::{Behind, Thread};
 pub use write::Writer;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::Digest;
+use crate::model::{Digest, Event, Record};
 
 /// The version of the format, in the first line of every journal.
 pub const FORMAT: u32 = 1;
@@ -39,8 +44,40 @@ struct Line<E> {
     event: E,
 }
 
+/// What records are written to: a file, or what stands for a slow and failing one in tests.
+pub trait Store: fmt::Debug + Send {
+    /// Adds records, in their order. When this returns they are in the file, as whole lines.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    fn write(&mut self, records: &[Record]) -> Result<(), JournalError>;
+
+    /// Returns when all that was written is on disk for good, and in the file that is looked for.
+    ///
+    /// # Errors
+    /// When it is not; then what was announced since the last time must not happen.
+    fn sync(&mut self) -> Result<(), JournalError>;
+
+    /// The digest that stands for all of it so far.
+    fn head(&self) -> &Digest;
+}
+
+/// Whether an event has to be on disk for good before what follows from it is begun. What was merely seen would be seen again.
+#[must_use]
+pub fn is_decision(event: &Event) -> bool {
+    !matches!(
+        event,
+        Event::FactsSeen { .. }
+            | Event::FactsChanged { .. }
+            | Event::FactsConfirmed { .. }
+            | Event::Beat { .. }
+            | Event::JobOutput { .. }
+            | Event::FileMoved { .. }
+    )
+}
+
 /// Why a journal cannot be written or read, said for the operator.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum JournalError {
     /// The file system said no.
     #[error("{what} {path}: {source}")]
@@ -50,7 +87,7 @@ pub enum JournalError {
         /// On which file.
         path: PathBuf,
         /// What came of it.
-        source: std::io::Error,
+        source: Arc<std::io::Error>,
     },
     /// Another process writes it.
     #[error("{0} is being written by another process: watch it instead, or end that one first")]
@@ -80,7 +117,7 @@ pub enum JournalError {
 impl JournalError {
     fn io(what: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
-        move |source| Self::Io { what, path, source }
+        move |source| Self::Io { what, path, source: Arc::new(source) }
     }
 }
 
@@ -102,7 +139,6 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::model::{Event, Record};
 
     fn note(text: &str) -> Event {
         Event::NoteAdded { text: text.into() }
@@ -218,6 +254,36 @@ mod tests {
         writer.append(Timestamp::UNIX_EPOCH, note("again"), true).unwrap();
         drop(writer);
         assert_eq!(read(&path).unwrap().records.len(), 2);
+    }
+
+    #[test]
+    fn a_write_of_many_that_was_cut_off_leaves_the_first_of_them() {
+        let (_dir, path) = written(&["one"]);
+        let before = std::fs::metadata(&path).unwrap().len();
+        let mut writer = Writer::resume(&path).unwrap().0;
+        let record = |seq: u64| Record { seq, at: Timestamp::UNIX_EPOCH, event: note(&seq.to_string()) };
+        writer.write(&[record(2), record(3), record(4)]).unwrap();
+        drop(writer);
+        let whole = std::fs::read(&path).unwrap();
+        for cut in before as usize..whole.len() {
+            std::fs::write(&path, &whole[..cut]).unwrap();
+            let (mut writer, records) = Writer::resume(&path).unwrap();
+            let lines = whole[..cut].split(|byte| *byte == b'\n').count() - 1;
+            assert_eq!(records.len(), lines - 1, "cut at {cut}");
+            let seq = records.len() as u64 + 1;
+            writer.write(&[record(seq)]).unwrap();
+            drop(writer);
+            assert_eq!(read(&path).unwrap().records.len() as u64, seq);
+        }
+    }
+
+    #[test]
+    fn a_journal_that_is_taken_away_while_it_is_synced_is_not_durable() {
+        let (_dir, path) = written(&["one"]);
+        let mut writer = Writer::resume(&path).unwrap().0;
+        writer.write(&[Record { seq: 2, at: Timestamp::UNIX_EPOCH, event: note("two") }]).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert!(matches!(writer.sync(), Err(JournalError::Gone { .. })));
     }
 
     #[test]

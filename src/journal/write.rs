@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rustix::fs::{FlockOperation, flock};
 
-use super::{FORMAT, Header, JournalError, Line, read};
+use super::{FORMAT, Header, JournalError, Line, Store, read};
 use crate::model::{Digest, Event, Record};
 
 /// A journal that is being written; no other process can write it meanwhile.
@@ -45,7 +45,9 @@ impl Writer {
         lock(&file, path)?;
         let mut writer = Self { file, path: path.to_owned(), seq: 0, prev: Digest::from(""), length: 0, torn: false };
         let header = serde_json::to_string(&Header { lockkeeper_journal: FORMAT }).unwrap_or_default();
-        writer.line(&header, true)?;
+        writer.add(format!("{header}\n").as_bytes())?;
+        writer.sync()?;
+        writer.prev = Digest::of(header.as_bytes());
         Ok(writer)
     }
 
@@ -78,26 +80,17 @@ impl Writer {
         &self.path
     }
 
-    /// The digest that stands for all of it so far.
-    #[must_use]
-    pub fn head(&self) -> &Digest {
-        &self.prev
-    }
-
     /// Adds an event. When this returns it is written, and with `durable` also on disk for good.
     ///
     /// # Errors
     /// When it cannot be written; then what it announces must not happen.
     pub fn append(&mut self, at: Timestamp, event: Event, durable: bool) -> Result<Record, JournalError> {
-        let seq = self.seq + 1;
-        let line = match &event {
-            Event::Unknown(raw) => serde_json::to_string(&Line { seq, at, prev: self.prev.clone(), event: raw }),
-            known => serde_json::to_string(&Line { seq, at, prev: self.prev.clone(), event: known }),
-        };
-        let line = line.map_err(|error| JournalError::io("cannot write to", &self.path)(error.into()))?;
-        self.line(&line, durable)?;
-        self.seq = seq;
-        Ok(Record { seq, at, event })
+        let record = Record { seq: self.seq + 1, at, event };
+        self.write(std::slice::from_ref(&record))?;
+        if durable {
+            self.sync()?;
+        }
+        Ok(record)
     }
 
     /// What stands under our path is the file that we write, as long as we have left it: else what is announced in it would be
@@ -117,8 +110,8 @@ impl Writer {
         }
     }
 
-    /// One `write` a line, so that a crash tears the last line at most.
-    fn line(&mut self, line: &str, durable: bool) -> Result<(), JournalError> {
+    /// Adds these lines with one `write`, so that a crash leaves whole lines and at most one that is torn.
+    fn add(&mut self, bytes: &[u8]) -> Result<(), JournalError> {
         if self.torn {
             self.file
                 .set_len(self.length)
@@ -126,17 +119,42 @@ impl Writer {
             self.torn = false;
         }
         self.still_ours()?;
-        let bytes = format!("{line}\n");
         // Where the last whole line ended: nothing that was half written before is added to.
-        self.file
-            .write_all_at(bytes.as_bytes(), self.length)
-            .map_err(JournalError::io("cannot write to", &self.path))?;
+        self.file.write_all_at(bytes, self.length).map_err(JournalError::io("cannot write to", &self.path))?;
         self.length += bytes.len() as u64;
-        if durable {
-            self.file.sync_data().map_err(JournalError::io("cannot sync", &self.path))?;
-        }
-        self.prev = Digest::of(line.as_bytes());
         Ok(())
+    }
+}
+
+impl Store for Writer {
+    fn write(&mut self, records: &[Record]) -> Result<(), JournalError> {
+        let mut bytes = Vec::new();
+        let mut prev = self.prev.clone();
+        for Record { seq, at, event } in records {
+            let begun = bytes.len();
+            let (seq, at) = (*seq, *at);
+            let line = match event {
+                Event::Unknown(raw) => serde_json::to_writer(&mut bytes, &Line { seq, at, prev, event: raw }),
+                known => serde_json::to_writer(&mut bytes, &Line { seq, at, prev, event: known }),
+            };
+            line.map_err(|error| JournalError::io("cannot write to", &self.path)(error.into()))?;
+            prev = Digest::of(&bytes[begun..]);
+            bytes.push(b'\n');
+        }
+        self.add(&bytes)?;
+        self.seq = records.last().map_or(self.seq, |record| record.seq);
+        self.prev = prev;
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<(), JournalError> {
+        self.file.sync_data().map_err(JournalError::io("cannot sync", &self.path))?;
+        // What went to the disk may be in a file that nobody finds any more.
+        self.still_ours()
+    }
+
+    fn head(&self) -> &Digest {
+        &self.prev
     }
 }
 

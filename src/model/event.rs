@@ -88,6 +88,28 @@ pub enum Event {
         /// Number of the last event when the probe was sent out.
         asked: u64,
     },
+    /// A probe saw something else than the last one, told as what changed since then.
+    FactsChanged {
+        /// Where.
+        host: HostName,
+        /// Number of the last event when the probe was sent out.
+        asked: u64,
+        /// A JSON merge patch (RFC 7396) on the facts that were last told of the host: only what differs, `null` for what is gone.
+        changes: serde_json::Map<String, serde_json::Value>,
+    },
+    /// Probes of many hosts saw what the last ones saw, but for values that always move a little (`Facts::moved_slightly`).
+    Beat {
+        /// Number of the last event when the first of these probes was sent out.
+        asked: u64,
+        /// When the first of them came back. It counts for all of them, so that an age is never told too short.
+        seen: Timestamp,
+        /// Of which hosts; where it names none, of all that answer and whose facts count.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        hosts: Vec<HostName>,
+        /// But of these.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        but: Vec<HostName>,
+    },
     /// A host came up with another boot id than it was last seen with.
     HostRebooted {
         /// Which.

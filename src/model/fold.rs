@@ -1,12 +1,15 @@
 //! `State = fold(State, Record)`: total, without a clock, and the same on every machine.
 
+use std::collections::HashSet;
 use std::sync::Arc;
+
+use jiff::Timestamp;
 
 use super::event::{Event, JobKind, Record};
 use super::logtail::LineKind;
 use super::progress::{Progress, Stood};
 use super::state::{Artifact, Ending, HostState, JobState, Link, Moving, Note, Phase, Seen, Session, State, TaskState};
-use super::{HostName, Plan, TaskId};
+use super::{Facts, HostName, Plan, TaskId, patch};
 
 impl State {
     /// The state after all these records.
@@ -67,26 +70,14 @@ impl State {
                     host.stale = Some("the host does not answer".into());
                 });
             }
-            Event::FactsSeen { host, asked, facts } => {
-                let known = self.hosts.get(host).and_then(|host| host.facts.as_ref()).map(|seen| seen.facts.clone());
-                let new = |problem: &&String| known.as_ref().is_none_or(|facts| !facts.problems.contains(problem));
-                for problem in facts.problems.iter().filter(new) {
-                    self.say(host, LineKind::Trouble, problem);
+            Event::FactsSeen { host, asked, facts } => self.see(host, *asked, (**facts).clone()),
+            Event::FactsChanged { host, asked, changes } => {
+                let known = self.hosts.get(host).and_then(|host| host.facts.as_ref());
+                if let Some(facts) = known.and_then(|seen| patch::apply(&*seen.facts, changes)) {
+                    self.see(host, *asked, facts);
                 }
-                let seen = Seen { facts: Arc::new((**facts).clone()), at: record.at, asked: *asked };
-                self.on_host(host, |host| {
-                    host.first.get_or_insert_with(|| seen.facts.clone());
-                    if let Some(before) = &host.facts {
-                        if before.facts.boot_id != seen.facts.boot_id {
-                            host.booted = record.seq;
-                        }
-                        let sections = seen.facts.differing(&before.facts);
-                        host.changed.extend(sections.into_iter().map(|section| (section, record.at)));
-                    }
-                    host.facts = Some(seen);
-                    host.stale = None;
-                });
             }
+            Event::Beat { asked, seen, hosts, but } => self.beat(*asked, *seen, hosts, but),
             Event::FactsConfirmed { host, asked } => self.on_host(host, |host| {
                 if let Some(seen) = &mut host.facts {
                     seen.at = record.at;
@@ -315,6 +306,46 @@ impl State {
         let keeps = |plan: &&mut Arc<Plan>| plan.tasks.get(id.index()).is_some_and(|task| !task.kept.is_empty());
         if let Some(plan) = self.plan.as_mut().filter(keeps) {
             Arc::make_mut(plan).tasks[id.index()].kept.clear();
+        }
+    }
+
+    /// A probe came back with something new.
+    fn see(&mut self, host: &HostName, asked: u64, facts: Facts) {
+        let (seq, now) = (self.seq, self.now);
+        let known = self.hosts.get(host).and_then(|host| host.facts.as_ref()).map(|seen| seen.facts.clone());
+        let new = |problem: &&String| known.as_ref().is_none_or(|facts| !facts.problems.contains(problem));
+        for problem in facts.problems.iter().filter(new) {
+            self.say(host, LineKind::Trouble, problem);
+        }
+        let seen = Seen { facts: Arc::new(facts), at: now, asked };
+        self.on_host(host, |host| {
+            host.first.get_or_insert_with(|| seen.facts.clone());
+            if let Some(before) = &host.facts {
+                if before.facts.boot_id != seen.facts.boot_id {
+                    host.booted = seq;
+                }
+                let sections = seen.facts.differing(&before.facts);
+                host.changed.extend(sections.into_iter().map(|section| (section, now)));
+            }
+            host.facts = Some(seen);
+            host.stale = None;
+        });
+    }
+
+    /// Probes of many hosts came back with nothing new. What one of them has told meanwhile is not made older by it.
+    fn beat(&mut self, asked: u64, at: Timestamp, hosts: &[HostName], but: &[HostName]) {
+        let but: HashSet<&HostName> = but.iter().collect();
+        let confirm = |host: &mut HostState| {
+            let counts = host.link == Link::Up && host.stale.is_none();
+            if let Some(seen) = host.facts.as_mut().filter(|_| counts) {
+                seen.at = seen.at.max(at);
+                seen.asked = seen.asked.max(asked);
+            }
+        };
+        if hosts.is_empty() {
+            self.hosts.iter_mut().filter(|(name, _)| !but.contains(name)).for_each(|(_, host)| confirm(host));
+        } else {
+            hosts.iter().filter(|name| !but.contains(name)).for_each(|name| self.on_host(name, confirm));
         }
     }
 

@@ -6,6 +6,7 @@
 pub mod address;
 pub mod clock;
 pub mod diff;
+pub mod drift;
 pub mod event;
 pub mod facts;
 mod fold;
@@ -15,6 +16,7 @@ pub mod host_key;
 pub mod inventory;
 pub mod logtail;
 pub mod names;
+pub mod patch;
 pub mod plan;
 pub mod progress;
 pub mod runbook;

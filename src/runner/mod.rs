@@ -1,13 +1,15 @@
 //! The only part that acts: one total order of events, and effects that become work on hosts.
 //!
 //! Every host has one task that watches it and at most a few that work on it. All of them report into one channel; what
-//! is taken from it is written to the journal, folded into the state, and followed by whatever the engine says follows.
+//! is taken from it is handed to the journal, folded into the state, and followed by whatever the engine says follows, once the
+//! journal has what it follows from on disk.
 
 mod clock;
 mod compare;
 mod lease;
 mod monitor;
 mod recorder;
+mod sightings;
 mod watch;
 mod work;
 
@@ -26,11 +28,12 @@ use jiff::Timestamp;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
 
+use self::sightings::Sightings;
 use self::watch::Watch;
 use self::work::{Errand, Work};
 use crate::engine::{self, Effect, Intent, Refusal};
 use crate::hosts::Operate;
-use crate::journal::JournalError;
+use crate::journal::{Behind, JournalError};
 use crate::model::{Digest, Event, Facts, HostName, State};
 
 /// What a host's tasks tell the runner.
@@ -67,6 +70,9 @@ const BACKLOG: usize = 1024;
 /// How often the engine is asked what follows when nothing happens: deadlines are kept to this.
 const TICK: Duration = Duration::from_millis(500);
 
+/// So long a disk may take before the operator hears of it.
+const SILENT: Duration = Duration::from_secs(2);
+
 /// What a runner is given to act on.
 pub struct Setup {
     /// Every host of the inventory, with its probe.
@@ -93,6 +99,7 @@ enum Hold {
 /// A session that acts on hosts.
 pub struct Runner {
     recorder: Recorder,
+    sightings: Sightings,
     hosts: IndexMap<HostName, Arc<dyn Operate>>,
     nudges: Vec<Arc<Notify>>,
     artifacts: PathBuf,
@@ -115,6 +122,7 @@ impl Runner {
         let (reporter, reports) = mpsc::channel(BACKLOG);
         let mut runner = Self {
             recorder,
+            sightings: Sightings::new(),
             hosts: IndexMap::new(),
             nudges: Vec::new(),
             artifacts: setup.artifacts,
@@ -169,9 +177,21 @@ impl Runner {
     /// When the journal cannot be written: then nothing more happens in this session.
     pub async fn changed(&mut self) -> Result<(), JournalError> {
         // The tick carries deadlines; the reports carry all else.
-        if let Ok(Some(report)) = tokio::time::timeout(TICK, self.reports.recv()).await {
+        let due = self.sightings.due_in(self.recorder.state(), self.recorder.clock().now());
+        let tick = due.map_or(TICK, |due| due.min(TICK));
+        // Where the disk is too far behind, hosts wait, and the operator's hands do not.
+        let open = !self.recorder.is_full();
+        let report = tokio::select! {
+            biased;
+            error = self.recorder.failed() => return Err(error),
+            report = self.reports.recv(), if open => report,
+            () = tokio::time::sleep(tick) => None,
+        };
+        if let Some(report) = report {
             self.take(report)?;
-            while let Ok(report) = self.reports.try_recv() {
+            while !self.recorder.is_full()
+                && let Ok(report) = self.reports.try_recv()
+            {
                 self.take(report)?;
             }
         }
@@ -195,16 +215,25 @@ impl Runner {
         }
     }
 
-    /// The digest that stands for the whole journal so far, where there is one.
+    /// What keeps the session from going on, if anything here does.
     #[must_use]
-    pub fn head(&self) -> Option<Digest> {
-        self.recorder.head().cloned()
+    pub fn trouble(&self) -> Option<String> {
+        let silent = self.recorder.silent().filter(|silent| *silent >= SILENT)?;
+        Some(format!(
+            "the journal's disk has not answered for {} s: nothing new is begun until it does",
+            silent.as_secs()
+        ))
     }
 
-    /// Ends what runs here. Jobs on hosts go on; leases are given back only where the session has ended.
-    pub async fn close(mut self) {
+    /// Ends what runs here. Jobs on hosts go on; leases are given back only where the session has ended. Returns the digest that
+    /// stands for the whole journal, where there is one.
+    ///
+    /// # Errors
+    /// When what was recorded last is not on disk.
+    pub async fn close(mut self) -> Result<Option<Digest>, JournalError> {
         let ended = self.state().outcome.is_some();
         self.tasks.shutdown().await;
+        let head = self.recorder.close().await?;
         if ended {
             let hosts = self.hosts.values().map(|host| {
                 // A host that does not answer keeps its lease; the message of the next session says how to take it over.
@@ -212,13 +241,20 @@ impl Runner {
             });
             futures::future::join_all(hosts).await;
         }
+        Ok(head)
     }
 
     fn take(&mut self, report: Report) -> Result<(), JournalError> {
         if let Report::Ended { effect, .. } = &report {
             self.working.remove(effect);
         }
-        let event = report.event(self.state());
+        let event = match report {
+            Report::Event(event) | Report::Ended { event, .. } => Some(event),
+            Report::Facts { host, asked, facts } => {
+                self.sightings.take(self.recorder.state(), self.recorder.clock().now(), host, asked, facts)
+            }
+        };
+        let Some(event) = event else { return Ok(()) };
         let rebooted = engine::rebooted(self.state(), &event);
         self.record(event)?;
         rebooted.map_or(Ok(()), |event| self.record(event))
@@ -237,12 +273,13 @@ impl Runner {
             Event::HostConnected { host } if self.state().outcome.is_none() => Some(host.clone()),
             _ => None,
         };
+        self.sightings.recorded(&event);
         self.recorder.record(event)?;
-        // Not before it is written, as whatever is done on a host.
+        // Not before it is on disk, as whatever is done on a host.
         if let Some(host) = connected {
             self.lease(&host);
         }
-        // Not before it is written: a probe that sets out meanwhile would still count as sent before it.
+        // Not before it is counted: a probe that sets out meanwhile would still count as sent before it.
         if look_again {
             self.nudges.iter().for_each(|nudge| nudge.notify_one());
         }
@@ -251,6 +288,10 @@ impl Runner {
 
     /// Takes in what follows by itself, and sets to work whatever is wanted then.
     fn settle(&mut self) -> Result<(), JournalError> {
+        let now = self.now();
+        for event in self.sightings.due(self.recorder.state(), now) {
+            self.record(event)?;
+        }
         loop {
             let events = engine::advance(self.state(), self.now());
             if events.is_empty() {
@@ -276,7 +317,12 @@ impl Runner {
                 continue;
             }
             let Some(work) = self.work(&effect) else { continue };
-            let handle = self.tasks.spawn(work.run());
+            let behind = if effect.act.only_reads() { Behind::nothing() } else { self.recorder.behind() };
+            let handle = self.tasks.spawn(async move {
+                if behind.caught_up().await {
+                    work.run().await;
+                }
+            });
             self.working.insert(effect, handle);
         }
         while self.tasks.try_join_next().is_some() {}
@@ -314,7 +360,16 @@ impl Runner {
             token: self.token.clone(),
             seat: self.seat.clone(),
         };
-        let handle = self.tasks.spawn(lease::hold(name.clone(), host.clone(), lease, held, self.reporter.clone()));
+        let (behind, held) =
+            (self.recorder.behind(), lease::hold(name.clone(), host.clone(), lease, held, self.reporter.clone()));
+        let handle = self.tasks.spawn(async move {
+            if behind.caught_up().await {
+                held.await;
+            }
+        });
         self.leasing.insert(name.clone(), handle);
     }
 }
+
+#[cfg(test)]
+mod tests;

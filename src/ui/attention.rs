@@ -149,6 +149,10 @@ impl<S: Source, W: Write> Source for Attended<'_, S, W> {
         self.look()
     }
 
+    fn trouble(&self) -> Option<String> {
+        self.source.trouble()
+    }
+
     fn usual(&self) -> Usual {
         self.source.usual()
     }

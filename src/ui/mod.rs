@@ -99,6 +99,11 @@ pub trait Source {
     /// When the session cannot go on.
     fn changed(&mut self) -> impl Future<Output = Result<()>>;
 
+    /// What keeps the session from going on, in a sentence, if anything does.
+    fn trouble(&self) -> Option<String> {
+        None
+    }
+
     /// How long steps usually take, as far as that is known.
     fn usual(&self) -> usual::Usual {
         usual::Usual::default()
@@ -194,6 +199,9 @@ where
             ui.playhead = source.playback().map(|playback| playhead(playback));
             let now = source.now();
             ui.at = opened.elapsed();
+            if let Some(trouble) = source.trouble() {
+                ui.say(trouble);
+            }
             let mut copied = None;
             terminal.draw(|frame| {
                 draw(source.state(), now, &mut ui, frame);

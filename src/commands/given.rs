@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::cli::Target;
 use crate::documents::{self, Source};
-use crate::model::{Inventory, Plan, Runbook};
+use crate::model::{Inventory, Plan, Runbook, SecretSource};
 use crate::practice::{Fault, FaultKind, Kind, Practice};
 use crate::yaml::{Problem, Problems, did_you_mean};
 
@@ -60,6 +60,9 @@ pub(super) fn fault(cluster: Kind, workers: Option<usize>, text: &str) -> Result
 pub(super) fn simulated(practice: &Practice, cluster: Kind, runbook: &Runbook) -> (Inventory, Source) {
     let mut inventory = practice.inventory();
     inventory.vars.extend(runbook.practice.get(cluster.word()).cloned().unwrap_or_default());
+    // Nobody is asked: practice makes their values up.
+    let secrets = runbook.vars.iter().filter(|(_, spec)| spec.secret).map(|(name, _)| name.clone());
+    inventory.vars.extend(secrets.map(|name| (name, SecretSource::Ask.to_string())));
     (inventory, Source::file(Path::new("practice"), ""))
 }
 

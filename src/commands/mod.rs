@@ -18,6 +18,7 @@ mod practice;
 mod preflight;
 mod replay;
 mod runbook;
+mod secrets;
 mod sessions;
 mod start;
 mod status;
@@ -25,6 +26,8 @@ mod upgrade;
 mod usual;
 mod window;
 mod written;
+
+pub use self::secrets::CrashMessage;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -157,7 +160,7 @@ fn refuse(problems: &Problems) -> ExitCode {
 /// A message for people, on standard error. It may quote what somebody else wrote.
 fn complain(text: &str) {
     let mut err = std::io::stderr().lock();
-    let _ = writeln!(err, "{}", printable(text.trim_end()));
+    let _ = writeln!(err, "{}", printable(&secrets::redacted(text.trim_end())));
 }
 
 /// A text without what a terminal obeys instead of showing: a space stands in its place, so that columns stay.

@@ -97,14 +97,17 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
             })
             .collect();
         let session = if args.auto { format!("practice-{}", args.seed).into() } else { new_session() };
+        let secrets = super::secrets::practised(&plan);
         let started = begun(session, Mode::Practice, plan.inventory.clone(), Some(plan));
         let writer = journal.as_deref().map(Writer::create).transpose()?;
         let mut recorder = Recorder::new(State::default(), writer, clock);
         recorder.record(started)?;
         // Nobody looks on, and whatever waits for an answer asks for it.
         let interval = if args.auto { 3 * INTERVAL } else { super::interval().max(PROBE * hosts.len() as u32) };
-        let mut runner =
-            Runner::new(recorder, Setup { hosts, artifacts, operator: operator(), seat: "practice".into(), interval });
+        let mut runner = Runner::new(
+            recorder,
+            Setup { hosts, artifacts, operator: operator(), seat: "practice".into(), interval, secrets },
+        );
 
         let mut hands = Hands { practice: practice.clone(), lent: HashSet::new() };
         if args.auto {

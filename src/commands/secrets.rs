@@ -1,6 +1,7 @@
 //! The values of a plan's secret variables: read before anything is contacted, kept in memory, and taken out of whatever this
 //! program says afterwards.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
@@ -29,18 +30,20 @@ pub struct CrashMessage;
 
 impl color_eyre::section::PanicMessage for CrashMessage {
     fn display(&self, panic: &PanicHookInfo<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let payload = panic.payload();
-        let said =
-            payload.downcast_ref::<String>().map(String::as_str).or_else(|| payload.downcast_ref::<&str>().copied());
-        // Whoever crashes while the values are being settled knows none yet.
+        // Whoever crashes before the values are read knows none yet.
         let none = Redactor::default();
-        let said = REDACTOR.get().unwrap_or(&none).clean(said.unwrap_or("no message"));
+        let said = said(panic.payload(), REDACTOR.get().unwrap_or(&none));
         writeln!(f, "The application panicked (crashed).\nMessage:  {said}")?;
         match panic.location() {
             Some(place) => write!(f, "Location: {}:{}", place.file(), place.line()),
             None => f.write_str("Location: unknown"),
         }
     }
+}
+
+fn said(payload: &dyn Any, redactor: &Redactor) -> String {
+    let said = payload.downcast_ref::<String>().map(String::as_str).or_else(|| payload.downcast_ref::<&str>().copied());
+    redactor.clean(said.unwrap_or("no message"))
 }
 
 /// Reads every value that a plan wants, and from then on takes it out of messages. What is asked for is asked for once a name,
@@ -184,6 +187,14 @@ mod tests {
         }
         let json = serde_json::to_string(&plan).unwrap();
         assert!(json.contains("env:TOKEN") && !json.contains("hunter2"));
+    }
+
+    #[test]
+    fn a_crash_does_not_tell_a_value() {
+        let redactor = Redactor::new(&[Secret::new("hunter2")]);
+        let crash = std::panic::catch_unwind(|| panic!("index hunter2 out of {}", "bounds")).unwrap_err();
+        assert_eq!(said(&*crash, &redactor), "index ‹redacted› out of bounds");
+        assert_eq!(said(&"token=opensesame", &redactor), "token=‹redacted›");
     }
 
     #[test]

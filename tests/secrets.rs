@@ -166,7 +166,9 @@ async fn a_secret_is_in_nothing_that_stays_and_on_nothing_that_shows() {
         ),
         (
             "what stays on the host",
-            host.iter().map(|file| String::from_utf8_lossy(&std::fs::read(file).unwrap()).into_owned()).collect(),
+            host.iter()
+                .map(|file| String::from_utf8_lossy(&std::fs::read(file).unwrap_or_default()).into_owned())
+                .collect(),
         ),
     ];
     let leaked = ["canary 7f3a", "unlikely", "Y2FuYXJ5", "CANARY"];

@@ -33,7 +33,7 @@ pub fn redacted(journal: &Journal, names: bool) -> Result<Vec<String>, String> {
         }
         if let Some(aliases) = &aliases {
             change(event, &|text| aliases.replace(text));
-            change_keys(event, &|text| aliases.replace(text));
+            change_keys(event, &|key| aliases.of_key(key));
         }
         if !matches!(record.event, Event::Unknown(_)) {
             serde_json::from_value::<Event>(event.clone())
@@ -54,10 +54,9 @@ fn raw(event: &Event) -> serde_json::Result<Value> {
 }
 
 /// Whether what stands under a key is a secret, going by the key.
-fn is_secret(key: &str, value: &str) -> bool {
-    let pair = format!("{key}=");
-    let Ok(value) = serde_json::to_string(value) else { return false };
-    Redactor::default().redact(&format!("{pair}{value}")) != format!("{pair}{value}") && key != "text"
+fn is_secret(key: &str) -> bool {
+    let pair = format!("{key}=7f3a9c");
+    Redactor::default().redact(&pair) != pair
 }
 
 /// The values that stand under names that tell of a secret.
@@ -68,9 +67,7 @@ fn told(value: &Value, into: &mut Vec<Secret>) {
             for (key, value) in fields {
                 match value {
                     // A short one may be any word.
-                    Value::String(text)
-                        if text.len() >= 2 * Secret::LEAST && is_secret(key, text) && !sourced(text) =>
-                    {
+                    Value::String(text) if text.len() >= 2 * Secret::LEAST && is_secret(key) && !sourced(text) => {
                         into.push(Secret::new(text.clone()));
                     }
                     other => told(other, into),
@@ -94,7 +91,7 @@ fn change(value: &mut Value, how: &impl Fn(&str) -> String) {
         Value::Object(fields) => {
             for (key, value) in fields.iter_mut() {
                 match value {
-                    Value::String(text) if is_secret(key, text) && !sourced(text) => *text = REDACTED.to_owned(),
+                    Value::String(text) if is_secret(key) && !sourced(text) => *text = REDACTED.to_owned(),
                     other => change(other, how),
                 }
             }
@@ -217,6 +214,12 @@ impl Aliases {
             }
             people.extend([&host.ssh.user, &host.ssh.jump].into_iter().flatten().cloned());
         }
+    }
+
+    /// Of the keys only those are changed that are a host's: the others are the format's.
+    fn of_key(&self, key: &str) -> String {
+        let host = |alias: &&(String, String)| alias.0 == key && alias.1.starts_with("host");
+        self.names.iter().find(host).map_or_else(|| key.to_owned(), |(_, alias)| alias.clone())
     }
 
     fn replace(&self, text: &str) -> String {

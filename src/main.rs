@@ -7,7 +7,8 @@ use clap_complete::CompleteEnv;
 use lockkeeper::{cli::Cli, commands};
 
 fn main() -> color_eyre::Result<ExitCode> {
-    color_eyre::config::HookBuilder::default().display_env_section(false).install()?;
+    let hooks = color_eyre::config::HookBuilder::default().display_env_section(false);
+    hooks.panic_message(commands::CrashMessage).install()?;
     // Answers the shell, and ends, where the completion script asks.
     CompleteEnv::with_factory(Cli::command).complete();
     Ok(commands::run(Cli::parse()))

@@ -164,7 +164,13 @@ fn children(parent: u32) -> Vec<u32> {
 }
 
 fn spec(name: &str, script: &str) -> JobSpec {
-    JobSpec { name: name.into(), script: script.into(), env: BTreeMap::new(), timeout: Duration::from_secs(60) }
+    JobSpec {
+        name: name.into(),
+        script: script.into(),
+        env: BTreeMap::new(),
+        secrets: BTreeMap::new(),
+        timeout: Duration::from_secs(60),
+    }
 }
 
 /// The host is ours from here on.

@@ -87,7 +87,7 @@ async fn a_drain_that_an_empty_dir_stops_goes_on_once_that_is_allowed_at_its_gat
     );
 
     // The wizard dies right then; what was set is in its journal.
-    runner.close().await;
+    runner.close().await.unwrap();
     let mut runner = bench.resume();
     walk(&mut runner, |runner| runner.state().tasks[drain.index()].phase == Phase::Done).await;
     assert_eq!(value(runner.state(), drain), "yes");

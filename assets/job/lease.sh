@@ -41,8 +41,18 @@ if [ "$asked" = take ] && [ "$(line 4)" != "$token" ]; then
     done
 fi
 
-# Half a payload of a connection that broke has the variables of its job in it.
+# Half a payload of a connection that broke has the variables of its job in it, and so has a job that earlier versions started,
+# or that was killed before it had read them.
 if [ "$asked" = take ]; then
+    for env in "$base"/jobs/*/env; do
+        job=${env%/env}
+        claimed=$(readlink "$job/claimed" 2>/dev/null) || continue
+        rest=${claimed#*:}
+        if [ -f "$job/exit" ] || [ "$claimed" = void ] || [ "${claimed%%:*}" != "$boot" ] ||
+            ! alive "${rest%%:*}" "${rest#*:}"; then
+            rm -f "$env"
+        fi
+    done
     for payload in "$base"/jobs/.payload.*; do
         kill -0 "${payload##*.}" 2>/dev/null || rm -f "$payload"
     done

@@ -71,6 +71,10 @@ while [ "$status" = running ] && [ "$bytes" -eq 0 ] && [ "$looks" -gt 0 ]; do
     settle
     measure
 done
+# Whatever kept the script from reading its variables: nobody will any more.
+if [ "$status" != running ]; then
+    rm -f "$job/env"
+fi
 if [ "$bytes" -gt "$most" ]; then
     bytes=$most
     if [ "$most" -gt 0 ]; then

@@ -15,6 +15,7 @@ ln -s "$boot:$$:${20}" claimed 2>/dev/null || exit 0
 # run nothing, or they see us.
 if [ "$(sed -n 4p ../../lease 2>/dev/null)" != "$token" ]; then
     : >fenced
+    rm -f env
     exit 0
 fi
 
@@ -28,7 +29,8 @@ LC_ALL=C
 export PATH HOME LC_ALL
 IFS=' .' read -r began _ </proc/uptime
 status=0
-(cd work && exec timeout -k 10 "$seconds" sh -c '. "$1/env"; exec sh -eu "$1/script"' lockkeeper "$dir") || status=$?
+# The variables may be secret: they are read once, and gone before the script begins.
+(cd work && exec timeout -k 10 "$seconds" sh -c '. "$1/env"; rm -f "$1/env"; exec sh -eu "$1/script"' lockkeeper "$dir") || status=$?
 IFS=' .' read -r ended _ </proc/uptime
 # Whether a script that is out of time leaves 124, 137 or 143 depends on whose timeout it is and on the script.
 if [ "$((ended - began))" -ge "$seconds" ]; then

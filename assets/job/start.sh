@@ -47,6 +47,11 @@ while [ ! -L "$job/claimed" ] && [ "$tries" -lt 50 ]; do
     tries=$((tries + 1))
 done
 if [ ! -L "$job/claimed" ] && ln -s void "$job/claimed" 2>/dev/null; then
+    rm -f "$job/env"
     echo 'the job did not start: neither systemd-run nor setsid brought its runner up' >&2
     exit 1
+fi
+# Somebody has asked what became of it before it had begun: it never will.
+if [ "$(readlink "$job/claimed")" = void ]; then
+    rm -f "$job/env"
 fi

@@ -176,6 +176,7 @@ fn plan(hosts: usize) -> Plan {
     Plan {
         tasks: tasks.map(task).collect(),
         vars: hosts.iter().map(values).collect(),
+        secrets: BTreeMap::new(),
         runbook: Runbook {
             name: "bench".into(),
             title: "A stage of five steps on all workers".into(),

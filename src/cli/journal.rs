@@ -10,6 +10,21 @@ use clap::{Args, Subcommand, ValueHint};
 pub enum Journal {
     /// Check that nothing of a journal was changed, and print its head: the digest that stands for all of it
     Verify(Verify),
+    /// Make a copy of a journal without secrets, to be shown to others
+    Redact(Redact),
+}
+
+#[derive(Debug, Args)]
+pub struct Redact {
+    /// The journal
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub journal: PathBuf,
+    /// Where to write the copy, for its owner alone to read; standard output unless given
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// Also give hosts, users, the cluster and IPv4 addresses other names, the same ones throughout
+    #[arg(long)]
+    pub names: bool,
 }
 
 #[derive(Debug, Args)]

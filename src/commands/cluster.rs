@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::documents::Source;
 use crate::hosts::Observe;
-use crate::model::{HostName, Inventory, Runbook};
+use crate::model::{HostName, Inventory, Runbook, SecretSource};
 use crate::practice::{Fault, FaultKind, Kind, NoSuchFault, Practice};
 use crate::yaml::{Problem, Problems, did_you_mean};
 
@@ -26,6 +26,7 @@ impl Cluster {
         let mut inventory = self.practice.inventory();
         let values = runbook.and_then(|runbook| runbook.practice.get(self.kind.word()));
         inventory.vars.extend(values.cloned().unwrap_or_default());
+        inventory.vars.extend(runbook.into_iter().flat_map(made_up));
         (inventory, source())
     }
 
@@ -38,6 +39,12 @@ impl Cluster {
     pub(super) fn unsuited(&self, problems: Problems, runbook: &Runbook) -> Problems {
         unsuited(problems, self.kind, runbook)
     }
+}
+
+/// Where the secret variables of a runbook have their values from in practice: nobody is asked, and they are made up.
+pub(super) fn made_up(runbook: &Runbook) -> impl Iterator<Item = (String, String)> {
+    let secrets = runbook.vars.iter().filter(|(_, spec)| spec.secret);
+    secrets.map(|(name, _)| (name.clone(), SecretSource::Ask.to_string()))
 }
 
 /// What a simulated inventory was read from.

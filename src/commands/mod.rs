@@ -22,6 +22,7 @@ mod practice;
 mod preflight;
 mod replay;
 mod runbook;
+mod secrets;
 mod sessions;
 mod start;
 mod status;
@@ -29,6 +30,8 @@ mod upgrade;
 mod usual;
 mod window;
 mod written;
+
+pub use self::secrets::CrashMessage;
 
 #[cfg(not(feature = "practice"))]
 use cluster as practice;
@@ -165,7 +168,7 @@ fn refuse(problems: &Problems) -> ExitCode {
 /// A message for people, on standard error. It may quote what somebody else wrote.
 fn complain(text: &str) {
     let mut err = std::io::stderr().lock();
-    let _ = writeln!(err, "{}", printable(text.trim_end()));
+    let _ = writeln!(err, "{}", printable(&secrets::redacted(text.trim_end())));
 }
 
 /// A text without what a terminal obeys instead of showing: a space stands in its place, so that columns stay.

@@ -72,6 +72,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         let practice = Practice::with_workers(kind, args.hosts, args.seed, faults.clone());
         let mut inventory = practice.inventory();
         inventory.vars.extend(values);
+        inventory.vars.extend(cluster::made_up(&runbook));
         let mut plan = match documents::plan::build(&inventory, &cluster::source(), &runbook, &source, &args.vars) {
             Ok(plan) => plan,
             Err(problems) => return Ok(refuse(&cluster::unsuited(problems, kind, &runbook))),
@@ -97,14 +98,17 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
             })
             .collect();
         let session = if args.auto { format!("practice-{}", args.seed).into() } else { new_session() };
+        let secrets = super::secrets::practised(&plan);
         let started = begun(session, Mode::Practice, plan.inventory.clone(), Some(plan));
         let writer = journal.as_deref().map(Writer::create).transpose()?;
         let mut recorder = Recorder::new(State::default(), writer, clock);
         recorder.record(started)?;
         // Nobody looks on, and whatever waits for an answer asks for it.
         let interval = if args.auto { 3 * INTERVAL } else { super::interval().max(PROBE * hosts.len() as u32) };
-        let mut runner =
-            Runner::new(recorder, Setup { hosts, artifacts, operator: operator(), seat: "practice".into(), interval });
+        let mut runner = Runner::new(
+            recorder,
+            Setup { hosts, artifacts, operator: operator(), seat: "practice".into(), interval, secrets },
+        );
 
         let mut hands = Hands { practice: practice.clone(), lent: HashSet::new() };
         if args.auto {

@@ -7,6 +7,7 @@ use color_eyre::eyre::Result;
 use indexmap::IndexMap;
 
 use super::acting::Acting;
+use super::secrets;
 use super::sessions::{self, Pick};
 use super::{artifacts_of, begun, complain, default_journal, given, new_session, operator, refuse, runtime};
 use super::{usual, window};
@@ -15,7 +16,7 @@ use crate::engine::Intent;
 use crate::hosts::{self, Links};
 use crate::journal::{self, Writer};
 use crate::model::event::{Mode, Outcome};
-use crate::model::{Event, State};
+use crate::model::{Event, Secrets, State};
 use crate::probe::Request;
 use crate::runner::{Clock, Recorder, Runner, Setup};
 
@@ -34,13 +35,17 @@ pub(super) fn run(args: &Upgrade) -> Result<ExitCode> {
     if let Some(code) = super::lacks_terminal(WITHOUT_TERMINAL) {
         return Ok(code);
     }
+    let secrets = match secrets::read(&plan) {
+        Ok(secrets) => secrets,
+        Err(problems) => return Ok(refuse(&problems)),
+    };
     let path = match &args.journal {
         Some(path) => path.clone(),
         None => default_journal(Clock::Real.now(), &plan.inventory.cluster, &plan.runbook.name)?,
     };
     let mut recorder = Recorder::new(State::default(), Some(Writer::create(&path)?), Clock::Real);
     recorder.record(begun(new_session(), Mode::Upgrade, plan.inventory.clone(), Some(plan)))?;
-    act(recorder, &path, window.as_ref())
+    act(recorder, &path, window.as_ref(), secrets)
 }
 
 /// Takes a session up where its journal ends. What was under way then is asked for, never run again on a guess.
@@ -92,12 +97,17 @@ pub(super) fn resume(args: &Resume) -> Result<ExitCode> {
     if let Some(code) = super::lacks_terminal(WITHOUT_TERMINAL) {
         return Ok(code);
     }
+    // They stand in no journal, so they are read again.
+    let secrets = match state.plan.as_deref().map(secrets::read).transpose() {
+        Ok(secrets) => secrets.unwrap_or_default(),
+        Err(problems) => return Ok(refuse(&problems)),
+    };
     let mut recorder = Recorder::new(state, Some(writer), Clock::Real);
     recorder.record(Event::SessionResumed { operator: operator() })?;
-    act(recorder, &path, window.as_ref())
+    act(recorder, &path, window.as_ref(), secrets)
 }
 
-fn act(recorder: Recorder, path: &Path, window: Option<&Intent>) -> Result<ExitCode> {
+fn act(recorder: Recorder, path: &Path, window: Option<&Intent>, secrets: Secrets) -> Result<ExitCode> {
     let runtime = runtime()?;
     let code = runtime.block_on(async {
         let links = Links::new()?;
@@ -116,6 +126,7 @@ fn act(recorder: Recorder, path: &Path, window: Option<&Intent>) -> Result<ExitC
             operator: operator(),
             seat: super::seat(path),
             interval: super::interval(),
+            secrets,
         };
         let mut runner = Runner::new(recorder, setup);
         if let Some(intent) = window {

@@ -3,6 +3,7 @@
 use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, LiteralValue, SourceInfo};
 use cel::parser::Parser;
 
+use super::runbook::secret_here;
 use super::template::canonical;
 use super::vocabulary::{Asked, FUNCTIONS, MACROS, ROOTS, Shape, TYPES};
 use crate::model::runbook::ProbeSpec;
@@ -13,6 +14,8 @@ use crate::yaml::{Node, Reader, did_you_mean};
 pub(super) struct Surroundings<'r> {
     /// Names of the runbook's variables.
     pub vars: &'r [String],
+    /// Names of its secret ones, which no expression sees.
+    pub secrets: &'r [String],
     /// What the probe asks for.
     pub probe: &'r ProbeSpec,
     /// Root names that have no value here, and why.
@@ -150,7 +153,9 @@ impl Walk<'_, '_> {
                 found.unwrap_or(Shape::Any)
             }
             Shape::Vars => {
-                if !self.around.vars.iter().any(|name| name == field) {
+                if self.around.secrets.iter().any(|name| name == field) {
+                    self.complain(at, width, secret_here(field));
+                } else if !self.around.vars.iter().any(|name| name == field) {
                     let hint = did_you_mean(field, self.around.vars.iter().map(String::as_str));
                     self.complain(at, width, format!("the runbook declares no variable `{field}`{hint}"));
                 }
@@ -272,7 +277,8 @@ mod tests {
         };
         let vars = ["target", "unit", "data"].map(str::to_owned);
         let mut reader = Reader::new(&document);
-        let around = Surroundings { vars: &vars, probe: &probe, without: &[("config", "nothing is pushed")] };
+        let around =
+            Surroundings { vars: &vars, secrets: &[], probe: &probe, without: &[("config", "nothing is pushed")] };
         check(&mut reader, tree.get("x").unwrap(), around);
         let place = |at: crate::yaml::Place| (at.line - 1, at.column - 2);
         reader

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use super::{BUILT_IN_VARS, Source};
 use crate::model::address::{self, NoAddress};
 use crate::model::inventory::{Connection, Host, Inventory, Role, Ssh};
-use crate::yaml::{Node, Problems, Reader, did_you_mean, parse};
+use crate::yaml::{Data, Node, Problems, Reader, did_you_mean, parse};
 
 /// What may be in `roles`.
 pub(super) fn role_words() -> [(&'static str, Role); 4] {
@@ -195,7 +195,16 @@ fn vars(reader: &mut Reader<'_>, node: &Node) -> IndexMap<String, String> {
     let mut vars = IndexMap::new();
     for (key, value) in reader.entries(node, "vars") {
         let name = key.text().unwrap_or_default();
-        let value = if value.is_null() { Some(String::new()) } else { reader.text(value, name) };
+        let value = match value {
+            value if value.is_null() => Some(String::new()),
+            // Where the value of a secret comes from.
+            Node { data: Data::Map(_), .. } => {
+                let fields = reader.fields(value, "a value", &["from"]);
+                let from = fields.and_then(|fields| reader.required(fields, "this value", "from"));
+                from.and_then(|from| reader.text(from, "from"))
+            }
+            value => reader.text(value, name),
+        };
         if variable_name(reader, key)
             && let Some(value) = value
         {

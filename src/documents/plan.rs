@@ -44,7 +44,8 @@ pub fn build(
     let tasks = builder.tasks(&stages, &origins, &vars);
     let runbook = Runbook { stages, ..runbook.clone() };
     let vars = inventory.hosts.iter().map(|host| host.name.clone()).zip(vars).collect();
-    builder.problems.or(Some(Plan { inventory: inventory.clone(), runbook, tasks, vars }))
+    let secrets = builder.secrets(given);
+    builder.problems.or(Some(Plan { inventory: inventory.clone(), runbook, tasks, vars, secrets }))
 }
 
 /// Stages of which no host has the role: nothing will be done in them, which may or may not be meant.

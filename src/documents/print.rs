@@ -6,6 +6,7 @@ use crate::model::hidden::shown;
 use crate::model::inventory::Role;
 use crate::model::plan::{Plan, Task};
 use crate::model::runbook::{Check, Confirm, Convert, Each, Order, Runbook, Stage, Step, VarForm, VarSpec};
+use crate::model::{HostName, SecretSource};
 
 const WIDTH: usize = 100;
 
@@ -82,6 +83,10 @@ fn variable(spec: &VarSpec) -> String {
         text.extend(["; one of ", &spec.choices()]);
     }
     match spec.form {
+        None if spec.secret => {
+            let from = spec.from.as_ref().map_or(SecretSource::FORMS.to_owned(), ToString::to_string);
+            text += &format!("; a secret, from {from}");
+        }
         Some(VarForm::Version) => text += "; a version, without a v",
         Some(VarForm::Versions) => text += "; versions, without a v, with spaces between them",
         Some(VarForm::Path) => text += "; an absolute path",
@@ -98,11 +103,15 @@ fn values(out: &mut String, plan: &Plan) -> fmt::Result {
     }
     writeln!(out, "\nVALUES")?;
     for name in plan.runbook.vars.keys() {
+        let secret = |host: &HostName| Some(format!("secret, from {}", plan.secrets.get(host)?.get(name)?));
         let all: Vec<_> = plan
             .inventory
             .hosts
             .iter()
-            .filter_map(|host| Some((&host.name, plan.vars.get(&host.name)?.get(name)?)))
+            .filter_map(|host| {
+                let plain = plan.vars.get(&host.name).and_then(|vars| vars.get(name)).cloned();
+                Some((&host.name, plain.or_else(|| secret(&host.name))?))
+            })
             .collect();
         match all.as_slice() {
             [(_, first), rest @ ..] if rest.iter().all(|(_, value)| value == first) => {

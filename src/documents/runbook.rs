@@ -14,7 +14,8 @@ use self::checks::checks;
 use self::probe::probe;
 use self::step::step;
 use self::vars::vars;
-use self::words::{boolean, line, name, text};
+pub(super) use self::words::secret_here;
+use self::words::{Names, boolean, line, name, text};
 use super::inventory::{role_words, variable_name};
 use super::{BUILT_IN_VARS, Source, stopped};
 use crate::model::runbook::{Each, Order, ProbeSpec, Runbook, Stage, Step, VarForm};
@@ -46,8 +47,10 @@ pub fn taken_back_unseen(runbook: &Runbook) -> Vec<String> {
 
 /// What the parts of a runbook know of the whole.
 struct Whole {
-    /// Names of all variables that scripts see.
-    names: Vec<String>,
+    /// Names of all variables.
+    names: Names,
+    /// Those that scripts see: all of them.
+    scripts: Vec<String>,
     /// Names of the declared ones, which is what checks see.
     vars: Vec<String>,
     /// Those of them that hold a length of time.
@@ -62,7 +65,8 @@ impl Whole {
     fn with(&self, name: &str) -> Self {
         let and = |names: &[String]| names.iter().cloned().chain([name.to_owned()]).collect();
         Self {
-            names: and(&self.names),
+            names: Names { plain: and(&self.names.plain), ..self.names.clone() },
+            scripts: and(&self.scripts),
             vars: and(&self.vars),
             durations: self.durations.clone(),
             defaults: self.defaults.clone(),
@@ -78,14 +82,17 @@ fn runbook(reader: &mut Reader<'_>, root: &Node) -> Option<Runbook> {
     let title = reader.required(fields, "the runbook", "title").and_then(|node| line(reader, node, "title"));
     let about = text(reader, fields, "about").unwrap_or_default();
     let vars = fields.get("vars").map(|node| vars(reader, node)).unwrap_or_default();
-    let declared: Vec<String> = vars.keys().cloned().collect();
-    let practice = fields.get("practice").map(|node| practice(reader, node, &declared)).unwrap_or_default();
-    let names: Vec<String> = declared.iter().cloned().chain(BUILT_IN_VARS.map(str::to_owned)).collect();
+    let of = |secret: bool| vars.iter().filter(move |(_, spec)| spec.secret == secret).map(|(name, _)| name.clone());
+    let (declared, secret): (Vec<String>, Vec<String>) = (of(false).collect(), of(true).collect());
+    let practice = fields.get("practice").map(|node| practice(reader, node, &declared, &secret)).unwrap_or_default();
+    let plain: Vec<String> = declared.iter().cloned().chain(BUILT_IN_VARS.map(str::to_owned)).collect();
+    let scripts = plain.iter().chain(&secret).cloned().collect();
+    let names = Names { plain, secret };
     let probe = fields.get("probe").and_then(|node| probe(reader, node, &names)).unwrap_or_default();
     let held = vars.iter().filter(|(_, spec)| spec.form == Some(VarForm::Duration));
     let durations = held.map(|(name, _)| name.clone()).collect();
     let defaults = vars.iter().filter_map(|(name, spec)| Some((name.clone(), spec.default.clone()?))).collect();
-    let whole = Whole { names, vars: declared, durations, defaults, probe };
+    let whole = Whole { names, scripts, vars: declared, durations, defaults, probe };
 
     let mut stages: Vec<Stage> = Vec::new();
     if let Some(list) = reader.required(fields, "the runbook", "stages") {
@@ -109,13 +116,23 @@ fn runbook(reader: &mut Reader<'_>, root: &Node) -> Option<Runbook> {
 }
 
 /// Clusters to practise on, with the values of variables there.
-fn practice(reader: &mut Reader<'_>, node: &Node, declared: &[String]) -> IndexMap<String, IndexMap<String, String>> {
+fn practice(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    declared: &[String],
+    secret: &[String],
+) -> IndexMap<String, IndexMap<String, String>> {
     let mut clusters = IndexMap::new();
     for (cluster, values) in reader.entries(node, "practice") {
         let mut given = IndexMap::new();
         for (name, value) in reader.entries(values, "the values of a practice cluster") {
             let Some(word) = reader.text(name, "a variable's name") else { continue };
-            if !declared.contains(&word) {
+            if secret.contains(&word) {
+                reader.complain(
+                    name,
+                    format!("`{word}` is a secret, and has a made-up value in practice: leave this out"),
+                );
+            } else if !declared.contains(&word) {
                 let hint = did_you_mean(&word, declared.iter().map(String::as_str));
                 reader.complain(name, format!("the runbook declares no variable `{word}`{hint}"));
             }
@@ -173,7 +190,7 @@ fn each(reader: &mut Reader<'_>, node: &Node, whole: &Whole) -> Option<Each> {
         return None;
     }
     let (name, of) = (reader.text(key, "each")?, reader.text(value, "each")?);
-    if whole.names.contains(&name) {
+    if whole.scripts.contains(&name) {
         reader.complain(key, format!("there is a variable `{name}` already"));
     }
     if !whole.vars.contains(&of) {

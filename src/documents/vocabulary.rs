@@ -129,6 +129,7 @@ const ETCD: Shape = Record(&[
     ("alarms", List(&Any)),
     ("db_bytes", Any),
     ("on_disk", Any),
+    ("endpoint", Any),
 ]);
 
 const UNIT: Shape = Record(&[
@@ -315,6 +316,7 @@ mod tests {
                 alarms: Some(vec![]),
                 db_bytes: Some(1),
                 on_disk: some(),
+                endpoint: some(),
             }),
             units: [(String::new(), Unit::default())].into(),
             paths: [(String::new(), PathFact::default())].into(),

@@ -75,8 +75,10 @@ pub fn variables_of_undo(state: &State, id: TaskId) -> Vec<(String, String)> {
 }
 
 fn named_by(state: &State, id: TaskId, scripts: &str) -> Vec<(String, String)> {
-    let vars = state.plan.as_ref().zip(state.task(id)).map(|(plan, (task, ..))| plan.vars_of(task));
-    all_variables_in(scripts, &vars.unwrap_or_default())
+    let Some((plan, (task, ..))) = state.plan.as_ref().zip(state.task(id)) else { return Vec::new() };
+    let mut vars = plan.vars_of(task);
+    vars.extend(plan.secrets_of(task).into_iter().map(|(name, from)| (name, format!("(secret, from {from})"))));
+    all_variables_in(scripts, &vars)
 }
 
 /// The variables that scripts name, and those that their values name in turn: what a command is, and which version it gets.

@@ -7,7 +7,8 @@
 //! | --- | --- |
 //! | `jobs/NAME/` | made by one `mkdir`: whoever makes it may start the job |
 //! | `jobs/NAME/claimed` | a symbolic link to nowhere: `BOOT_ID:PID:START_TIME` of the runner, or `void` for never |
-//! | `jobs/NAME/env`, `script`, `runner`, `work/` | what runs, with what, and where |
+//! | `jobs/NAME/env` | the variables of the script; removed as soon as they are read, or once nobody will read them |
+//! | `jobs/NAME/script`, `runner`, `work/` | what runs, and where |
 //! | `jobs/NAME/out` | both outputs of the script |
 //! | `jobs/NAME/exit` | its exit status, written last; on a full disk a link `ended` to it |
 //! | `jobs/NAME/fenced` | the lease was lost before its script began: it never will |
@@ -252,7 +253,9 @@ impl<S: Shell> Operate for Remote<S> {
 
     async fn start_job(&self, job: &JobSpec) -> Result<(), HostError> {
         let name = self.fit(&job.name)?;
-        let env = match exports(&job.env) {
+        let plain = job.env.iter().map(|(key, value)| (key, value.as_str()));
+        let secret = job.secrets.iter().map(|(key, value)| (key, value.expose()));
+        let env = match exports(plain.chain(secret)) {
             Ok(env) => env,
             Err(key) => return self.refuse(format!("the variable {key:?} cannot be passed to a shell")),
         };
@@ -344,7 +347,7 @@ fn transfer(bytes: u64) -> Duration {
 }
 
 /// The variables as lines of shell; or the name of the one that cannot be.
-fn exports(env: &std::collections::BTreeMap<String, String>) -> Result<String, String> {
+fn exports<'e>(env: impl Iterator<Item = (&'e String, &'e str)>) -> Result<String, String> {
     let mut lines = String::new();
     for (key, value) in env {
         let fits = key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')

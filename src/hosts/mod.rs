@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::model::{Digest, JobName, SessionId};
+use crate::model::{Digest, JobName, Secret, SessionId};
 
 /// What can be asked of a host without changing it.
 #[async_trait]
@@ -151,6 +151,8 @@ pub struct JobSpec {
     pub script: String,
     /// The shell variables it sees, exported.
     pub env: BTreeMap<String, String>,
+    /// More of them, which nobody else may see: on the host they are gone before the script begins.
+    pub secrets: BTreeMap<String, Secret>,
     /// After this it is ended, and its exit status is 124.
     pub timeout: Duration,
 }

@@ -10,11 +10,13 @@
 //! acted upon, and is cut off when the session is resumed. Anything else that does not fit the chain is an error.
 
 mod read;
+mod redact;
 pub mod sessions;
 pub(crate) mod thread;
 mod write;
 
 pub use read::{Journal, read};
+pub use redact::redacted;
 pub use thread::{Behind, Thread};
 pub use write::Writer;
 
@@ -33,6 +35,9 @@ pub const FORMAT: u32 = 1;
 #[derive(Debug, Serialize, Deserialize)]
 struct Header {
     lockkeeper_journal: u32,
+    /// The head of the journal that this one was made of, without its secrets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    redacted: Option<Digest>,
 }
 
 /// Every other line.

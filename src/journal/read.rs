@@ -20,6 +20,8 @@ pub struct Journal {
     pub length: u64,
     /// There was a piece of a line after that.
     pub torn: bool,
+    /// The head of the journal that this one was made of, without its secrets.
+    pub redacted: Option<Digest>,
 }
 
 /// Reads a journal.
@@ -62,7 +64,14 @@ pub fn read(path: &Path) -> Result<Journal, JournalError> {
         prev = Digest::of(text.as_bytes());
         heads.push(prev.clone());
     }
-    Ok(Journal { records, last: prev, heads, length: whole as u64, torn: whole < bytes.len() })
+    Ok(Journal {
+        records,
+        last: prev,
+        heads,
+        length: whole as u64,
+        torn: whole < bytes.len(),
+        redacted: header.redacted,
+    })
 }
 
 /// An event of a name that a later version has made is kept as it is. One that is known and does not parse is none to be passed

@@ -44,7 +44,7 @@ impl Writer {
             .map_err(JournalError::io("cannot begin the journal", path))?;
         lock(&file, path)?;
         let mut writer = Self { file, path: path.to_owned(), seq: 0, prev: Digest::from(""), length: 0, torn: false };
-        let header = serde_json::to_string(&Header { lockkeeper_journal: FORMAT }).unwrap_or_default();
+        let header = serde_json::to_string(&Header { lockkeeper_journal: FORMAT, redacted: None }).unwrap_or_default();
         writer.add(format!("{header}\n").as_bytes())?;
         writer.sync()?;
         writer.prev = Digest::of(header.as_bytes());
@@ -63,6 +63,10 @@ impl Writer {
             .map_err(JournalError::io("cannot open the journal", path))?;
         lock(&file, path)?;
         let journal = read(path)?;
+        if journal.redacted.is_some() {
+            let what = "this is a redacted copy: `lockkeeper replay` plays it, and nothing can go on from it".into();
+            return Err(JournalError::Broken { path: path.to_owned(), line: 1, what });
+        }
         let writer = Self {
             file,
             path: path.to_owned(),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::hidden::{is_hidden, shown};
 use super::runbook::{Convert, Fetch, Runbook, Stage, Step};
-use super::{Digest, HostName, Inventory, TaskId};
+use super::{Digest, HostName, Inventory, SecretSource, TaskId};
 
 /// What will be done, in full. It opens every journal, so that a resume and a replay need no other file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,6 +19,9 @@ pub struct Plan {
     pub tasks: Vec<Task>,
     /// Values of the runbook's variables per host, as scripts and checks see them.
     pub vars: BTreeMap<HostName, BTreeMap<String, String>>,
+    /// The secret variables per host, and where their values come from: these stand in no plan.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<HostName, BTreeMap<String, SecretSource>>,
 }
 
 /// One step on one host.
@@ -120,6 +123,12 @@ impl Plan {
         for task in self.tasks.iter_mut().filter(|task| task.host == *host && opened(task.id)) {
             task.kept.entry(name.to_owned()).or_insert_with(|| before.clone());
         }
+    }
+
+    /// The secret variables that the scripts of a task may name, and where their values come from.
+    #[must_use]
+    pub fn secrets_of(&self, task: &Task) -> BTreeMap<String, SecretSource> {
+        self.secrets.get(&task.host).cloned().unwrap_or_default()
     }
 
     /// How long a task's script may run.

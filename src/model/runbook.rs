@@ -6,8 +6,8 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::Role;
 use super::plan::expand;
+use super::{Role, SecretSource};
 
 /// A procedure.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,6 +52,12 @@ pub struct VarSpec {
     /// The form it must have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub form: Option<VarForm>,
+    /// Its value is given to scripts and stands nowhere else.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub secret: bool,
+    /// Where a secret's value comes from unless inventory or command line say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<SecretSource>,
 }
 
 impl VarSpec {

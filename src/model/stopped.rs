@@ -89,6 +89,7 @@ mod tests {
             inventory: Inventory::default(),
             tasks: tasks.collect(),
             vars: BTreeMap::new(),
+            secrets: BTreeMap::new(),
             runbook: Runbook {
                 name: "r".into(),
                 title: String::new(),

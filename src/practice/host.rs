@@ -306,7 +306,9 @@ impl Operate for PracticeHost {
         }
         let screen = job.clone();
         let terminal: Terminal = Arc::new(move |line| screen.print(line.as_bytes()));
-        let shell = self.shell(&spec.env, Some(&terminal));
+        let secrets = spec.secrets.iter().map(|(name, value)| (name.clone(), value.expose().to_owned()));
+        let env = spec.env.clone().into_iter().chain(secrets).collect();
+        let shell = self.shell(&env, Some(&terminal));
         let task = tokio::spawn(run(shell, spec.clone(), job.clone(), self.sim.clone(), self.name.clone()));
         locked(&job.run).task = Some(task.abort_handle());
         if self.strikes(FaultKind::LostAck) {

@@ -25,12 +25,30 @@ pub(super) fn units(section: &Section<'_>, facts: &mut Facts) -> Result<(), Stri
             restarts: text("NRestarts").parse().unwrap_or_default(),
             file: text("FragmentPath"),
             drop_ins: text("DropInPaths").split_whitespace().map(str::to_owned).collect(),
-            environment: shlex::split(&text("Environment")).unwrap_or_default(),
+            environment: environment(&text("Environment")),
             need_reload: text("NeedDaemonReload") == "yes",
         };
         facts.units.insert(required("Id")?, unit);
     }
     Ok(())
+}
+
+/// What a unit's variables begin with that checks and operators have a use for. Others may hold anything, and stay on the host.
+const KNOWN: [&str; 8] = ["ETCD_", "ETCDCTL_", "FLANNEL", "KUBE", "RKT_", "CONTAINERD_", "CRIO_", "DOCKER_"];
+
+/// Words in the name of a variable that holds a secret.
+const SECRET: [&str; 6] = ["PASSWORD", "PASSWD", "SECRET", "TOKEN", "CREDENTIAL", "AUTH"];
+
+/// The variables of a unit that may be known.
+fn environment(shown: &str) -> Vec<String> {
+    let known = |assignment: &String| {
+        let Some((name, value)) = assignment.split_once('=') else { return false };
+        // A key is a secret, the path to one is none.
+        let secret =
+            SECRET.iter().any(|word| name.contains(word)) || (name.ends_with("KEY") && !value.starts_with('/'));
+        KNOWN.iter().any(|begin| name.starts_with(begin)) && !secret
+    };
+    shlex::split(shown).unwrap_or_default().into_iter().filter(known).collect()
 }
 
 /// The lines that were looked for; several texts of a unit come as several sections.
@@ -84,5 +102,16 @@ mod tests {
             ["ETCD_IMAGE_TAG=v3.0.17", "RKT_RUN_ARGS=--uuid-file-save=/x y"]
         );
         assert_eq!(facts.units["no-such.service"].load, "not-found");
+    }
+
+    #[test]
+    fn of_an_environment_only_what_is_known_and_no_secret_is_kept() {
+        let facts = shown(concat!(
+            "Id=etcd.service\nLoadState=loaded\nActiveState=active\n",
+            "Environment=ETCD_NAME=a ETCD_ROOT_PASSWORD=hush \"AWS_SECRET_ACCESS_KEY=hu sh\" ETCD_KEY_FILE=/k ",
+            "ETCD_PEER_KEY=hush ETCD_TRUSTED_KEY=/etc/k HTTP_PROXY=http://me:hush@proxy KUBELET_TOKEN=hush\n"
+        ));
+        let kept = &facts.units["etcd.service"].environment;
+        assert_eq!(*kept, ["ETCD_NAME=a", "ETCD_KEY_FILE=/k", "ETCD_TRUSTED_KEY=/etc/k"]);
     }
 }

@@ -8,6 +8,7 @@ mod clock;
 mod compare;
 mod lease;
 mod monitor;
+mod output;
 mod recorder;
 mod sightings;
 mod watch;
@@ -34,7 +35,8 @@ use self::work::{Errand, Work};
 use crate::engine::{self, Effect, Intent, Refusal};
 use crate::hosts::Operate;
 use crate::journal::{Behind, JournalError};
-use crate::model::{Digest, Event, Facts, HostName, State};
+use crate::model::event::Outcome;
+use crate::model::{Digest, Event, Facts, HostName, Redactor, Secrets, State};
 
 /// What a host's tasks tell the runner.
 #[derive(Debug)]
@@ -85,6 +87,8 @@ pub struct Setup {
     pub seat: String,
     /// Between the end of a host's probe and the next.
     pub interval: std::time::Duration,
+    /// The values of the plan's secret variables.
+    pub secrets: Secrets,
 }
 
 /// How this process stands to a host's lease.
@@ -111,6 +115,9 @@ pub struct Runner {
     /// Proves to hosts that it is this process that acts.
     token: String,
     seat: String,
+    secrets: Secrets,
+    /// Takes them out of whatever becomes an event.
+    redactor: Arc<Redactor>,
     reports: mpsc::Receiver<Report>,
     reporter: mpsc::Sender<Report>,
 }
@@ -133,6 +140,8 @@ impl Runner {
             leases: BTreeMap::new(),
             token: uuid::Uuid::now_v7().simple().to_string(),
             seat: setup.seat,
+            redactor: Arc::new(Redactor::new(setup.secrets.values().flat_map(BTreeMap::values))),
+            secrets: setup.secrets,
             reports,
             reporter,
         };
@@ -150,6 +159,7 @@ impl Runner {
                     seq,
                     clock,
                     interval,
+                    redactor: runner.redactor.clone(),
                 }
                 .run(),
             );
@@ -205,7 +215,14 @@ impl Runner {
     pub fn submit(&mut self, intent: &Intent) -> Result<Result<(), Refusal>, JournalError> {
         match engine::decide(self.state(), self.now(), intent) {
             Ok(events) => {
-                for event in events {
+                for mut event in events {
+                    // Who acts may write a secret down as well as a host may print it.
+                    if let Event::NoteAdded { text: words }
+                    | Event::TaskSkipped { reason: words, .. }
+                    | Event::SessionEnded { outcome: Outcome::Aborted { reason: words } } = &mut event
+                    {
+                        *words = self.redactor.redact(words).into_owned();
+                    }
                     self.record(event)?;
                 }
                 self.settle()?;
@@ -338,9 +355,10 @@ impl Runner {
     fn work(&self, effect: &Effect) -> Option<Work> {
         let state = self.state();
         let (task, _, _) = state.task(effect.task)?;
-        let errand = Errand::of(state, effect, &self.artifacts)?;
+        let errand = Errand::of(state, effect, &self.artifacts, &self.secrets)?;
         let host = self.hosts.get(&task.on)?.clone();
-        Some(Work { effect: effect.clone(), on: task.on.clone(), host, errand, reports: self.reporter.clone() })
+        let (reports, redactor) = (self.reporter.clone(), self.redactor.clone());
+        Some(Work { effect: effect.clone(), on: task.on.clone(), host, errand, redactor, reports })
     }
 
     /// Asks for the lease of a host, unless that is being done.

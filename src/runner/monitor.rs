@@ -41,6 +41,7 @@ impl Monitor {
                     seq: recorder.seq(),
                     clock: recorder.clock(),
                     interval,
+                    redactor: Arc::default(),
                 }
                 .run(),
             );

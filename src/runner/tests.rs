@@ -52,7 +52,17 @@ fn runner(disk: &Slow) -> Runner {
         })
         .unwrap();
     let interval = Duration::from_millis(20);
-    Runner::new(recorder, Setup { hosts, artifacts: "/".into(), operator: "o".into(), seat: "s".into(), interval })
+    Runner::new(
+        recorder,
+        Setup {
+            hosts,
+            artifacts: "/".into(),
+            operator: "o".into(),
+            seat: "s".into(),
+            interval,
+            secrets: Secrets::default(),
+        },
+    )
 }
 
 async fn until(runner: &mut Runner, such: impl Fn(&Runner) -> bool) {

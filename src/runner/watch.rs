@@ -8,8 +8,7 @@ use tokio::sync::{Notify, mpsc};
 
 use super::{Clock, Report};
 use crate::hosts::{HostError, Observe};
-use crate::model::logtail::clean;
-use crate::model::{Event, HostName};
+use crate::model::{Event, HostName, Redactor};
 
 /// Between the end of a probe and the next, where somebody looks on.
 pub const INTERVAL: Duration = Duration::from_secs(2);
@@ -35,6 +34,8 @@ pub(super) struct Watch {
     pub(super) clock: Clock,
     /// Between the end of a probe and the next; a gate that is shown asks at once.
     pub(super) interval: Duration,
+    /// Whatever the host says goes through it first.
+    pub(super) redactor: Arc<Redactor>,
 }
 
 impl Watch {
@@ -59,7 +60,7 @@ impl Watch {
                 Err(error) => error,
             };
             // The same complaint is made once.
-            let reason = clean(&ended.to_string());
+            let reason = self.redactor.clean(&ended.to_string());
             if reason != said {
                 let lost = Event::HostLost { host: self.name.clone(), reason: reason.clone() };
                 if !self.report(lost).await {
@@ -85,11 +86,12 @@ impl Watch {
                 Ok(probed) => {
                     complaint.clear();
                     // A slow login is no wrong clock.
-                    let facts = Box::new(crate::probe::parse(&probed.output, Some(begun + probed.within)));
+                    let output = self.redactor.redact(&probed.output);
+                    let facts = Box::new(crate::probe::parse(&output, Some(begun + probed.within)));
                     self.reports.send(Report::Facts { host: self.name.clone(), asked, facts }).await.is_ok()
                 }
                 Err(HostError::Refused(reason) | HostError::Fenced(reason)) => {
-                    let reason = clean(&reason);
+                    let reason = self.redactor.clean(&reason);
                     let listening = reason == complaint
                         || self.report(Event::ProbeFailed { host: self.name.clone(), reason: reason.clone() }).await;
                     complaint = reason;

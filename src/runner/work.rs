@@ -8,14 +8,14 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::compare::compare;
+use super::output::{Output, Told};
 use super::{Report, lease};
 use crate::engine::{Act, Effect};
 use crate::hosts::{HostError, JobSpec, JobStatus, Operate, Progress};
 use crate::model::diff::{Comparison, There};
 use crate::model::event::{FailedAt, JobKind};
-use crate::model::logtail::clean;
 use crate::model::plan::PushFile;
-use crate::model::{Digest, Event, HostName, JobName, State, TaskId};
+use crate::model::{Digest, Event, HostName, JobName, Redactor, Secrets, State, TaskId};
 
 /// Before a host that did not answer is asked again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -30,6 +30,8 @@ pub(super) struct Work {
     pub(super) on: HostName,
     pub(super) host: Arc<dyn Operate>,
     pub(super) errand: Errand,
+    /// Whatever a host says goes through it first.
+    pub(super) redactor: Arc<Redactor>,
     pub(super) reports: mpsc::Sender<Report>,
 }
 
@@ -65,7 +67,7 @@ pub(super) enum Errand {
 
 impl Errand {
     /// The particulars of an effect; nothing where the state does not hold them.
-    pub(super) fn of(state: &State, effect: &Effect, artifacts: &std::path::Path) -> Option<Self> {
+    pub(super) fn of(state: &State, effect: &Effect, artifacts: &std::path::Path, secrets: &Secrets) -> Option<Self> {
         let plan = state.plan.as_ref()?;
         let (task, step, current) = state.task(effect.task)?;
         Some(match &effect.act {
@@ -90,7 +92,13 @@ impl Errand {
                 };
                 let mut env = plan.vars_of(task);
                 env.insert("session".into(), state.session.as_ref()?.id.to_string());
-                Self::Start(JobSpec { name: name.clone(), script, env, timeout: plan.timeout_of(task) })
+                // A script is given the secrets that it names, and no others.
+                let of_host = secrets.get(&task.host).into_iter().flatten();
+                let secrets = of_host
+                    .filter(|(secret, _)| script.contains(secret.as_str()))
+                    .map(|(secret, value)| (secret.clone(), value.clone()))
+                    .collect();
+                Self::Start(JobSpec { name: name.clone(), script, env, secrets, timeout: plan.timeout_of(task) })
             }
             Act::Follow(job) => Self::Follow { job: job.clone(), offset: current.job.as_ref()?.offset },
             Act::Claim(job) => Self::Claim { job: job.clone() },
@@ -117,7 +125,7 @@ impl Work {
             Errand::Start(job) => match self.fenced(self.host.start_job(job).await).await {
                 Ok(()) => Event::JobStarted { task },
                 // Whatever went wrong, it may have started all the same.
-                Err(error) => Event::JobUncertain { task, reason: clean(&error.to_string()) },
+                Err(error) => Event::JobUncertain { task, reason: self.redactor.clean(&error.to_string()) },
             },
             Errand::Claim { job } => match self.answer(|| self.host.claim_job(job)).await {
                 Ok(JobStatus::Absent) => Event::JobAbsent { task },
@@ -163,7 +171,7 @@ impl Work {
     async fn compare(&self, task: TaskId, file: &PushFile) -> Event {
         let none = |there| Comparison { there, lines: Vec::new(), more: 0 };
         let comparison = match self.answer(|| self.host.read(&file.path)).await {
-            Ok(Some(there)) => compare(&there, &file.content),
+            Ok(Some(there)) => compare(&there, &file.content, &self.redactor),
             Ok(None) => none(There::Nothing),
             Err(why) => none(There::Unknown { why }),
         };
@@ -198,9 +206,11 @@ impl Work {
     }
 
     /// Follows a job's output to its end; nothing when nobody listens any more.
-    async fn follow(&self, task: TaskId, job: &JobName, mut offset: u64) -> Option<Event> {
+    async fn follow(&self, task: TaskId, job: &JobName, offset: u64) -> Option<Event> {
+        let mut output = Output::new(self.redactor.clone(), offset);
         loop {
-            let news = match self.answer(|| self.host.poll_job(job, offset)).await {
+            let wanted = output.wanted();
+            let news = match self.answer(|| self.host.poll_job(job, wanted)).await {
                 Ok(news) => news,
                 Err(reason) => {
                     return Some(failed(
@@ -211,14 +221,9 @@ impl Work {
                 }
             };
             let running = news.status == JobStatus::Running;
-            let (text, bytes) = decode(&news.output, running);
-            if bytes > 0 {
-                let output = Event::JobOutput { task, offset, bytes: bytes as u64, text };
+            if let Some(Told { offset, bytes, text }) = output.take(&news.output, running) {
+                let output = Event::JobOutput { task, offset, bytes, text };
                 self.reports.send(Report::Event(output)).await.ok()?;
-                offset += bytes as u64;
-            } else if running && !news.output.is_empty() {
-                // Half a character came: the rest of it is under way.
-                tokio::time::sleep(Duration::from_millis(200)).await;
             }
             match news.status {
                 JobStatus::Running => {}
@@ -232,7 +237,7 @@ impl Work {
     /// Says so at once where the host refuses us for want of the lease.
     async fn fenced<T>(&self, answer: Result<T, HostError>) -> Result<T, HostError> {
         if let Err(HostError::Fenced(whose)) = &answer {
-            let _ = self.reports.send(Report::Event(lease::fenced(self.on.clone(), whose))).await;
+            let _ = self.reports.send(Report::Event(lease::fenced(self.on.clone(), &self.redactor.clean(whose)))).await;
         }
         answer
     }
@@ -245,8 +250,8 @@ impl Work {
         loop {
             match self.fenced(ask().await).await {
                 Ok(answer) => return Ok(answer),
-                Err(error @ HostError::Fenced(_)) => return Err(clean(&error.to_string())),
-                Err(HostError::Refused(reason)) => return Err(clean(&reason)),
+                Err(error @ HostError::Fenced(_)) => return Err(self.redactor.clean(&error.to_string())),
+                Err(HostError::Refused(reason)) => return Err(self.redactor.clean(&reason)),
                 Err(HostError::Connect(_) | HostError::UnknownKey(_) | HostError::Lost(_)) => {
                     tokio::time::sleep(AGAIN).await;
                 }
@@ -270,37 +275,9 @@ fn failed(task: TaskId, at: FailedAt, reason: String) -> Event {
     Event::TaskFailed { task, at, reason }
 }
 
-/// As much of the bytes as is text, and how many bytes that were. A character that has only half arrived is left for
-/// the next time, unless there is none.
-fn decode(bytes: &[u8], more: bool) -> (String, usize) {
-    let torn = if more { torn(bytes) } else { 0 };
-    let end = bytes.len() - torn;
-    (String::from_utf8_lossy(&bytes[..end]).into_owned(), end)
-}
-
-/// How many bytes at the end are the beginning of a character whose rest has not come.
-fn torn(bytes: &[u8]) -> usize {
-    let lead = bytes.iter().rev().take(3).position(|byte| *byte & 0xC0 != 0x80);
-    let Some(back) = lead.map(|at| at + 1) else { return 0 };
-    match std::str::from_utf8(&bytes[bytes.len() - back..]) {
-        Err(error) if error.error_len().is_none() => back,
-        _ => 0,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn half_a_character_waits_for_its_rest() {
-        let text = "lock — keeper éééé 🔒🔒";
-        for cut in 0..=text.len() {
-            let (first, taken) = decode(&text.as_bytes()[..cut], true);
-            let (second, _) = decode(&text.as_bytes()[taken..], false);
-            assert_eq!(first + &second, text, "cut at {cut}");
-        }
-    }
 
     #[test]
     fn only_what_was_brought_back_is_handed_on() {
@@ -311,11 +288,5 @@ mod tests {
         assert!(brought(Some(&kept), &secret).is_err_and(|why| why.contains("sha256")));
         assert!(brought(None, &secret).is_err());
         assert!(brought(Some(&dir.path().join("none")), &secret).is_err());
-    }
-
-    #[test]
-    fn what_is_no_text_does_not_hold_anything_up() {
-        assert_eq!(decode(b"a\xffb", true), ("a\u{fffd}b".into(), 3));
-        assert_eq!(decode(b"a\xe2\x80", false), ("a\u{fffd}".into(), 3));
     }
 }

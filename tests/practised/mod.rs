@@ -19,7 +19,7 @@ use lockkeeper::hosts::Operate;
 use lockkeeper::journal::{self, Writer};
 use lockkeeper::model::event::{Event, Mode};
 use lockkeeper::model::state::Phase;
-use lockkeeper::model::{HostName, State, TaskId};
+use lockkeeper::model::{HostName, Secrets, State, TaskId};
 use lockkeeper::practice::{Kind, Practice};
 use lockkeeper::probe::Request;
 use lockkeeper::runner::{Clock, Recorder, Runner, Setup};
@@ -108,7 +108,14 @@ impl Bench {
         let artifacts = self.directory.path().join("artifacts");
         Runner::new(
             recorder,
-            Setup { hosts, artifacts, operator: "o".into(), seat: "s".into(), interval: Duration::from_secs(3) },
+            Setup {
+                hosts,
+                artifacts,
+                operator: "o".into(),
+                seat: "s".into(),
+                interval: Duration::from_secs(3),
+                secrets: Secrets::default(),
+            },
         )
     }
 

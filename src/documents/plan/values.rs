@@ -1,13 +1,17 @@
 //! The value of every variable for every host, and what is wrong with those that were given.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
 use super::{Builder, Values};
 use crate::documents::runbook::{fits, read_runbook};
-use crate::documents::source::{builtin_runbooks, find_runbook};
+use crate::documents::source::{Source, builtin_runbooks, find_runbook};
 use crate::model::Plan;
 use crate::model::hidden::{is_hidden, shown};
 use crate::model::inventory::Host;
 use crate::model::runbook::VarSpec;
-use crate::yaml::{Node, Problem, did_you_mean};
+use crate::model::{HostName, SecretSource};
+use crate::yaml::{Data, Node, Problem, did_you_mean};
 
 /// What `--var` values are called in messages.
 const COMMAND_LINE: &str = "--var";
@@ -73,7 +77,7 @@ impl Builder<'_> {
             ("address".to_owned(), host.address().to_owned()),
             ("node".to_owned(), host.node().to_owned()),
         ]);
-        for (name, spec) in &self.runbook.vars {
+        for (name, spec) in self.runbook.vars.iter().filter(|(_, spec)| !spec.secret) {
             let value = given
                 .iter()
                 .rev()
@@ -85,6 +89,25 @@ impl Builder<'_> {
             values.extend(value.map(|value| (name.clone(), value.clone())));
         }
         values
+    }
+
+    /// Where every host has its secrets from. Files are looked for where what names them lies.
+    pub(super) fn secrets(&self, given: &[(String, String)]) -> BTreeMap<HostName, BTreeMap<String, SecretSource>> {
+        let source = |text: &String| SecretSource::try_from(text.clone()).ok();
+        let of = |name: &str, spec: &VarSpec, host: &Host| {
+            let typed = given.iter().rev().find(|(given, _)| given == name).and_then(|(_, text)| source(text));
+            let written = || host.vars.get(name).or_else(|| self.inventory.vars.get(name)).and_then(source);
+            let known = || spec.from.clone().map(|from| beside(self.runbook_source, from));
+            let here = Source::file(Path::new("--var"), "");
+            let typed = typed.map(|typed| beside(&here, typed));
+            typed.or_else(|| written().map(|written| beside(self.inventory_source, written))).or_else(known)
+        };
+        let of_host = |host: &Host| {
+            let secrets = self.runbook.vars.iter().filter(|(_, spec)| spec.secret);
+            secrets.filter_map(|(name, spec)| Some((name.clone(), of(name, spec, host)?))).collect::<BTreeMap<_, _>>()
+        };
+        let all = self.inventory.hosts.iter().map(|host| (host.name.clone(), of_host(host)));
+        all.filter(|(_, secrets)| !secrets.is_empty()).collect()
     }
 
     fn missing(&mut self, name: &str, spec: &VarSpec, given: &[(String, String)]) {
@@ -105,8 +128,9 @@ impl Builder<'_> {
         let who = if all { String::new() } else { format!(" for {}", without.join(", ")) };
         let near = did_you_mean(name, self.inventory.vars.keys().map(String::as_str));
         let near = if near.is_empty() { near } else { format!(" (the inventory has a near one{near})") };
+        let (what, give) = if spec.secret { ("comes from nowhere", "env:NAME") } else { ("has no value", "...") };
         let message = format!(
-            "`{name}` has no value{who}: {}. Give it in the inventory under `vars`, or with `--var {name}=...`{near}",
+            "`{name}` {what}{who}: {}. Give it in the inventory under `vars`, or with `--var {name}={give}`{near}",
             spec.about
         );
         self.problems.0.push(Problem::of(&*self.inventory_source.document.name, message));
@@ -141,13 +165,34 @@ impl Builder<'_> {
 
     /// Notes a value that does not fit its variable, where it was given.
     fn fit(&mut self, spec: &VarSpec, value: &str, find: impl Fn(&Node) -> Option<&Node>, name: &str) {
-        if let Err(wrong) = fits(spec, value) {
-            let message = format!("`{name}`: {wrong}");
-            let place = self.inventory_tree.as_ref().and_then(find).map(|node| node.place);
-            self.problems.0.push(match place {
-                Some(place) => Problem::at(&self.inventory_source.document, place, message),
-                None => Problem::of(COMMAND_LINE, message),
-            });
+        let node = self.inventory_tree.as_ref().and_then(find);
+        let sourced = node.is_some_and(|node| matches!(node.data, Data::Map(_)));
+        let wrong = match fits(spec, value) {
+            Ok(()) if sourced && !spec.secret => "`from` is for secrets, and this is none: write its value".to_owned(),
+            Ok(()) => return,
+            Err(wrong) => wrong,
+        };
+        let message = format!("`{name}`: {wrong}");
+        let document = &self.inventory_source.document;
+        let problem = match node.map(|node| node.place) {
+            // Without the line: what should not have been written there is not shown either.
+            Some(place) if spec.secret => {
+                Problem::of(format!("{}:{}:{}", document.name, place.line, place.column), message)
+            }
+            Some(place) => Problem::at(document, place, message),
+            None => Problem::of(COMMAND_LINE, message),
+        };
+        self.problems.0.push(problem);
+    }
+}
+
+/// A source with the path that it means, so that a session is resumed from anywhere.
+fn beside(source: &Source, from: SecretSource) -> SecretSource {
+    match from {
+        SecretSource::File(path) => {
+            let path = source.resolve(&path.display().to_string());
+            SecretSource::File(std::path::absolute(&path).unwrap_or(path))
         }
+        from @ (SecretSource::Env(_) | SecretSource::Ask) => from,
     }
 }

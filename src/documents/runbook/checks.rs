@@ -42,7 +42,11 @@ pub(super) fn condition(
     without: &[(&'static str, &'static str)],
 ) -> Option<Expression> {
     let text = reader.text(node, what)?;
-    expression::check(reader, node, Surroundings { vars: &whole.vars, probe: &whole.probe, without });
+    expression::check(
+        reader,
+        node,
+        Surroundings { vars: &whole.vars, secrets: &whole.names.secret, probe: &whole.probe, without },
+    );
     Some(Expression(text))
 }
 

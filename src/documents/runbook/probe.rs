@@ -1,13 +1,13 @@
 //! What a runbook asks of every host beyond what is always asked.
 
-use super::words::{boolean, path, template};
+use super::words::{Names, boolean, path, template};
 use crate::model::runbook::ProbeSpec;
 use crate::yaml::{Node, Reader};
 
 const PROBE_KEYS: [&str; 10] =
     ["units", "paths", "journal", "lines", "packages", "programs", "containers", "certs", "pods", "devices"];
 
-pub(super) fn probe(reader: &mut Reader<'_>, node: &Node, names: &[String]) -> Option<ProbeSpec> {
+pub(super) fn probe(reader: &mut Reader<'_>, node: &Node, names: &Names) -> Option<ProbeSpec> {
     let fields = reader.fields(node, "`probe`", &PROBE_KEYS)?;
     let mut spec = ProbeSpec::default();
     for node in fields.get("units").map(|node| reader.list(node, "units")).unwrap_or_default() {
@@ -44,7 +44,7 @@ pub(super) fn probe(reader: &mut Reader<'_>, node: &Node, names: &[String]) -> O
     Some(spec)
 }
 
-fn unit(reader: &mut Reader<'_>, node: &Node, names: &[String]) -> Option<String> {
+fn unit(reader: &mut Reader<'_>, node: &Node, names: &Names) -> Option<String> {
     let unit = template(reader, node, "units", names)?;
     let suffix = unit.rsplit_once('.').map(|(_, suffix)| suffix);
     let known =

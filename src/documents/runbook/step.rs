@@ -2,7 +2,7 @@
 
 use super::Whole;
 use super::checks::{checks, condition};
-use super::words::{boolean, in_words, line, name, path, template, text};
+use super::words::{Names, boolean, in_words, line, name, path, template, text};
 use crate::documents::inventory::role_words;
 use crate::documents::script::{self, Declared};
 use crate::model::runbook::{Component, Confirm, Convert, Fetch, Push, Span, Step, Timeout};
@@ -72,7 +72,7 @@ pub(super) fn step(reader: &mut Reader<'_>, node: &Node, whole: &Whole) -> Optio
     let script = |reader: &mut Reader<'_>, key: &str, silent: Option<&'static str>| {
         let node = fields.get(key)?;
         let text = reader.script(node, key)?;
-        let (names, defaults) = (&whole.names, &whole.defaults);
+        let (names, defaults) = (&whole.scripts, &whole.defaults);
         script::check(reader, node, Declared { names, destroys: destroys.is_some(), reboots, silent, defaults });
         Some(text)
     };
@@ -182,7 +182,7 @@ fn confirm(reader: &mut Reader<'_>, node: &Node) -> Option<Confirm> {
     }
 }
 
-fn push_item(reader: &mut Reader<'_>, node: &Node, names: &[String]) -> Option<Push> {
+fn push_item(reader: &mut Reader<'_>, node: &Node, names: &Names) -> Option<Push> {
     let fields = reader.fields(node, "a push", &["path", "from", "convert", "mode"])?;
     let target = reader.required(fields, "this push", "path").and_then(|node| path(reader, node, "path", names));
     let from = reader.required(fields, "this push", "from").and_then(|node| template(reader, node, "from", names));
@@ -199,7 +199,7 @@ fn push_item(reader: &mut Reader<'_>, node: &Node, names: &[String]) -> Option<P
     Some(Push { path: target?, from: from?, convert, mode: mode.unwrap_or_else(|| "0644".into()) })
 }
 
-fn fetch_item(reader: &mut Reader<'_>, node: &Node, names: &[String]) -> Option<Fetch> {
+fn fetch_item(reader: &mut Reader<'_>, node: &Node, names: &Names) -> Option<Fetch> {
     let fields = reader.fields(node, "a fetch", &["path", "name"])?;
     let path = reader.required(fields, "this fetch", "path").and_then(|node| path(reader, node, "path", names));
     let name = reader.required(fields, "this fetch", "name").and_then(|node| {

@@ -3,6 +3,31 @@
 use crate::documents::template::{Piece, pieces};
 use crate::yaml::{Fields, Node, Reader, did_you_mean};
 
+/// The variables of a runbook.
+#[derive(Clone, Default)]
+pub(super) struct Names {
+    /// Those whose value stands in the plan, the built-in ones among them.
+    pub(super) plain: Vec<String>,
+    /// Those that only scripts may name.
+    pub(super) secret: Vec<String>,
+}
+
+impl Names {
+    /// What is wrong with a name that is not one of the plain ones.
+    fn unknown(&self, name: &str) -> String {
+        if self.secret.iter().any(|secret| secret == name) {
+            return secret_here(name);
+        }
+        let hint = did_you_mean(name, self.plain.iter().map(String::as_str));
+        format!("the runbook declares no variable `{name}`{hint}")
+    }
+}
+
+/// Why a secret cannot be named in a place.
+pub(in crate::documents) fn secret_here(name: &str) -> String {
+    format!("`{name}` is a secret: only `run` and `undo` may name it, for what is written here is shown and recorded")
+}
+
 /// A name of the runbook's own: it stands in commands, in file names and beside others in lists.
 pub(super) fn name(reader: &mut Reader<'_>, node: &Node, what: &str) -> Option<String> {
     let name = reader.text(node, what)?;
@@ -42,7 +67,7 @@ pub(super) fn boolean(reader: &mut Reader<'_>, fields: Fields<'_>, key: &str) ->
 }
 
 /// A path on a host: absolute, or made so by a variable.
-pub(super) fn path(reader: &mut Reader<'_>, node: &Node, what: &str, names: &[String]) -> Option<String> {
+pub(super) fn path(reader: &mut Reader<'_>, node: &Node, what: &str, names: &Names) -> Option<String> {
     let path = template(reader, node, what, names)?;
     if !path.starts_with(['/', '$']) {
         reader.complain(node, format!("a path on a host begins with `/`, and `{path}` does not"));
@@ -51,14 +76,13 @@ pub(super) fn path(reader: &mut Reader<'_>, node: &Node, what: &str, names: &[St
 }
 
 /// A text that may hold `$variable`.
-pub(super) fn template(reader: &mut Reader<'_>, node: &Node, what: &str, names: &[String]) -> Option<String> {
+pub(super) fn template(reader: &mut Reader<'_>, node: &Node, what: &str, names: &Names) -> Option<String> {
     let text = reader.text(node, what)?;
     for piece in pieces(&text) {
         if let Piece::Variable(name, at) = piece
-            && !names.iter().any(|known| known == name)
+            && !names.plain.iter().any(|known| known == name)
         {
-            let hint = did_you_mean(name, names.iter().map(String::as_str));
-            let message = format!("the runbook declares no variable `{name}`{hint}");
+            let message = names.unknown(name);
             reader.complain_in(node, at, name.chars().count() + 1, message);
         }
     }

@@ -87,6 +87,7 @@ pub(super) fn plan(steps: Vec<Step>, order: Order) -> Plan {
         inventory: Inventory { cluster: "test".into(), hosts: hosts.into(), ..Inventory::default() },
         runbook,
         vars: HOSTS.iter().map(|host| ((*host).into(), BTreeMap::new())).collect(),
+        secrets: BTreeMap::new(),
     }
 }
 

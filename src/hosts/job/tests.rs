@@ -55,7 +55,13 @@ impl Here {
 }
 
 fn spec(name: &str, script: &str) -> JobSpec {
-    JobSpec { name: name.into(), script: script.into(), env: BTreeMap::new(), timeout: Duration::from_secs(60) }
+    JobSpec {
+        name: name.into(),
+        script: script.into(),
+        env: BTreeMap::new(),
+        secrets: BTreeMap::new(),
+        timeout: Duration::from_secs(60),
+    }
 }
 
 #[tokio::test]
@@ -149,6 +155,8 @@ async fn a_runner_that_comes_after_the_claim_does_nothing() {
     assert!(!std::fs::exists(here.path("proof")).unwrap(), "a late runner ran");
 
     // Without the claim the very same runner does run: what held it back is the claim.
+    assert!(!job.join("env").exists(), "nobody will read it any more");
+    std::fs::write(job.join("env"), "").unwrap();
     std::fs::remove_file(job.join("claimed")).unwrap();
     assert!(late().success());
     assert!(std::fs::exists(here.path("proof")).unwrap());
@@ -235,6 +243,55 @@ async fn values_arrive_word_for_word_and_nothing_runs_in_them() {
         assert!(matches!(here.host.start_job(&job).await, Err(HostError::Refused(_))), "{key:?}");
     }
     assert!(!here.job("j2").exists());
+}
+
+#[tokio::test]
+async fn a_secret_is_in_no_file_and_no_argument_once_the_script_has_begun() {
+    let here = here().await;
+    let gate = here.path("gate");
+    let wait = format!("echo begun; while [ ! -e {gate} ]; do sleep 0.1; done");
+    let mut job = spec("j1", &format!("{wait}; echo \"${{#join}}\""));
+    job.secrets.insert("join".into(), crate::model::Secret::new("canary-7f3a"));
+    here.host.start_job(&job).await.unwrap();
+    while here.host.poll_job(&"j1".into(), 0).await.unwrap().output.is_empty() {}
+    let holds = |path: &std::path::Path| {
+        std::fs::read(path).is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains("canary-7f3a"))
+    };
+    for file in
+        std::fs::read_dir(here.job("j1")).unwrap().chain(std::fs::read_dir(here.dir.path().join("base/jobs")).unwrap())
+    {
+        let path = file.unwrap().path();
+        assert!(!holds(&path), "{}", path.display());
+    }
+    let processes = std::fs::read_dir("/proc").unwrap().flatten().map(|process| process.path());
+    let (knowing, told): (Vec<_>, Vec<_>) = (
+        processes.filter(|process| holds(&process.join("environ"))).collect(),
+        std::fs::read_dir("/proc")
+            .unwrap()
+            .flatten()
+            .filter(|process| holds(&process.path().join("cmdline")))
+            .collect(),
+    );
+    assert!(told.is_empty(), "in the arguments of {told:?}");
+    assert!(!knowing.is_empty(), "the script has it, or this test sees nothing");
+    std::fs::write(&gate, "").unwrap();
+    assert_eq!(here.follow("j1").await, (b"begun\n11\n".to_vec(), JobStatus::Exited(0)));
+}
+
+#[tokio::test]
+async fn what_earlier_versions_left_of_variables_goes_when_the_lease_is_taken() {
+    let here = here().await;
+    here.start("s-1", "true").await;
+    here.follow("s-1").await;
+    here.start("s-2", "sleep 60").await;
+    for job in ["s-1", "s-2"] {
+        std::fs::write(here.job(job).join("env"), "export x=y\n").unwrap();
+    }
+    let lease = Lease { session: "s".into(), operator: "o".into(), token: "next".into(), seat: "here".into() };
+    assert_eq!(here.host.take_lease(&lease).await, Ok(LeaseAnswer::Taken { from: None }));
+    assert!(!here.job("s-1").join("env").exists(), "it has ended");
+    assert!(here.job("s-2").join("env").exists(), "it runs, and may be about to read them");
+    here.host.end_job(&"s-2".into()).await.unwrap();
 }
 
 #[tokio::test]

@@ -195,6 +195,7 @@ fn plan(tasks: &[(usize, usize, usize)]) -> Plan {
         },
         tasks: tasks.iter().enumerate().map(task).collect(),
         vars: BTreeMap::new(),
+        secrets: BTreeMap::new(),
     }
 }
 

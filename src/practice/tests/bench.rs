@@ -50,6 +50,7 @@ impl Bench {
             name: JobName::from(format!("job-{}", self.jobs.get())),
             script: script.into(),
             env: env.map(|(name, value)| (name.to_owned(), value.to_owned())).collect::<BTreeMap<_, _>>(),
+            secrets: BTreeMap::new(),
             timeout: Duration::from_mins(10),
         }
     }

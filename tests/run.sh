@@ -8,7 +8,7 @@ say() { printf '\n== %s\n' "$*"; }
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     missing=()
     for pair in sshd:openssh-server ssh:openssh-client debootstrap:debootstrap systemd-nspawn:systemd-container \
-        ip:iproute2 pip3:python3-pip curl:curl; do
+        ip:iproute2 pip3:python3-pip curl:curl tcsh:tcsh fish:fish sudo:sudo; do
         PATH=$PATH:/usr/sbin:/sbin command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
     done
     if [ ${#missing[@]} -gt 0 ]; then

@@ -15,8 +15,9 @@ use crate::cli::{Output, Preflight as Args};
 use crate::documents::{self, Source};
 use crate::engine::check::{evaluate, evaluate_expression};
 use crate::engine::scope::Scope;
-use crate::hosts::{self, Links, Observe};
+use crate::hosts::{self, HostError, Links, Observe};
 use crate::model::event::{CheckResult, Mode, Verdict};
+use crate::model::logtail::clean;
 use crate::model::{HostName, Inventory, Plan, State, TaskId};
 use crate::practice::Practice;
 use crate::probe::Request;
@@ -108,10 +109,12 @@ async fn look(plan: Plan, practice: Option<&Practice>, wait: Duration) -> Result
             (host.name.clone(), (seen, script))
         })
         .collect();
+    let roots = futures::future::join_all(hosts.iter().map(|(name, (seen, _))| root(name, seen.as_ref(), wait)));
     let mut recorder = Recorder::new(State::default(), None, Clock::Real);
     recorder.record(begun(new_session(), Mode::Monitor, plan.inventory.clone(), Some(plan)))?;
+    let roots = roots.await.into_iter().flatten();
     let mut monitor = Monitor::new(recorder, hosts, super::interval());
-    let mut worst: Vec<Finding> = Vec::new();
+    let mut worst: Vec<Finding> = roots.collect();
     let mut seen: BTreeMap<HostName, Timestamp> = BTreeMap::new();
     for _ in 0..ROUNDS {
         let all_told = async {
@@ -135,6 +138,22 @@ async fn look(plan: Plan, practice: Option<&Practice>, wait: Duration) -> Result
     drop(monitor);
     links.close().await;
     Ok((state, worst))
+}
+
+/// Whether root can be had on a host; nothing where the host does not answer, which is told anyway.
+async fn root(host: &HostName, seen: &dyn Observe, wait: Duration) -> Option<Finding> {
+    let asked = async {
+        seen.connect().await?;
+        seen.try_root().await
+    };
+    let (verdict, because) = match tokio::time::timeout(wait, asked).await {
+        Ok(Ok(())) => (Verdict::Pass, "every step's script runs as root".to_owned()),
+        Ok(Err(HostError::Refused(why))) => (Verdict::Fail, clean(&why)),
+        Ok(Err(_)) | Err(_) => return None,
+    };
+    let result =
+        CheckResult { says: "root can be had here".into(), that: "root".into(), because, verdict, read: Vec::new() };
+    Some(Finding { host: Some(host.clone()), guard: "Root".into(), result })
 }
 
 /// Every check that applies, on the facts of now.

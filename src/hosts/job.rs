@@ -39,10 +39,22 @@ use crate::model::{Digest, HostName, JobName};
 /// Where jobs and the lease are kept on a host, unless said otherwise.
 pub(super) const BASE: &str = "/var/lib/lockkeeper";
 
-const START: &str = concat!(include_str!("../../assets/job/prove.sh"), include_str!("../../assets/job/start.sh"));
+const START: &str = concat!(
+    include_str!("../../assets/job/room.sh"),
+    include_str!("../../assets/job/prove.sh"),
+    include_str!("../../assets/job/start.sh")
+);
 const RUNNER: &str = include_str!("../../assets/job/run.sh");
-const POLL: &str = concat!(include_str!("../../assets/job/alive.sh"), include_str!("../../assets/job/poll.sh"));
-const PUSH: &str = concat!(include_str!("../../assets/job/prove.sh"), include_str!("../../assets/job/push.sh"));
+const POLL: &str = concat!(
+    include_str!("../../assets/job/room.sh"),
+    include_str!("../../assets/job/alive.sh"),
+    include_str!("../../assets/job/poll.sh")
+);
+const PUSH: &str = concat!(
+    include_str!("../../assets/job/room.sh"),
+    include_str!("../../assets/job/prove.sh"),
+    include_str!("../../assets/job/push.sh")
+);
 const READ: &str = include_str!("../../assets/job/read.sh");
 const END: &str = concat!(
     include_str!("../../assets/job/prove.sh"),
@@ -222,7 +234,11 @@ impl<S: Shell> Observe for Remote<S> {
             return self.refuse("what the probe printed was not kept");
         };
         let output = String::from_utf8_lossy(&kept).into_owned();
-        Ok(Probed { output, within: first.unwrap_or_else(|| asked.elapsed()) })
+        Ok(Probed { output, within: first.unwrap_or_else(|| asked.elapsed()), noise: ended.noise })
+    }
+
+    async fn try_root(&self) -> Result<(), HostError> {
+        self.ask(":", &[], &[], SOON).await.map(drop)
     }
 }
 

@@ -11,8 +11,9 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::job::{BASE, Remote};
 use super::local::Local;
+use super::route::Route;
 use super::shell::Shell;
-use super::ssh::{Route, Ssh};
+use super::ssh::Ssh;
 use super::{HostError, Observe, Operate};
 use crate::model::inventory::{Connection, Host, Inventory};
 use crate::model::{HostKey, HostName};

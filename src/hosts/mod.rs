@@ -6,6 +6,7 @@ mod host_key;
 mod job;
 mod links;
 mod local;
+mod route;
 mod shell;
 mod ssh;
 mod trouble;
@@ -37,6 +38,12 @@ pub trait Observe: Send + Sync {
     /// # Errors
     /// When the host does not answer, or the script does not come back in `deadline`.
     async fn probe(&self, script: &str, deadline: Duration) -> Result<Probed, HostError>;
+
+    /// Finds out whether root can be had there, by running nothing as root.
+    ///
+    /// # Errors
+    /// `Refused` says why it cannot; else when the host does not answer.
+    async fn try_root(&self) -> Result<(), HostError>;
 }
 
 /// What can be done on a host. Everything here survives the loss of its connection.
@@ -128,6 +135,8 @@ pub struct Probed {
     pub output: String,
     /// How long after it was asked for its first output was here: it began there within that time.
     pub within: Duration,
+    /// What the login there prints by itself, cut from the output; without control characters.
+    pub noise: Option<String>,
 }
 
 /// As much of a file is read to be compared.

@@ -1,5 +1,7 @@
 //! Running a script on a host, by whatever way commands get there: who it runs as, its deadline, and how it ended.
 
+mod between;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -7,13 +9,14 @@ use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::Instant;
 
+use self::between::Between;
 use super::{HostError, Progress};
 use crate::model::logtail::clean;
 
 const WRAP: &str = include_str!("../../assets/job/wrap.sh");
 
-/// Beyond the deadline that the host itself keeps: for the way there and back.
-const GRACE: Duration = Duration::from_secs(5);
+/// For the way there and back.
+pub(super) const GRACE: Duration = Duration::from_secs(5);
 
 /// What goes to a command, or comes from it, at a time, in bytes.
 const PIECE: usize = 64 << 10;
@@ -36,9 +39,14 @@ pub(super) trait Shell: Send + Sync + 'static {
         &self,
         argv: &[&str],
         feed: Feed<'_>,
-        sink: &mut Sink,
+        sink: &mut dyn Take,
         patience: Duration,
     ) -> Result<Vec<u8>, HostError>;
+
+    /// Beyond the deadline that the host itself keeps: for the way there and back, and a login.
+    fn grace(&self) -> Duration {
+        GRACE
+    }
 
     /// Ends the connection, where there is one.
     async fn close(&self);
@@ -88,6 +96,8 @@ pub(super) struct Ended {
     pub(super) plain: bool,
     /// What it said on standard error, without control characters.
     pub(super) complaint: String,
+    /// What the login printed by itself, before and after, without control characters.
+    pub(super) noise: Option<String>,
 }
 
 impl Ended {
@@ -108,36 +118,68 @@ pub(super) async fn run(shell: &dyn Shell, script: Script<'_>, sink: &mut Sink) 
         Who::User => "user",
     };
     let seconds = script.deadline.as_secs().max(1).to_string();
-    let mut argv = vec!["sh", "-c", WRAP, "lockkeeper", who, &seconds, script.text];
+    let mark = uuid::Uuid::now_v7().simple().to_string();
+    let mut argv = vec!["sh", "-c", WRAP, "lockkeeper", &mark, who, &seconds, script.text];
     argv.extend(script.args);
-    let stderr = shell.run(&argv, script.input, sink, script.deadline + GRACE).await?;
-    read_marks(&String::from_utf8_lossy(&stderr))
+    let mut between = Between::new(sink, &mark);
+    let stderr = shell.run(&argv, script.input, &mut between, script.deadline + shell.grace()).await?;
+    let mut ended = read_marks(&String::from_utf8_lossy(&stderr), &mark)?;
+    ended.noise = between.end(ended.noise.as_deref())?;
+    Ok(ended)
 }
 
 /// Reads what `wrap.sh` marked on standard error.
-fn read_marks(stderr: &str) -> Result<Ended, HostError> {
-    let lost = || HostError::Lost("the connection broke before the command had ended".into());
-    let (before_end, end) = stderr.rsplit_once("\nlockkeeper: ended ").ok_or_else(lost)?;
-    let status = end.lines().next().and_then(|status| status.parse().ok()).ok_or_else(lost)?;
-    let (_, marked) = before_end.split_once("\nlockkeeper: user ").ok_or_else(lost)?;
+fn read_marks(stderr: &str, mark: &str) -> Result<Ended, HostError> {
+    let lost = || HostError::Lost(BROKEN.into());
+    let marks = format!("\nlockkeeper {mark}: ");
+    let (before_end, end) = stderr.rsplit_once(&format!("{marks}ended ")).ok_or_else(lost)?;
+    let (status, after) = end.split_once('\n').unwrap_or((end, ""));
+    let status = status.parse().map_err(|_| lost())?;
+    let (before, marked) = before_end.split_once(&format!("{marks}user ")).ok_or_else(lost)?;
     let (user, rest) = marked.split_once('\n').unwrap_or((marked, ""));
     let (user, sudo) = user.split_once(' ').map_or((user, false), |(user, _)| (user, true));
     let user = clean(user);
-    let Some(complaint) = rest.strip_prefix("lockkeeper: begun\n").or_else(|| {
-        // sudo may greet with a lecture before it lets the script begin.
-        rest.split_once("\nlockkeeper: begun\n").map(|(_, complaint)| complaint)
-    }) else {
-        let said = said(rest);
-        return Err(HostError::Refused(if sudo {
-            format!(
-                "user {user} cannot become root with `sudo -n` ({said}); allow it on the host with a file in \
-                 /etc/sudoers.d that says `{user} ALL=(ALL) NOPASSWD: ALL`, or log in as root"
-            )
-        } else {
-            format!("no command can be run as user {user} ({said}); sh and timeout must be on the PATH there")
+    // sudo may greet with a lecture before it lets the script begin.
+    let Some((_, complaint)) = rest.split_once(&format!("lockkeeper {mark}: begun\n")) else {
+        let missing = format!("{rest}\n");
+        let missing = missing.split_once(&format!("lockkeeper {mark}: missing "));
+        let missing = missing.and_then(|(_, missing)| missing.lines().next());
+        return Err(HostError::Refused(match missing {
+            Some("sudo") => {
+                format!("user {user} cannot become root: there is no `sudo` there; install it, or log in as root")
+            }
+            Some(program) => {
+                let program = clean(program);
+                format!(
+                    "there is no `{program}` on the PATH of user {user} there: install it (it is part of coreutils)"
+                )
+            }
+            None if sudo => no_root(&user, &said(rest)),
+            None => format!("no command can be run as user {user} ({}); look at the login there", said(rest)),
         }));
     };
-    Ok(Ended { status, plain: user != "root" && !sudo, complaint: said(complaint) })
+    let noise = Some(said(&format!("{before}\n{after}"))).filter(|noise| !noise.is_empty());
+    Ok(Ended { status, plain: user != "root" && !sudo, complaint: said(complaint), noise })
+}
+
+const BROKEN: &str = "the connection broke before the command had ended";
+
+/// Why `sudo -n` let nothing begin, and what to do about it.
+fn no_root(user: &str, said: &str) -> String {
+    let has = |words: &[&str]| words.iter().any(|words| said.contains(words));
+    let (why, also) = if has(&["must have a tty"]) {
+        ("its sudo wants a terminal", format!(" and `Defaults:{user} !requiretty`"))
+    } else if has(&["password is required", "no askpass program"]) {
+        ("its sudo asks for a password", String::new())
+    } else if has(&["not in the sudoers", "may not run sudo", "not allowed to"]) {
+        ("its sudo does not allow it", String::new())
+    } else {
+        ("`sudo -n` fails", String::new())
+    };
+    format!(
+        "user {user} cannot become root: {why} ({said}); allow it on the host with a file in /etc/sudoers.d that says \
+         `{user} ALL=(ALL) NOPASSWD: ALL`{also}, or log in as root"
+    )
 }
 
 /// The last few lines of a complaint, as one.
@@ -156,8 +198,15 @@ pub(super) enum Sink {
     File { file: tokio::fs::File, bytes: u64, hash: Box<Sha256>, all: u64, progress: Progress },
 }
 
-impl Sink {
+/// Whoever takes a command's standard output.
+#[async_trait]
+pub(super) trait Take: Send {
     /// Takes what came, in order.
+    async fn take(&mut self, piece: &[u8]) -> std::io::Result<()>;
+}
+
+#[async_trait]
+impl Take for Sink {
     async fn take(&mut self, piece: &[u8]) -> std::io::Result<()> {
         match self {
             Self::Memory(kept) | Self::Timed { kept, .. } if kept.len() + piece.len() > MOST_OUTPUT => {
@@ -182,7 +231,7 @@ impl Sink {
     }
 }
 
-/// Feeds a command and takes its output until all its ends are closed. Returns its standard error.
+/// Feeds a command, `head` first, and takes its output until all its ends are closed. Returns its standard error.
 ///
 /// # Errors
 /// `Refused` where the output cannot be kept here.
@@ -190,12 +239,16 @@ pub(super) async fn pump(
     stdin: Option<impl AsyncWrite + Unpin>,
     stdout: Option<impl AsyncRead + Unpin>,
     stderr: Option<impl AsyncRead + Unpin>,
+    head: &[u8],
     input: Feed<'_>,
-    sink: &mut Sink,
+    sink: &mut dyn Take,
 ) -> Result<Vec<u8>, HostError> {
     let feed = async {
         if let Some(mut stdin) = stdin {
             let mut given = 0;
+            if !head.is_empty() && stdin.write_all(head).await.is_err() {
+                return Ok(());
+            }
             for piece in input.bytes.chunks(PIECE) {
                 // A command that ends before it has read everything says so by its status.
                 if stdin.write_all(piece).await.is_err() {
@@ -238,44 +291,4 @@ pub(super) async fn pump(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_end_is_read_from_the_last_mark() {
-        let ended = read_marks("motd\n\nlockkeeper: user core sudo\nlockkeeper: begun\nwarn\n\nlockkeeper: ended 7\n");
-        assert_eq!(ended, Ok(Ended { status: 7, plain: false, complaint: "warn".into() }));
-        let ended = read_marks("\nlockkeeper: user core\nlockkeeper: begun\n\nlockkeeper: ended 0\n").unwrap();
-        assert!(ended.plain);
-    }
-
-    #[test]
-    fn without_the_last_mark_the_connection_is_lost() {
-        for cut in ["", "\nlockkeeper: user core\nlockkeeper: begun\nhalf", "\nlockkeeper: ended 0\n"] {
-            assert!(matches!(read_marks(cut), Err(HostError::Lost(_))), "{cut:?}");
-        }
-    }
-
-    #[test]
-    fn a_refusal_of_sudo_names_the_user_and_the_rule() {
-        let Err(HostError::Refused(reason)) =
-            read_marks("\nlockkeeper: user core sudo\nsudo: a password is required\n\nlockkeeper: ended 1\n")
-        else {
-            panic!("not refused")
-        };
-        assert!(reason.contains("user core cannot become root"), "{reason}");
-        assert!(reason.contains("core ALL=(ALL) NOPASSWD: ALL"), "{reason}");
-        assert!(reason.contains("a password is required"), "{reason}");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_comes_first_says_when_it_began() {
-        let mut sink = Sink::Timed { kept: Vec::new(), asked: Instant::now(), first: None };
-        for piece in ["a ", "slow ", "login"] {
-            tokio::time::advance(Duration::from_millis(700)).await;
-            sink.take(piece.as_bytes()).await.unwrap();
-        }
-        let Sink::Timed { kept, first, .. } = sink else { panic!("another sink") };
-        assert_eq!((kept.as_slice(), first), (&b"a slow login"[..], Some(Duration::from_millis(700))));
-    }
-}
+mod tests;

@@ -15,20 +15,16 @@ use tokio::sync::{Mutex, Semaphore};
 use super::HostError;
 use super::host_key;
 use super::links::Ways;
-use super::shell::{Feed, Shell, Sink, pump};
+use super::route::Route;
+use super::shell::{Feed, GRACE, Shell, Sink, Take, pump};
 use super::trouble::{self, Target};
 use crate::model::HostKey;
-use crate::model::address::is_argument;
-use crate::model::inventory::{Host, Ssh as Config};
 use crate::model::logtail::clean;
 
-/// For the network and the login together; a bastion takes its share.
-const CONNECT: Duration = Duration::from_secs(10);
+/// When to give ssh up that neither connects nor fails, beyond what it may take.
+const GIVE_UP: Duration = Duration::from_secs(30);
 
-/// When to give ssh up that neither connects nor fails.
-const GIVE_UP: Duration = Duration::from_secs(40);
-
-/// How long a connection that is there may take to run `true`.
+/// How long a connection that is there may take to run a command that does nothing, where the inventory does not say.
 const ALIVE: Duration = Duration::from_secs(5);
 
 /// A silent connection is given up after three of these (the client's own count).
@@ -40,82 +36,17 @@ const IDLE: NonZeroUsize = NonZeroUsize::MIN.saturating_add(119);
 /// Commands at once on one host: sshd's own limit is 10, and it refuses some from six on.
 const COMMANDS: usize = 4;
 
-/// Waits before a command, or a connection, that was refused for being one too many is tried again.
+/// Waits before a command, or a connection, that was refused for being one too many is tried again. A command is tried on:
+/// those that are there end by their deadlines.
 const CROWDED: [Duration; 4] =
     [Duration::from_millis(100), Duration::from_millis(300), Duration::from_millis(900), Duration::from_secs(2)];
 
-/// How a host is reached, from inventory and host together.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Route {
-    address: String,
-    config: Config,
-}
+/// How long a command is tried that sshd refuses for being one too many.
+const TURN: Duration = Duration::from_secs(60);
 
-impl Route {
-    /// What the host says goes before what the inventory says.
-    ///
-    /// # Errors
-    /// When an address, user or bastion could be taken for an option of ssh, or a path cannot be written down for it.
-    pub(super) fn new(general: &Config, host: &Host) -> Result<Self, String> {
-        let own = &host.ssh;
-        let config = Config {
-            user: own.user.clone().or_else(|| general.user.clone()),
-            port: own.port.or(general.port),
-            identity: own.identity.clone().or_else(|| general.identity.clone()),
-            known_hosts: own.known_hosts.clone().or_else(|| general.known_hosts.clone()),
-            jump: own.jump.clone().or_else(|| general.jump.clone()),
-            config: own.config.clone().or_else(|| general.config.clone()),
-        };
-        let names = [Some(host.address()), config.user.as_deref(), config.jump.as_deref()];
-        for name in names.into_iter().flatten() {
-            if !is_argument(name) {
-                return Err(format!("{name:?} in the inventory is not an address, user or bastion that ssh takes"));
-            }
-        }
-        for path in [&config.identity, &config.known_hosts, &config.config].into_iter().flatten() {
-            if path.to_str().is_none_or(|path| path.contains(|c: char| c == '"' || c.is_control())) {
-                return Err(format!(
-                    "the path {} in the inventory has a quote, a control character or bytes that are not UTF-8 in it: ssh would read it as another",
-                    path.display()
-                ));
-            }
-        }
-        Ok(Self { address: host.address().to_owned(), config })
-    }
-
-    fn target(&self) -> Target<'_> {
-        Target {
-            address: &self.address,
-            user: self.config.user.as_deref(),
-            port: self.config.port,
-            jump: self.config.jump.as_deref(),
-        }
-    }
-
-    /// A client configuration that holds for the bastion too, which options on the command line do not reach. What
-    /// comes first wins in ssh, so nothing that it includes can turn prompts on or checks of host keys off.
-    fn client_config(&self) -> String {
-        let mut text = String::from(
-            "Host *\n  BatchMode yes\n  StrictHostKeyChecking yes\n  UpdateHostKeys no\n  ForwardAgent no\n  \
-             ForwardX11 no\n  ClearAllForwardings yes\n  PermitLocalCommand no\n  RemoteCommand none\n  RequestTTY no\n",
-        );
-        let quoted = |path: &Path| path.display().to_string().replace('%', "%%");
-        if let Some(path) = &self.config.known_hosts {
-            let _ = writeln!(text, "  UserKnownHostsFile \"{}\"", quoted(path));
-        }
-        if let Some(path) = &self.config.identity {
-            let _ = writeln!(text, "  IdentityFile \"{}\"", quoted(path));
-        }
-        match &self.config.config {
-            Some(path) => {
-                let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-                let _ = writeln!(text, "Include \"{}\"", path.display());
-            }
-            None => text.push_str("Include ~/.ssh/config\nInclude /etc/ssh/ssh_config\n"),
-        }
-        text
-    }
-}
+/// What the login shell is given to run, and passes on unchanged whichever it is: `sh`, csh, fish. The command itself comes
+/// as the first line of standard input, of which `read` takes no byte more.
+const READ_LINE: &str = "exec sh -c 'IFS= read -r command && eval \"$command\"'";
 
 /// Commands over SSH.
 pub(super) struct Ssh {
@@ -181,10 +112,11 @@ impl Ssh {
         let failed = |reason: String| HostError::Connect(reason);
         let _turn = self.ways.turn().await;
         let config = self.config(route).map_err(failed)?;
+        let give_up = route.login() + GIVE_UP;
         let builder = builder(route, self.ways.dir(), config.path());
         let mut pauses = CROWDED.iter();
         loop {
-            let attempt = tokio::time::timeout(GIVE_UP, builder.connect_mux(&route.address)).await;
+            let attempt = tokio::time::timeout(give_up, builder.connect_mux(&route.address)).await;
             let log = match attempt {
                 Ok(Ok(session)) => return Ok(session),
                 Ok(Err(openssh::Error::Connect(error))) if error.raw_os_error().is_some() => {
@@ -192,7 +124,7 @@ impl Ssh {
                 }
                 Ok(Err(openssh::Error::Connect(error))) => error.to_string(),
                 Ok(Err(error)) => return Err(failed(chain(&error))),
-                Err(_) => format!("the connection timed out after {} s", GIVE_UP.as_secs()),
+                Err(_) => format!("the connection timed out after {} s", give_up.as_secs()),
             };
             match pauses.next().filter(|_| trouble::crowded(&log)) {
                 Some(pause) => tokio::time::sleep(*pause).await,
@@ -238,10 +170,16 @@ impl Ssh {
 
     /// The master says that it lives long after the host has gone: only a real command tells.
     async fn prove(&self, session: &Session) -> Result<(), HostError> {
+        let patience = self.patience(ALIVE);
         let mut sink = Sink::Memory(Vec::new());
-        let attempt = self.attempt(session, &["sh", "-c", "echo alive"], Feed::from(&[][..]), &mut sink);
-        let reason = match tokio::time::timeout(ALIVE, attempt).await {
-            Ok(Ok(_)) if matches!(&sink, Sink::Memory(output) if output.ends_with(b"alive\n")) => return Ok(()),
+        let mark = format!("alive {}\n", uuid::Uuid::now_v7().simple());
+        let argv = ["printf", "%s", &mark];
+        let attempt = self.attempt(session, &argv, Feed::from(&[][..]), &mut sink);
+        let reason = match tokio::time::timeout(patience, attempt).await {
+            // Whatever the login prints beside it.
+            Ok(Ok(_)) if matches!(&sink, Sink::Memory(output) if String::from_utf8_lossy(output).contains(&mark)) => {
+                return Ok(());
+            }
             // Busy to the brim, and so alive.
             Ok(Err(Attempt::Crowded)) => return Ok(()),
             Ok(Ok(said)) => {
@@ -251,9 +189,17 @@ impl Ssh {
             Ok(Err(Attempt::Over(error))) => return Err(error),
             Ok(Err(Attempt::Broken(said))) => said,
             Ok(Err(Attempt::Gone)) => "the connection closed at once".into(),
-            Err(_) => format!("the login works, but no command finishes within {} s", ALIVE.as_secs()),
+            Err(_) => format!(
+                "the login works, but no command ends within {} s: a slow login shell, or a busy host; `connect_timeout` \
+                 under `ssh` in the inventory says how many seconds it may take",
+                patience.as_secs()
+            ),
         };
         Err(HostError::Connect(reason))
+    }
+
+    fn patience(&self, otherwise: Duration) -> Duration {
+        self.route.as_ref().map_or(otherwise, |route| route.patience(otherwise))
     }
 
     /// One attempt at a command.
@@ -262,17 +208,14 @@ impl Ssh {
         session: &Session,
         argv: &[&str],
         feed: Feed<'_>,
-        sink: &mut Sink,
+        sink: &mut dyn Take,
     ) -> Result<Vec<u8>, Attempt> {
-        let Some((program, args)) = argv.split_first() else {
-            return Err(Attempt::Over(HostError::Refused("there is no command to run".into())));
+        let Some(line) = as_line(argv) else {
+            return Err(Attempt::Over(HostError::Refused("a command with a NUL byte cannot be sent".into())));
         };
-        let mut command = session.command(*program);
-        command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut command = session.raw_command(READ_LINE);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().await.map_err(|error| match error {
-            openssh::Error::InvalidCommand => {
-                Attempt::Over(HostError::Refused("a command with a NUL byte cannot be sent".into()))
-            }
             // The master is gone: nothing was sent.
             openssh::Error::Disconnected => Attempt::Gone,
             error => {
@@ -281,7 +224,7 @@ impl Ssh {
             }
         })?;
         let (input, output, complaint) = (child.stdin().take(), child.stdout().take(), child.stderr().take());
-        let said = pump(input, output, complaint, feed, sink).await.map_err(Attempt::Over)?;
+        let said = pump(input, output, complaint, line.as_bytes(), feed, sink).await.map_err(Attempt::Over)?;
         // What it exits with is in its own last line; this only waits for the master to be done with it.
         let _ = child.wait().await;
         Ok(said)
@@ -322,11 +265,12 @@ impl Shell for Ssh {
         &self,
         argv: &[&str],
         feed: Feed<'_>,
-        sink: &mut Sink,
+        sink: &mut dyn Take,
         patience: Duration,
     ) -> Result<Vec<u8>, HostError> {
         let _slot = self.commands.acquire().await;
-        let mut pauses = CROWDED.iter();
+        let mut pauses = CROWDED.iter().chain(CROWDED.last().into_iter().cycle());
+        let asked = Instant::now();
         let mut reconnected = false;
         loop {
             let session = self.session().await?;
@@ -338,9 +282,15 @@ impl Shell for Ssh {
             match attempt {
                 Ok(said) => return Ok(said),
                 Err(Attempt::Over(error)) => return Err(error),
-                Err(Attempt::Crowded) => match pauses.next() {
+                Err(Attempt::Crowded) => match pauses.next().filter(|_| asked.elapsed() < TURN) {
                     Some(pause) => tokio::time::sleep(*pause).await,
-                    None => return Err(HostError::Lost("sshd accepts no more commands at once (MaxSessions)".into())),
+                    None => {
+                        return Err(HostError::Lost(format!(
+                            "sshd there has refused a further command on the connection for {} s: raise MaxSessions in its \
+                             sshd_config (10 is usual; 4 are needed), or look what hangs there",
+                            TURN.as_secs()
+                        )));
+                    }
                 },
                 Err(Attempt::Gone) if !reconnected => {
                     reconnected = true;
@@ -358,6 +308,10 @@ impl Shell for Ssh {
         }
     }
 
+    fn grace(&self) -> Duration {
+        self.patience(GRACE).max(GRACE)
+    }
+
     async fn close(&self) {
         let session = self.line.lock().await.session.take();
         if let Some(session) = session {
@@ -373,7 +327,7 @@ async fn ask_bastion(route: &Route, config: &Path) -> String {
     let log = config.with_extension("bastion");
     let mut ssh = tokio::process::Command::new("ssh");
     ssh.arg("-F").arg(config).arg("-E").arg(&log).args(["-n", "-T", "-o"]);
-    ssh.arg(format!("ConnectTimeout={}", CONNECT.as_secs()));
+    ssh.arg(format!("ConnectTimeout={}", route.login().as_secs()));
     if let Some(before) = before {
         ssh.args(["-J", before]);
     }
@@ -381,14 +335,15 @@ async fn ask_bastion(route: &Route, config: &Path) -> String {
     let address = if last.contains("://") { last.to_owned() } else { format!("ssh://{last}") };
     ssh.arg(&address).arg("true");
     ssh.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
-    let status = tokio::time::timeout(GIVE_UP, ssh.kill_on_drop(true).status()).await;
+    let status = tokio::time::timeout(route.login() + GIVE_UP, ssh.kill_on_drop(true).status()).await;
     let said = std::fs::read_to_string(&log).unwrap_or_default();
     let _ = std::fs::remove_file(&log);
     // 255 is ssh's own: anything else comes from the bastion, which has let us in then.
     match status {
-        Ok(Ok(status)) if status.code() == Some(255) => {
-            trouble::explain(&said, Target { address: &address, user: None, port: None, jump: before })
-        }
+        Ok(Ok(status)) if status.code() == Some(255) => trouble::explain(
+            &said,
+            Target { address: &address, user: None, port: None, jump: before, seconds: route.login().as_secs() },
+        ),
         _ => format!(
             "the bastion {jump} lets us in, but no sshd answers through it at {}: check address and port as seen from \
              there, and whether it may forward (AllowTcpForwarding)",
@@ -411,7 +366,7 @@ fn builder(route: &Route, dir: &Path, config: &Path) -> SessionBuilder {
     let mut builder = SessionBuilder::default();
     builder
         .known_hosts_check(KnownHosts::Strict)
-        .connect_timeout(CONNECT)
+        .connect_timeout(route.login())
         .server_alive_interval(KEEP_ALIVE)
         .control_directory(dir)
         .control_persist(ControlPersist::IdleFor(IDLE))
@@ -432,6 +387,19 @@ fn builder(route: &Route, dir: &Path, config: &Path) -> SessionBuilder {
         builder.jump_hosts([jump]);
     }
     builder
+}
+
+/// A program and its arguments as one line of `sh`, whatever is in them; nothing where a NUL byte is.
+fn as_line(argv: &[&str]) -> Option<String> {
+    let mut line = String::from("n=$(printf '\\012x') n=${n%x}; exec");
+    for word in argv {
+        if word.contains('\0') {
+            return None;
+        }
+        let _ = write!(line, " '{}'", word.replace('\'', r"'\''").replace('\n', "'\"$n\"'"));
+    }
+    line.push('\n');
+    Some(line)
 }
 
 /// An error and what caused it.

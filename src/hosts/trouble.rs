@@ -15,6 +15,8 @@ pub(super) struct Target<'a> {
     pub(super) port: Option<u16>,
     /// The bastion, where there is one.
     pub(super) jump: Option<&'a str>,
+    /// What network and login may take together.
+    pub(super) seconds: u64,
 }
 
 /// Turns the log of a failed ssh into a message.
@@ -74,6 +76,14 @@ pub(super) fn explain(log: &str, target: Target<'_>) -> String {
             "{address} refuses {port}{via}: the host is up, but no sshd listens there, or a firewall rejects it"
         );
     }
+    // There is a way to it, and whoever listens is slow to speak or to let anybody in.
+    if has("timed out during banner exchange") || has("timed out during") || has("not responding") {
+        return format!(
+            "{address} was reached{via}, but the login took more than {} s ({last}); set `connect_timeout` under `ssh` in the \
+             inventory where that is usual",
+            target.seconds
+        );
+    }
     if has("timed out") || has("No route to host") || has("Network is unreachable") {
         return format!("{address} cannot be reached{via} ({last}): is it up, is the address right, is a VPN missing?");
     }
@@ -122,7 +132,8 @@ fn by_hand(target: Target<'_>) -> String {
 mod tests {
     use super::*;
 
-    const TARGET: Target<'_> = Target { address: "etcd-1.example", user: Some("core"), port: Some(2222), jump: None };
+    const TARGET: Target<'_> =
+        Target { address: "etcd-1.example", user: Some("core"), port: Some(2222), jump: None, seconds: 10 };
 
     #[test]
     fn each_trouble_says_what_to_do() {

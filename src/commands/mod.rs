@@ -2,6 +2,7 @@
 
 mod acting;
 mod auto;
+mod clean;
 pub(crate) mod complete;
 mod config;
 mod discover;
@@ -82,6 +83,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Status(args) => status::run(&args),
         Command::Journal(args) => journal::run(&args),
         Command::Lease(args) => lease::run(&args),
+        Command::Clean(args) => clean::run(&args),
         Command::Preflight(args) => preflight::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Inventory(args) => inventory::run(&args),

@@ -16,6 +16,7 @@
 //! | `lease.log` | who has taken it over from whom |
 
 mod lease;
+mod left;
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -30,8 +31,8 @@ use tokio::time::Instant;
 
 use super::shell::{self, Ended, Feed, Script, Shell, Sink, Who};
 use super::{
-    Fetched, Held, HostError, JobNews, JobSpec, JobStatus, Lease, LeaseAnswer, Observe, Operate, Probed, Progress,
-    READ_MOST,
+    Fetched, Held, HostError, JobNews, JobSpec, JobStatus, Lease, LeaseAnswer, Left, Leftovers, Observe, Operate,
+    Probed, Progress, READ_MOST,
 };
 use crate::model::logtail::clean;
 use crate::model::{Digest, HostName, JobName};
@@ -319,6 +320,14 @@ impl<S: Shell> Operate for Remote<S> {
             Some((b'-', _)) => Ok(None),
             _ => self.refuse(format!("{path} cannot be read")),
         }
+    }
+
+    async fn left(&self) -> Result<Leftovers, HostError> {
+        self.list_left().await
+    }
+
+    async fn remove_left(&self, left: &[Left]) -> Result<(), HostError> {
+        self.remove(left).await
     }
 
     async fn fetch(&self, path: &str, into: &Path, progress: Progress) -> Result<Fetched, HostError> {

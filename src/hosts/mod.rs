@@ -126,6 +126,53 @@ pub trait Operate: Observe {
     /// # Errors
     /// When the host does not answer, there is no such file, or the digests differ.
     async fn fetch(&self, path: &str, into: &Path, progress: Progress) -> Result<Fetched, HostError>;
+
+    /// What sessions have left there; nothing is changed by asking.
+    ///
+    /// # Errors
+    /// When the host does not answer.
+    async fn left(&self) -> Result<Leftovers, HostError>;
+
+    /// Removes some of what was listed, as whoever holds the lease; what runs meanwhile stays.
+    ///
+    /// # Errors
+    /// When the host does not answer, or the lease is not ours.
+    async fn remove_left(&self, left: &[Left]) -> Result<(), HostError>;
+}
+
+/// What sessions have left on a host.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Leftovers {
+    /// The host's own clock, in seconds since 1970.
+    pub now: i64,
+    /// Everything that a session of ours may have left.
+    pub left: Vec<Left>,
+}
+
+/// One thing that a session has left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// What it is.
+    pub kind: LeftKind,
+    /// Somebody works with it now.
+    pub running: bool,
+    /// When it changed last by the host's clock, in seconds since 1970.
+    pub at: i64,
+    /// Its size in KiB.
+    pub kib: u64,
+    /// Where it is.
+    pub path: String,
+}
+
+/// What was left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LeftKind {
+    /// The directory of a job: its script, variables and output.
+    Job(JobName),
+    /// Half a job, from a connection that broke.
+    Payload,
+    /// A copy that a step made of something before it changed that.
+    Copy,
 }
 
 /// What a read-only script printed.

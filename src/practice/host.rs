@@ -12,7 +12,8 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::hosts::{
-    Fetched, Held, HostError, JobNews, JobSpec, JobStatus, Lease, LeaseAnswer, Observe, Operate, Probed, Progress,
+    Fetched, Held, HostError, JobNews, JobSpec, JobStatus, Lease, LeaseAnswer, Left, Leftovers, Observe, Operate,
+    Probed, Progress,
 };
 use crate::model::{Digest, HostName, JobName};
 
@@ -248,6 +249,14 @@ impl Observe for PracticeHost {
 
 #[async_trait]
 impl Operate for PracticeHost {
+    async fn left(&self) -> Result<Leftovers, HostError> {
+        self.reach().await.map(|()| Leftovers::default())
+    }
+
+    async fn remove_left(&self, _left: &[Left]) -> Result<(), HostError> {
+        self.reach().await
+    }
+
     async fn take_lease(&self, lease: &Lease) -> Result<LeaseAnswer, HostError> {
         self.reach().await?;
         let mut held = locked(&self.lease);

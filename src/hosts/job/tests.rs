@@ -1,6 +1,7 @@
 //! The protocol on this machine, with a real `sh` and a base directory of its own.
 
 mod lease;
+mod left;
 mod room;
 
 use std::collections::BTreeMap;

@@ -1,6 +1,8 @@
 //! One file a subcommand; each wires sources, engine, journal and screen together.
 
 mod acting;
+mod asked;
+pub mod askpass;
 mod auto;
 mod clean;
 pub(crate) mod complete;

@@ -2,17 +2,21 @@
 //!
 //! A monitor is handed `dyn Observe` only, a type that has no method to change a host.
 
+mod asking;
 mod host_key;
 mod job;
 mod links;
 mod local;
+mod master;
 mod route;
 mod shell;
 mod ssh;
 mod trouble;
 
+pub use asking::Question;
 pub use host_key::trust;
 pub use links::{Links, observe, offered_key, operate, sockets};
+pub use master::ASKPASS;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -11,6 +11,12 @@ use crate::model::inventory::{Host, Ssh as Config};
 /// For the network and the login together; a bastion takes its share.
 const CONNECT: Duration = Duration::from_secs(10);
 
+/// A silent connection is given up after three of these (the client's own count).
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
+
+/// A master that has lost us, for example to `kill -9`, goes by itself after so many seconds without a command.
+const IDLE: u32 = 120;
+
 /// How a host is reached, from inventory and host together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Route {
@@ -71,12 +77,35 @@ impl Route {
         }
     }
 
+    /// What holds for the host itself and not for its bastion, as arguments of ssh.
+    pub(super) fn options(&self) -> Vec<String> {
+        let mut options: Vec<String> = [
+            format!("ControlPersist={IDLE}"),
+            "StrictHostKeyChecking=yes".into(),
+            format!("ConnectTimeout={}", self.login().as_secs()),
+            format!("ServerAliveInterval={}", KEEP_ALIVE.as_secs()),
+        ]
+        .into_iter()
+        .flat_map(|option| ["-o".into(), option])
+        .collect();
+        let config = &self.config;
+        let port = config.port.map(|port| port.to_string());
+        // Where a key is named, no other is offered.
+        let identity = config.identity.as_ref().map(|path| path.display().to_string());
+        let only = identity.as_ref().map(|_| "IdentitiesOnly=yes".to_owned());
+        let more =
+            [("-p", port), ("-l", config.user.clone()), ("-o", only), ("-i", identity), ("-J", config.jump.clone())];
+        options.extend(more.into_iter().filter_map(|(name, value)| Some([name.to_owned(), value?])).flatten());
+        options
+    }
+
     /// A client configuration that holds for the bastion too, which options on the command line do not reach. What
     /// comes first wins in ssh, so nothing that it includes can turn prompts on or checks of host keys off.
-    pub(super) fn client_config(&self) -> String {
-        let mut text = String::from(
-            "Host *\n  BatchMode yes\n  StrictHostKeyChecking yes\n  UpdateHostKeys no\n  ForwardAgent no\n  \
+    pub(super) fn client_config(&self, asks: bool) -> String {
+        let mut text = format!(
+            "Host *\n  BatchMode {}\n  StrictHostKeyChecking yes\n  UpdateHostKeys no\n  ForwardAgent no\n  \
              ForwardX11 no\n  ClearAllForwardings yes\n  PermitLocalCommand no\n  RemoteCommand none\n  RequestTTY no\n",
+            if asks { "no" } else { "yes" },
         );
         let quoted = |path: &Path| path.display().to_string().replace('%', "%%");
         if let Some(path) = &self.config.known_hosts {

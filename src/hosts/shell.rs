@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use self::between::Between;
 use super::{HostError, Progress};
 use crate::model::logtail::clean;
+use crate::model::prompt::Secret;
 
 const WRAP: &str = include_str!("../../assets/job/wrap.sh");
 
@@ -48,6 +49,12 @@ pub(super) trait Shell: Send + Sync + 'static {
         GRACE
     }
 
+    /// Asks the operator for the password that `sudo` asks this user for; `before` is what was not right. Nothing where nobody
+    /// may be asked, or the answer is no.
+    async fn ask_word(&self, _user: &str, _before: Option<&Secret>) -> Option<Secret> {
+        None
+    }
+
     /// Ends the connection, where there is one.
     async fn close(&self);
 }
@@ -61,11 +68,15 @@ pub(super) enum Who {
     Any,
     /// The login user.
     User,
+    /// Root, by the password that `sudo` asks for, which goes before the input.
+    Word,
 }
 
 /// What a command reads on its standard input.
 #[derive(Clone, Copy)]
 pub(super) struct Feed<'a> {
+    /// Goes first, and is nobody's business.
+    pub(super) first: &'a [u8],
     pub(super) bytes: &'a [u8],
     /// Told how many bytes the command has been given, and of how many, where somebody wants to know.
     pub(super) progress: Option<&'a Progress>,
@@ -73,7 +84,7 @@ pub(super) struct Feed<'a> {
 
 impl<'a> From<&'a [u8]> for Feed<'a> {
     fn from(bytes: &'a [u8]) -> Self {
-        Self { bytes, progress: None }
+        Self { first: &[], bytes, progress: None }
     }
 }
 
@@ -107,15 +118,45 @@ impl Ended {
     }
 }
 
+/// Why a script was not run to its end.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Unrun {
+    /// For a reason that no answer of the operator changes.
+    Host(HostError),
+    /// `sudo` wants a password of this user, or another one.
+    SudoAsks {
+        user: String,
+        /// As it is told where nobody may be asked.
+        why: String,
+    },
+}
+
+impl From<HostError> for Unrun {
+    fn from(error: HostError) -> Self {
+        Self::Host(error)
+    }
+}
+
+impl Unrun {
+    /// As it is told.
+    pub(super) fn told(self) -> HostError {
+        match self {
+            Self::Host(error) => error,
+            Self::SudoAsks { why, .. } => HostError::Refused(why),
+        }
+    }
+}
+
 /// Runs a script and says how it ended; its output goes into `sink`.
 ///
 /// # Errors
 /// `Refused` where the script did not begin, `Lost` where its end was not seen.
-pub(super) async fn run(shell: &dyn Shell, script: Script<'_>, sink: &mut Sink) -> Result<Ended, HostError> {
+pub(super) async fn run(shell: &dyn Shell, script: Script<'_>, sink: &mut Sink) -> Result<Ended, Unrun> {
     let who = match script.who {
         Who::Root => "root",
         Who::Any => "any",
         Who::User => "user",
+        Who::Word => "word",
     };
     let seconds = script.deadline.as_secs().max(1).to_string();
     let mark = uuid::Uuid::now_v7().simple().to_string();
@@ -129,7 +170,7 @@ pub(super) async fn run(shell: &dyn Shell, script: Script<'_>, sink: &mut Sink) 
 }
 
 /// Reads what `wrap.sh` marked on standard error.
-fn read_marks(stderr: &str, mark: &str) -> Result<Ended, HostError> {
+fn read_marks(stderr: &str, mark: &str) -> Result<Ended, Unrun> {
     let lost = || HostError::Lost(BROKEN.into());
     let marks = format!("\nlockkeeper {mark}: ");
     let (before_end, end) = stderr.rsplit_once(&format!("{marks}ended ")).ok_or_else(lost)?;
@@ -144,7 +185,7 @@ fn read_marks(stderr: &str, mark: &str) -> Result<Ended, HostError> {
         let missing = format!("{rest}\n");
         let missing = missing.split_once(&format!("lockkeeper {mark}: missing "));
         let missing = missing.and_then(|(_, missing)| missing.lines().next());
-        return Err(HostError::Refused(match missing {
+        let why = match missing {
             Some("sudo") => {
                 format!("user {user} cannot become root: there is no `sudo` there; install it, or log in as root")
             }
@@ -156,7 +197,9 @@ fn read_marks(stderr: &str, mark: &str) -> Result<Ended, HostError> {
             }
             None if sudo => no_root(&user, &said(rest)),
             None => format!("no command can be run as user {user} ({}); look at the login there", said(rest)),
-        }));
+        };
+        let asks = missing.is_none() && sudo && ASKS.iter().any(|words| rest.contains(words));
+        return Err(if asks { Unrun::SudoAsks { user, why } } else { HostError::Refused(why).into() });
     };
     let noise = Some(said(&format!("{before}\n{after}"))).filter(|noise| !noise.is_empty());
     Ok(Ended { status, plain: user != "root" && !sudo, complaint: said(complaint), noise })
@@ -164,12 +207,15 @@ fn read_marks(stderr: &str, mark: &str) -> Result<Ended, HostError> {
 
 const BROKEN: &str = "the connection broke before the command had ended";
 
+/// What sudo says where it wants a password: without a way to ask for it, or after one that was wrong.
+const ASKS: [&str; 4] = ["password is required", "no askpass program", "incorrect password", "Sorry, try again"];
+
 /// Why `sudo -n` let nothing begin, and what to do about it.
 fn no_root(user: &str, said: &str) -> String {
     let has = |words: &[&str]| words.iter().any(|words| said.contains(words));
     let (why, also) = if has(&["must have a tty"]) {
         ("its sudo wants a terminal", format!(" and `Defaults:{user} !requiretty`"))
-    } else if has(&["password is required", "no askpass program"]) {
+    } else if has(&ASKS) {
         ("its sudo asks for a password", String::new())
     } else if has(&["not in the sudoers", "may not run sudo", "not allowed to"]) {
         ("its sudo does not allow it", String::new())
@@ -246,8 +292,10 @@ pub(super) async fn pump(
     let feed = async {
         if let Some(mut stdin) = stdin {
             let mut given = 0;
-            if !head.is_empty() && stdin.write_all(head).await.is_err() {
-                return Ok(());
+            for piece in [head, input.first] {
+                if !piece.is_empty() && stdin.write_all(piece).await.is_err() {
+                    return Ok(());
+                }
             }
             for piece in input.bytes.chunks(PIECE) {
                 // A command that ends before it has read everything says so by its status.

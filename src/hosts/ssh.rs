@@ -2,36 +2,32 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use openssh::{ControlPersist, KnownHosts, Session, SessionBuilder, Stdio};
+use openssh::{Session, Stdio};
 use tempfile::NamedTempFile;
 use tokio::sync::{Mutex, Semaphore};
 
 use super::HostError;
+use super::asking::Asker;
 use super::host_key;
 use super::links::Ways;
+use super::master::{self, NoMaster};
 use super::route::Route;
 use super::shell::{Feed, GRACE, Shell, Sink, Take, pump};
 use super::trouble::{self, Target};
-use crate::model::HostKey;
 use crate::model::logtail::clean;
+use crate::model::prompt::{Secret, Wanted};
+use crate::model::{HostKey, HostName};
 
 /// When to give ssh up that neither connects nor fails, beyond what it may take.
 const GIVE_UP: Duration = Duration::from_secs(30);
 
 /// How long a connection that is there may take to run a command that does nothing, where the inventory does not say.
 const ALIVE: Duration = Duration::from_secs(5);
-
-/// A silent connection is given up after three of these (the client's own count).
-const KEEP_ALIVE: Duration = Duration::from_secs(5);
-
-/// A master that has lost us, for example to `kill -9`, goes by itself after so many seconds without a command.
-const IDLE: NonZeroUsize = NonZeroUsize::MIN.saturating_add(119);
 
 /// Commands at once on one host: sshd's own limit is 10, and it refuses some from six on.
 const COMMANDS: usize = 4;
@@ -51,6 +47,7 @@ const READ_LINE: &str = "exec sh -c 'IFS= read -r command && eval \"$command\"'"
 /// Commands over SSH.
 pub(super) struct Ssh {
     route: Result<Route, HostError>,
+    name: HostName,
     ways: Arc<Ways>,
     commands: Semaphore,
     line: Mutex<Line>,
@@ -65,8 +62,8 @@ struct Line {
 
 impl Ssh {
     /// A host that no attempt is made to reach yet; one without a route answers with its error always.
-    pub(super) fn new(route: Result<Route, HostError>, ways: Arc<Ways>) -> Self {
-        Self { route, ways, commands: Semaphore::new(COMMANDS), line: Mutex::default() }
+    pub(super) fn new(route: Result<Route, HostError>, name: HostName, ways: Arc<Ways>) -> Self {
+        Self { route, name, ways, commands: Semaphore::new(COMMANDS), line: Mutex::default() }
     }
 
     pub(super) fn route(&self) -> &Result<Route, HostError> {
@@ -107,29 +104,52 @@ impl Ssh {
         retire(dead).await;
     }
 
+    /// Makes a connection, asking for what it takes where somebody may be asked.
     async fn launch(&self) -> Result<Session, HostError> {
         let route = self.route.as_ref().map_err(Clone::clone)?;
+        let _connecting = self.ways.asker().map(Asker::connecting);
+        match self.attempt_launch(route).await {
+            Err(HostError::UnknownKey(reason)) => match self.ways.asker() {
+                Some(asker) if self.accept_key(asker).await.map_err(HostError::Connect)? => {
+                    self.attempt_launch(route).await
+                }
+                _ => Err(HostError::UnknownKey(reason)),
+            },
+            done => done,
+        }
+    }
+
+    /// Whether the operator has compared the key of a host of which none is known, and it is known now.
+    async fn accept_key(&self, asker: &Asker) -> Result<bool, String> {
+        // Where it cannot be shown, the first refusal says what to do.
+        let Ok(key) = self.offered_key().await else { return Ok(false) };
+        if !asker.compared(&self.name, &key).await {
+            return Ok(false);
+        }
+        host_key::trust(&key).map(|()| true)
+    }
+
+    async fn attempt_launch(&self, route: &Route) -> Result<Session, HostError> {
         let failed = |reason: String| HostError::Connect(reason);
         let _turn = self.ways.turn().await;
-        let config = self.config(route).map_err(failed)?;
+        let asker = self.ways.asker();
+        let config = self.config(route, asker.is_some()).map_err(failed)?;
         let give_up = route.login() + GIVE_UP;
-        let builder = builder(route, self.ways.dir(), config.path());
         let mut pauses = CROWDED.iter();
         loop {
-            let attempt = tokio::time::timeout(give_up, builder.connect_mux(&route.address)).await;
+            let attempt = master::launch(route, &self.name, self.ways.dir(), config.path(), asker, give_up).await;
             let log = match attempt {
-                Ok(Ok(session)) => return Ok(session),
-                Ok(Err(openssh::Error::Connect(error))) if error.raw_os_error().is_some() => {
+                Ok(session) => return Ok(session),
+                Err(NoMaster::Here(error)) => {
                     return Err(failed(format!("cannot run the ssh client on this machine: {error}")));
                 }
-                Ok(Err(openssh::Error::Connect(error))) => error.to_string(),
-                Ok(Err(error)) => return Err(failed(chain(&error))),
-                Err(_) => format!("the connection timed out after {} s", give_up.as_secs()),
+                Err(NoMaster::Log(log)) => log,
             };
             match pauses.next().filter(|_| trouble::crowded(&log)) {
                 Some(pause) => tokio::time::sleep(*pause).await,
                 // The ssh that goes to the bastion speaks to nobody: all that is seen of its failure is silence.
                 None if log.contains("UNKNOWN port 65535") => {
+                    let config = self.config(route, false).map_err(failed)?;
                     return Err(failed(ask_bastion(route, config.path()).await));
                 }
                 None => {
@@ -143,12 +163,12 @@ impl Ssh {
 
     /// The client's configuration, as a file: read at the start of ssh and of the one it starts for a bastion, and of no use
     /// once they are connected.
-    fn config(&self, route: &Route) -> Result<NamedTempFile, String> {
+    fn config(&self, route: &Route, asks: bool) -> Result<NamedTempFile, String> {
         let unwritten = |error: std::io::Error| {
             format!("cannot write to {}, where connections are kept: {error}", self.ways.dir().display())
         };
         let mut config = NamedTempFile::new_in(self.ways.dir()).map_err(unwritten)?;
-        config.write_all(route.client_config().as_bytes()).map_err(unwritten)?;
+        config.write_all(route.client_config(asks).as_bytes()).map_err(unwritten)?;
         Ok(config)
     }
 
@@ -159,7 +179,7 @@ impl Ssh {
     pub(super) async fn offered_key(&self) -> Result<HostKey, String> {
         let route = self.route.as_ref().map_err(ToString::to_string)?;
         let _turn = self.ways.turn().await;
-        let config = self.config(route)?;
+        let config = self.config(route, false)?;
         let (path, port) = (config.path().display().to_string(), route.config.port.map(|port| port.to_string()));
         let mut ssh = vec!["ssh", "-G", "-F", &path];
         let options = [("-p", &port), ("-l", &route.config.user), ("-J", &route.config.jump)];
@@ -312,6 +332,11 @@ impl Shell for Ssh {
         self.patience(GRACE).max(GRACE)
     }
 
+    async fn ask_word(&self, user: &str, before: Option<&Secret>) -> Option<Secret> {
+        let wanted = Wanted::SudoPassword(user.to_owned());
+        self.ways.asker()?.secret(&self.name, wanted, before).await
+    }
+
     async fn close(&self) {
         let session = self.line.lock().await.session.take();
         if let Some(session) = session {
@@ -360,33 +385,6 @@ async fn retire(session: Arc<Session>) {
     let _ = tokio::time::timeout(ALIVE, exit.kill_on_drop(true).status()).await;
     // Dropping waits for the socket.
     let _ = tokio::task::spawn_blocking(move || drop(session)).await;
-}
-
-fn builder(route: &Route, dir: &Path, config: &Path) -> SessionBuilder {
-    let mut builder = SessionBuilder::default();
-    builder
-        .known_hosts_check(KnownHosts::Strict)
-        .connect_timeout(route.login())
-        .server_alive_interval(KEEP_ALIVE)
-        .control_directory(dir)
-        .control_persist(ControlPersist::IdleFor(IDLE))
-        .config_file(config);
-    if let Some(port) = route.config.port {
-        builder.port(port);
-    }
-    if let Some(user) = &route.config.user {
-        builder.user(user.clone());
-    }
-    if let Some(identity) = &route.config.identity {
-        builder.keyfile(identity);
-    }
-    if let Some(known_hosts) = &route.config.known_hosts {
-        builder.user_known_hosts_file(known_hosts);
-    }
-    if let Some(jump) = &route.config.jump {
-        builder.jump_hosts([jump]);
-    }
-    builder
 }
 
 /// A program and its arguments as one line of `sh`, whatever is in them; nothing where a NUL byte is.

@@ -64,7 +64,7 @@ pub(super) fn explain(log: &str, target: Target<'_>) -> String {
         return format!(
             "{address} does not let {user} in with the keys offered{via} ({last}{key}). Check user and identity in the \
              inventory, and that the public key is in authorized_keys there; a key with a passphrase must be loaded \
-             first with `ssh-add`"
+             first with `ssh-add`, or `upgrade`, `resume` and `monitor` ask for it on their screen"
         );
     }
     if has("Could not resolve hostname") {

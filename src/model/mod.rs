@@ -17,6 +17,7 @@ pub mod logtail;
 pub mod names;
 pub mod plan;
 pub mod progress;
+pub mod prompt;
 pub mod runbook;
 pub mod size;
 pub mod state;

@@ -37,6 +37,11 @@ impl Account {
         format!("/etc/sudoers.d/{}", self.0)
     }
 
+    pub(crate) fn id(&self) -> String {
+        let printed = Command::new("id").args(["-u", &self.0]).output().unwrap();
+        String::from_utf8(printed.stdout).unwrap().trim().to_owned()
+    }
+
     pub(crate) fn inventory(&self, server: &Server) -> Inventory {
         // sshd reads the keys that may log in as this user.
         for (mode, path) in [(0o711, server.dir.path().to_owned()), (0o644, server.path("authorized_keys"))] {

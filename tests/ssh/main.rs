@@ -5,6 +5,8 @@
 
 mod accounts;
 mod as_they_are;
+mod prompts;
+mod screen;
 mod server;
 
 use std::fs;

@@ -133,7 +133,8 @@ pub(crate) fn launch(dir: &Path, port: u16, host_key: &str) -> Child {
     let at = |name: &str| dir.join(name).display().to_string();
     let config = format!(
         "Port {port}\nListenAddress 127.0.0.1\nHostKey {}\nAuthorizedKeysFile {}\nPidFile none\nStrictModes no\n\
-         UsePAM no\nPasswordAuthentication no\nPermitRootLogin prohibit-password\n{}\n",
+         UsePAM no\nPermitRootLogin prohibit-password\n{}\n\
+         PasswordAuthentication no\n",
         at(host_key),
         at("authorized_keys"),
         fs::read_to_string(dir.join("more")).unwrap(),

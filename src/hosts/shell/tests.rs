@@ -2,6 +2,10 @@
 
 use super::*;
 
+fn read(stderr: &str) -> Result<Ended, HostError> {
+    read_marks(stderr, "m").map_err(Unrun::told)
+}
+
 #[test]
 fn the_end_is_read_from_the_last_mark() {
     let ended = read_marks(
@@ -16,7 +20,7 @@ fn the_end_is_read_from_the_last_mark() {
 #[test]
 fn without_the_last_mark_the_connection_is_lost() {
     for cut in ["", "\nlockkeeper m: user core\nlockkeeper m: begun\nhalf", "\nlockkeeper m: ended 0\n"] {
-        assert!(matches!(read_marks(cut, "m"), Err(HostError::Lost(_))), "{cut:?}");
+        assert!(matches!(read(cut), Err(HostError::Lost(_))), "{cut:?}");
     }
 }
 
@@ -44,7 +48,7 @@ fn what_is_missing_is_named() {
 }
 
 fn refusal(rest: &str) -> String {
-    match read_marks(&format!("\nlockkeeper m: user {rest}\nlockkeeper m: ended 1\n"), "m") {
+    match read(&format!("\nlockkeeper m: user {rest}\nlockkeeper m: ended 1\n")) {
         Err(HostError::Refused(reason)) => reason,
         other => panic!("{other:?}"),
     }
@@ -64,7 +68,7 @@ async fn a_login_without_timeout_is_told_in_words() {
     let mut sink = Sink::Memory(Vec::new());
     let argv = ["sh", "-c", &only, "lockkeeper", "m", "user", "5", "echo never"];
     let said = Local.run(&argv, Feed::from(&b""[..]), &mut sink, Duration::from_secs(9)).await.unwrap();
-    let Err(HostError::Refused(reason)) = read_marks(&String::from_utf8_lossy(&said), "m") else { panic!("it ran") };
+    let Err(HostError::Refused(reason)) = read(&String::from_utf8_lossy(&said)) else { panic!("it ran") };
     assert!(reason.starts_with("there is no `timeout`"), "{reason}");
 }
 

@@ -125,12 +125,13 @@ async fn clean(args: &Args, inventory: &Inventory, unfinished: &Unfinished, link
         }
     }
     if going.is_empty() {
-        print("There is nothing to remove.\n")?;
+        print(if well { "There is nothing to remove.\n" } else { "Nothing was removed.\n" })?;
         return Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     let kib: u64 = going.values().flatten().map(|left| left.kib).sum();
     let count = going.values().flatten().count();
-    let what = format!("{count} of them on {} hosts, {}", going.len(), size((kib << 10) as i64));
+    let hosts = if going.len() == 1 { "1 host".to_owned() } else { format!("{} hosts", going.len()) };
+    let what = format!("{count} of them on {hosts}, {},", size((kib << 10) as i64));
     if !args.yes && !agreed(&what, &inventory.cluster)? {
         return Ok(if std::io::stdin().is_terminal() { ExitCode::FAILURE } else { ExitCode::SUCCESS });
     }

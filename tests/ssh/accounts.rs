@@ -75,5 +75,16 @@ async fn who_cannot_become_root_is_told_why_in_a_sentence() {
         let Err(HostError::Refused(reason)) = host.try_root().await else { panic!("{name}: it became root") };
         assert!(reason.contains(why), "{reason}");
         links.close().await;
+        // And before a window, by whoever asks.
+        server.write_inventory(Some(&account.0));
+        for (command, says) in
+            [("preflight", "does not hold: root can be had here"), ("doctor", "root cannot be had there")]
+        {
+            let mut asked = Command::new(env!("CARGO_BIN_EXE_lockkeeper"));
+            asked.args([command, "-i", "cluster.yaml"]).current_dir(server.dir.path());
+            let told = asked.env("XDG_STATE_HOME", server.dir.path()).output().unwrap();
+            let told = String::from_utf8(told.stdout).unwrap();
+            assert!(told.contains(says) && told.contains(why), "{told}");
+        }
     }
 }

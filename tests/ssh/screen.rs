@@ -16,16 +16,7 @@ const SIZE: PtySize = PtySize { rows: 40, cols: 120, pixel_width: 0, pixel_heigh
 fn a_monitor_asks_for_a_passphrase_on_its_screen_and_shows_nothing_of_it() {
     let Some(server) = Server::start() else { return };
     lock(&server);
-    let ssh = server.inventory().ssh;
-    let path = |path: Option<std::path::PathBuf>| path.unwrap().display().to_string();
-    let inventory = format!(
-        "cluster: x\nssh: {{port: {}, identity: {}, known_hosts: {}, config: {}}}\nhosts:\n  - {{name: node-1, address: 127.0.0.1, roles: worker}}\n",
-        server.port,
-        path(ssh.identity),
-        path(ssh.known_hosts),
-        path(ssh.config),
-    );
-    fs::write(server.path("cluster.yaml"), inventory).unwrap();
+    server.write_inventory(None);
 
     let pty = native_pty_system().openpty(SIZE).unwrap();
     let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_lockkeeper"));

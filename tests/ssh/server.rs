@@ -86,6 +86,22 @@ impl Server {
         Inventory { cluster: "test".into(), ssh, vars: indexmap::IndexMap::new(), hosts: vec![host] }
     }
 
+    /// The same as a file, `cluster.yaml`, with another user.
+    pub(crate) fn write_inventory(&self, user: Option<&str>) {
+        let ssh = self.inventory().ssh;
+        let path = |path: Option<PathBuf>| path.unwrap().display().to_string();
+        let user = user.map(|user| format!("user: {user}, ")).unwrap_or_default();
+        let text = format!(
+            "cluster: x\nssh: {{{user}port: {}, identity: {}, known_hosts: {}, config: {}}}\nhosts:\n  \
+             - {{name: node-1, address: 127.0.0.1, roles: worker}}\n",
+            self.port,
+            path(ssh.identity),
+            path(ssh.known_hosts),
+            path(ssh.config),
+        );
+        fs::write(self.path("cluster.yaml"), text).unwrap();
+    }
+
     pub(crate) fn links(&self) -> Links {
         Links::new().unwrap().rootless(self.path("base").display().to_string())
     }

@@ -22,7 +22,8 @@ pub(super) struct Target<'a> {
 /// Turns the log of a failed ssh into a message.
 pub(super) fn explain(log: &str, target: Target<'_>) -> String {
     let address = target.address;
-    let lines: Vec<String> = log.lines().map(clean).filter(|line| !line.trim().is_empty()).collect();
+    let plain = |line: &str| clean(line.strip_prefix("ssh: ").unwrap_or(line));
+    let lines: Vec<String> = log.lines().map(plain).filter(|line| !line.trim().is_empty()).collect();
     let has = |text: &str| lines.iter().any(|line| line.contains(text));
     let line = |text: &str| lines.iter().find(|line| line.contains(text)).map_or("", String::as_str);
     let last = lines.last().map_or("ssh gave no reason", String::as_str);
@@ -139,6 +140,7 @@ mod tests {
     fn each_trouble_says_what_to_do() {
         for (log, words) in [
             ("ssh: Could not resolve hostname etcd-1.example: Name or service not known", "DNS"),
+            ("ssh: something else", "failed: something else"),
             ("ssh: connect to host 10.0.0.1 port 2222: Connection refused", "refuses port 2222"),
             ("ssh: connect to host 10.0.0.1 port 22: No route to host", "cannot be reached"),
             (

@@ -2,6 +2,7 @@
 
 #![expect(missing_docs, reason = "what clap shows as help is the documentation")]
 
+pub mod clean;
 pub mod journal;
 pub mod lease;
 pub mod window;
@@ -94,6 +95,8 @@ pub enum Command {
     /// Who holds which host; take hosts over from another operator
     #[command(subcommand)]
     Lease(lease::Lease),
+    /// List what sessions have left on hosts, and remove what none needs any more, by typed words
+    Clean(clean::Clean),
     /// Make an inventory: of Ansible's or ssh's files, or by answering questions
     #[command(subcommand)]
     Inventory(Inventory),

@@ -10,7 +10,7 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     export LOCKKEEPER_SKIP_NOTHING=1
     missing=()
     for pair in sshd:openssh-server ssh:openssh-client debootstrap:debootstrap systemd-nspawn:systemd-container \
-        ip:iproute2 pip3:python3-pip curl:curl; do
+        ip:iproute2 pip3:python3-pip curl:curl tcsh:tcsh fish:fish sudo:sudo; do
         PATH=$PATH:/usr/sbin:/sbin command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
     done
     if [ ${#missing[@]} -gt 0 ]; then

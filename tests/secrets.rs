@@ -121,7 +121,7 @@ async fn walked(dir: &Path) -> State {
     runner.submit(&Intent::OpenGate { task: TASK, typed: None, shown_ms: None, together: None }).unwrap().unwrap();
     until(&mut runner, |runner| runner.state().outcome.is_some()).await;
     let state = runner.state().clone();
-    runner.close().await;
+    runner.close().await.unwrap();
     links.close().await;
     state
 }

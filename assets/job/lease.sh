@@ -15,7 +15,7 @@ if [ "$asked" = show ] && [ ! -f "$lease" ] && [ ! -L "$lease" ] && [ ! -e "$lea
     echo free
     exit
 fi
-mkdir -p "$base"
+mkdir -p "$base" || no_room "${base%/*}/" "the directory $base"
 if [ -L "$lease" ] || { [ -e "$lease" ] && [ ! -f "$lease" ]; }; then
     echo "$lease is not a file there: look who made it, and remove it" >&2
     exit 1
@@ -63,7 +63,8 @@ if [ "$asked" = take ] && [ "$(line 4)" != "$token" ]; then
     new=$base/.lease.$token.$$
     trap 'rm -f "$new"' EXIT
     write() {
-        printf '%s\n' "$session_" "$operator" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$token" "$seat" "$from" >"$new"
+        printf '%s\n' "$session_" "$operator" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$token" "$seat" "$from" >"$new" ||
+            no_room "$base" 'the lease'
     }
     write
     # A link is made or is not, and what it holds is there from the first moment.
@@ -81,7 +82,8 @@ if [ "$asked" = take ] && [ "$(line 4)" != "$token" ]; then
 fi
 
 if [ "$asked" != show ] && [ "$(line 4)" = "$token" ]; then
-    echo "$token $boot $uptime" >"$base/lease.renewed"
+    # Written over what is there: that needs no room, and where there is none the lease is ours all the same.
+    { echo "$token $boot $uptime" 1<>"$base/lease.renewed"; } 2>/dev/null || :
     echo taken
     line 6
     exit

@@ -5,8 +5,8 @@ set -eu
 umask 077
 base=$1 job=$1/jobs/$2 offset=$3 most=$4 looks=$5
 
-mkdir -p "$base/jobs"
-mkdir "$job" 2>/dev/null || [ -d "$job" ]
+mkdir -p "$base/jobs" || no_room "${base%/*}/" "the directory $base"
+mkdir "$job" 2>/dev/null || [ -d "$job" ] || no_room "$base" 'a directory for the job'
 [ -L "$job/claimed" ] || ln -s void "$job/claimed" 2>/dev/null || [ -L "$job/claimed" ]
 claimed=$(readlink "$job/claimed")
 IFS= read -r boot </proc/sys/kernel/random/boot_id

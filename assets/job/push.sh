@@ -7,11 +7,11 @@ if [ -d "$path" ]; then
     exit 1
 fi
 umask 022
-mkdir -p "${path%/*}/"
+mkdir -p "${path%/*}/" || no_room / "the directory of $path"
 new=$path.lockkeeper.$$
 trap 'rm -f "$new"' EXIT
 umask 077
-cat >"$new"
+cat >"$new" || no_room "${path%/*}/" "$path"
 if [ "$(wc -c <"$new")" -ne "$bytes" ]; then
     echo "$path did not arrive whole" >&2
     exit 1

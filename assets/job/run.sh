@@ -19,9 +19,14 @@ if [ "$(sed -n 4p ../../lease 2>/dev/null)" != "$token" ]; then
     exit 0
 fi
 
-exec >out 2>&1 </dev/null
+exec </dev/null
 umask 022
-mkdir work
+# A shell ends where a redirection of `exec` fails, and nobody would hear of it.
+if ! { : >out && mkdir work; } 2>/dev/null; then
+    ln -s 1 ended
+    exit 1
+fi
+exec >out 2>&1
 PATH=${PATH:+$PATH:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/bin
 # A systemd unit has no HOME, and kubectl looks there.
 HOME=${HOME:-/root}

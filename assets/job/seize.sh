@@ -10,7 +10,7 @@ now=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 from="$(sed -n 2p "$lease"), session $shown"
 new=$base/.lease.seized.$$
 trap 'rm -f "$new"' EXIT
-printf '%s\n' - "$operator" "$now" "seized-$$-$now" - "$from" >"$new"
+printf '%s\n' - "$operator" "$now" "seized-$$-$now" - "$from" >"$new" || no_room "$base" 'the lease'
 echo "$now taken over by $operator from $from" >>"$base/lease.log"
 mv -f "$new" "$lease"
 rm -f "$base/lease.renewed"

@@ -6,13 +6,13 @@ umask 077
 name=$1 seconds=$2 launcher=$3 env=$4 script=$5 runner=$6
 job=$base/jobs/$name
 prove
-mkdir -p "$base/jobs"
+mkdir -p "$base/jobs" || no_room "$base" 'a directory for jobs'
 [ ! -e "$job" ] || exit 0
 
 # Half a payload, from a connection that broke, must not become a job.
 payload=$base/jobs/.payload.$name.$$
 trap 'rm -f "$payload"' EXIT
-cat >"$payload"
+cat >"$payload" || no_room "$base" "the job's script"
 if [ "$(wc -c <"$payload")" -ne "$((env + script + runner))" ]; then
     echo "the job's script did not arrive whole" >&2
     exit 1
@@ -21,9 +21,12 @@ fi
 prove
 # Of all who try, one can make the directory.
 mkdir "$job" 2>/dev/null || exit 0
-tail -c "+1" "$payload" | head -c "$env" >"$job/env"
-tail -c "+$((env + 1))" "$payload" | head -c "$script" >"$job/script"
-tail -c "+$((env + script + 1))" "$payload" >"$job/runner"
+unpack() {
+    tail -c "+1" "$payload" | head -c "$env" >"$job/env" &&
+        tail -c "+$((env + 1))" "$payload" | head -c "$script" >"$job/script" &&
+        tail -c "+$((env + script + 1))" "$payload" >"$job/runner"
+}
+unpack || no_room "$base" "the job's script"
 
 # However often the runner is launched, only one claims the job and runs. Older systemd has no --collect.
 started=no

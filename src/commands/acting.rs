@@ -2,8 +2,10 @@
 
 use color_eyre::eyre::Result;
 
+use super::asked::Asked;
 use crate::documents;
 use crate::engine::{Intent, Refusal};
+use crate::model::prompt::{Prompt, Reply};
 use crate::model::{State, TaskId};
 use crate::runner::Runner;
 use crate::ui::usual::Usual;
@@ -15,6 +17,8 @@ pub(super) struct Acting<'r, F> {
     pub(super) runner: &'r mut Runner,
     /// Told of every new state.
     pub(super) followed: F,
+    /// What connections ask for meanwhile.
+    pub(super) asked: Asked,
 }
 
 impl<F: FnMut(&State)> Source for Acting<'_, F> {
@@ -56,7 +60,10 @@ impl<F: FnMut(&State)> Source for Acting<'_, F> {
     }
 
     async fn changed(&mut self) -> Result<()> {
-        self.runner.changed().await?;
+        tokio::select! {
+            changed = self.runner.changed() => changed?,
+            () = self.asked.more() => return Ok(()),
+        }
         (self.followed)(self.runner.state());
         Ok(())
     }
@@ -67,6 +74,14 @@ impl<F: FnMut(&State)> Source for Acting<'_, F> {
 
     fn usual(&self) -> Usual {
         super::usual::load()
+    }
+
+    fn asks(&self) -> Option<&Prompt> {
+        self.asked.first()
+    }
+
+    fn answer(&mut self, reply: Reply) {
+        self.asked.answer(reply);
     }
 
     fn playback(&mut self) -> Option<&mut dyn Playback> {

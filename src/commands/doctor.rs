@@ -209,8 +209,14 @@ fn visits(inventory: &Inventory) -> Result<Vec<Visit>> {
                 };
                 let twice = format!("{}: ", host.name);
                 let answer = answer.map_err(|error| error.to_string().replacen(&twice, "", 1));
+                let noise = answer.as_ref().ok().and_then(|said| said.noise.clone());
                 let answer = answer.and_then(|said| visited(&said.output));
-                Visit { host: host.name.to_string(), answer }
+                let root = match &answer {
+                    Ok((user, _)) if *user != 0 => observe.try_root().await.map_err(|error| error.to_string()),
+                    Ok(_) | Err(_) => Ok(()),
+                };
+                let root = root.map_err(|why| why.replacen(&twice, "", 1));
+                Visit { host: host.name.to_string(), answer, root, noise }
             }
         });
         let visits = futures::future::join_all(visits).await;

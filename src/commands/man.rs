@@ -9,13 +9,18 @@ use crate::cli::EXIT_STATUS;
 use crate::ui::keymap::{BINDINGS, Group, key_name};
 
 /// What each way of running the program may do.
-const MODES: [(&str, &str); 5] = [
+const MODES: [(&str, &str); 6] = [
     (
         "upgrade, resume",
         "act on real hosts, over ssh and through gates. Nothing happens on a host before its gate has been shown, checked on \
          fresh facts, and opened by you.",
     ),
     ("monitor, status, preflight", "look at real hosts, and have no way to change them."),
+    (
+        "clean",
+        "lists what sessions have left on real hosts, and removes it by typed words: nothing of a session that is not over, nor \
+         of a host that somebody holds.",
+    ),
     ("practice", "acts on simulated hosts only: the same runbooks, probe and screen."),
     (
         "plan, replay, runbook, inventory import, ignition",
@@ -48,7 +53,10 @@ const FILES: [(&str, &str); 6] = [
 
 const ENVIRONMENT: [(&str, &str); 6] = [
     ("XDG_STATE_HOME, XDG_CONFIG_HOME, XDG_RUNTIME_DIR, HOME", "Where the files above are."),
-    ("SSH_AUTH_SOCK", "The ssh agent. Keys with a passphrase need one."),
+    (
+        "SSH_AUTH_SOCK",
+        "The ssh agent. For a key with a passphrase that it has not got, upgrade, resume and monitor ask; the rest need it.",
+    ),
     ("SUDO_USER, USER, LOGNAME", "The first that is set names you in journals and in leases on hosts."),
     ("NO_COLOR", "If it is not empty, the screen has no colours."),
     ("TERM", "The terminal, as for any program that draws on one."),

@@ -1,8 +1,11 @@
 //! One file a subcommand; each wires sources, engine, journal and screen together.
 
 mod acting;
+mod asked;
+pub mod askpass;
 #[cfg(feature = "practice")]
 mod auto;
+mod clean;
 #[cfg_attr(not(feature = "practice"), path = "no_cluster.rs")]
 mod cluster;
 pub(crate) mod complete;
@@ -93,6 +96,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Status(args) => status::run(&args),
         Command::Journal(args) => journal::run(&args),
         Command::Lease(args) => lease::run(&args),
+        Command::Clean(args) => clean::run(&args),
         Command::Preflight(args) => preflight::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Inventory(args) => inventory::run(&args),

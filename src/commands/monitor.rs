@@ -5,11 +5,13 @@ use std::process::ExitCode;
 use color_eyre::eyre::Result;
 use indexmap::IndexMap;
 
+use super::asked::Asked;
 use super::{begun, given, new_session, refuse, runtime};
 use crate::cli::Observe as Args;
 use crate::engine::{Intent, Refusal};
 use crate::hosts::{self, Links};
 use crate::model::event::Mode;
+use crate::model::prompt::{Prompt, Reply};
 use crate::model::{Inventory, Runbook, State};
 use crate::probe::Request;
 use crate::runner::{Clock, Monitor, Recorder};
@@ -26,9 +28,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
     }
     let runtime = runtime()?;
     let exit = runtime.block_on(async {
-        let links = Links::new()?;
+        let (links, asked) = Asked::links()?;
         let mut monitor = watch(inventory, runbook.as_ref(), &links)?;
-        let exit = crate::ui::run(&mut Watching(&mut monitor), super::habits()).await;
+        let exit = crate::ui::run(&mut Watching(&mut monitor, asked), super::habits()).await;
         drop(monitor);
         links.close().await;
         exit
@@ -65,7 +67,7 @@ pub(super) fn watch(inventory: Inventory, runbook: Option<&Runbook>, links: &Lin
     Ok(Monitor::new(recorder, hosts, super::interval()))
 }
 
-struct Watching<'m>(&'m mut Monitor);
+struct Watching<'m>(&'m mut Monitor, Asked);
 
 impl Source for Watching<'_> {
     fn state(&self) -> &State {
@@ -81,7 +83,18 @@ impl Source for Watching<'_> {
     }
 
     async fn changed(&mut self) -> Result<()> {
-        Ok(self.0.changed().await?)
+        tokio::select! {
+            changed = self.0.changed() => Ok(changed?),
+            () = self.1.more() => Ok(()),
+        }
+    }
+
+    fn asks(&self) -> Option<&Prompt> {
+        self.1.first()
+    }
+
+    fn answer(&mut self, reply: Reply) {
+        self.1.answer(reply);
     }
 
     fn playback(&mut self) -> Option<&mut dyn Playback> {

@@ -8,6 +8,7 @@ use color_eyre::eyre::Result;
 use indexmap::IndexMap;
 
 use super::acting::Acting;
+use super::asked::Asked;
 use super::{
     artifacts_of, auto, begun, cluster, complain, default_journal, given, new_session, operator, print, refuse,
 };
@@ -120,7 +121,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         if let Some(intent) = window {
             runner.submit(&intent)?.ok();
         }
-        let mut acting = Acting { runner: &mut runner, followed: |state: &State| hands.lend(state) };
+        let mut acting =
+            Acting { runner: &mut runner, followed: |state: &State| hands.lend(state), asked: Asked::default() };
         let left = crate::ui::run(&mut acting, super::habits()).await;
         let code = super::upgrade::exit_code(runner.state());
         // What was broken on purpose is not how it usually goes.

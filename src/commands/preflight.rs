@@ -2,6 +2,7 @@
 
 mod findings;
 mod print;
+mod root;
 mod tools;
 
 use std::collections::BTreeMap;
@@ -97,10 +98,13 @@ async fn look(plan: Plan, guards: usize, practice: Option<&Cluster>, wait: Durat
         })
         .collect();
     let seen_hosts = hosts.clone();
+    let roots =
+        futures::future::join_all(hosts.iter().map(|(name, (seen, _))| root::can_be_had(name, seen.as_ref(), wait)));
     let mut recorder = Recorder::new(State::default(), None, Clock::Real);
     recorder.record(begun(new_session(), Mode::Monitor, plan.inventory.clone(), Some(plan)))?;
+    let roots = roots.await.into_iter().flatten();
     let mut monitor = Monitor::new(recorder, hosts, super::interval());
-    let mut worst: Vec<Finding> = Vec::new();
+    let mut worst: Vec<Finding> = roots.collect();
     let mut seen: BTreeMap<HostName, Timestamp> = BTreeMap::new();
     for _ in 0..ROUNDS {
         let all_told = async {

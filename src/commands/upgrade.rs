@@ -7,13 +7,14 @@ use color_eyre::eyre::Result;
 use indexmap::IndexMap;
 
 use super::acting::Acting;
+use super::asked::Asked;
 use super::secrets;
 use super::sessions::{self, Pick};
 use super::{artifacts_of, begun, complain, default_journal, given, new_session, operator, refuse, runtime};
 use super::{usual, window};
 use crate::cli::{Resume, Upgrade};
 use crate::engine::Intent;
-use crate::hosts::{self, Links};
+use crate::hosts;
 use crate::journal::{self, Writer};
 use crate::model::event::{Mode, Outcome};
 use crate::model::{Event, Secrets, State};
@@ -110,7 +111,7 @@ pub(super) fn resume(args: &Resume) -> Result<ExitCode> {
 fn act(recorder: Recorder, path: &Path, window: Option<&Intent>, secrets: Secrets) -> Result<ExitCode> {
     let runtime = runtime()?;
     let code = runtime.block_on(async {
-        let links = Links::new()?;
+        let (links, asked) = Asked::links()?;
         let state = recorder.state();
         let mut members = IndexMap::new();
         if let (Some(plan), Some(session)) = (&state.plan, &state.session) {
@@ -132,7 +133,7 @@ fn act(recorder: Recorder, path: &Path, window: Option<&Intent>, secrets: Secret
         if let Some(intent) = window {
             runner.submit(intent)?.ok();
         }
-        let mut acting = Acting { runner: &mut runner, followed: |_: &State| {} };
+        let mut acting = Acting { runner: &mut runner, followed: |_: &State| {}, asked };
         let left = crate::ui::run(&mut acting, super::habits()).await;
         let code = exit_code(runner.state());
         let ended = runner.state().outcome.is_some();

@@ -81,22 +81,26 @@ fn host(reader: &mut Reader<'_>, source: &Source, node: &Node) -> Option<Host> {
 }
 
 fn ssh(reader: &mut Reader<'_>, source: &Source, node: &Node) -> Option<Ssh> {
-    let fields = reader.fields(node, "`ssh`", &["user", "port", "identity", "known_hosts", "jump", "config"])?;
+    let keys = ["user", "port", "identity", "known_hosts", "jump", "config", "connect_timeout"];
+    let fields = reader.fields(node, "`ssh`", &keys)?;
     let mut path = |key: &str| -> Option<PathBuf> {
         let node = fields.get(key)?;
         reader.text(node, key).map(|text| source.resolve(&text))
     };
     let (identity, known_hosts, config) = (path("identity"), path("known_hosts"), path("config"));
-    let port = fields.get("port").and_then(|node| {
-        let port = node.text().and_then(|text| text.parse::<u16>().ok()).filter(|port| *port > 0);
-        if port.is_none() {
-            reader.complain(node, "`port` is a number from 1 to 65535");
+    let mut number = |key: &str, most: u16, says: &str| {
+        let node = fields.get(key)?;
+        let number = node.text().and_then(|text| text.parse().ok()).filter(|number| (1..=most).contains(number));
+        if number.is_none() {
+            reader.complain(node, says);
         }
-        port
-    });
+        number
+    };
+    let port = number("port", u16::MAX, "`port` is a number from 1 to 65535");
+    let connect_timeout = number("connect_timeout", 600, "`connect_timeout` is a number of seconds from 1 to 600");
     let user = fields.get("user").and_then(|node| word(reader, node, "user", check_user));
     let jump = fields.get("jump").and_then(|node| word(reader, node, "jump", check_jump));
-    Some(Ssh { user, port, identity, known_hosts, jump, config })
+    Some(Ssh { user, port, identity, known_hosts, jump, config, connect_timeout })
 }
 
 /// Whether a cluster may be called so: the name becomes part of file names.

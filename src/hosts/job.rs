@@ -17,6 +17,7 @@
 //! | `lease.log` | who has taken it over from whom |
 
 mod lease;
+mod left;
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -29,21 +30,34 @@ use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
 
-use super::shell::{self, Ended, Feed, Script, Shell, Sink, Who};
+use super::shell::{self, Ended, Feed, Script, Shell, Sink, Unrun, Who};
 use super::{
-    Fetched, Held, HostError, JobNews, JobSpec, JobStatus, Lease, LeaseAnswer, Observe, Operate, Probed, Progress,
-    READ_MOST,
+    Fetched, Held, HostError, JobNews, JobSpec, JobStatus, Lease, LeaseAnswer, Left, Leftovers, Observe, Operate,
+    Probed, Progress, READ_MOST,
 };
 use crate::model::logtail::clean;
+use crate::model::prompt::Secret;
 use crate::model::{Digest, HostName, JobName};
 
 /// Where jobs and the lease are kept on a host, unless said otherwise.
 pub(super) const BASE: &str = "/var/lib/lockkeeper";
 
-const START: &str = concat!(include_str!("../../assets/job/prove.sh"), include_str!("../../assets/job/start.sh"));
+const START: &str = concat!(
+    include_str!("../../assets/job/room.sh"),
+    include_str!("../../assets/job/prove.sh"),
+    include_str!("../../assets/job/start.sh")
+);
 const RUNNER: &str = include_str!("../../assets/job/run.sh");
-const POLL: &str = concat!(include_str!("../../assets/job/alive.sh"), include_str!("../../assets/job/poll.sh"));
-const PUSH: &str = concat!(include_str!("../../assets/job/prove.sh"), include_str!("../../assets/job/push.sh"));
+const POLL: &str = concat!(
+    include_str!("../../assets/job/room.sh"),
+    include_str!("../../assets/job/alive.sh"),
+    include_str!("../../assets/job/poll.sh")
+);
+const PUSH: &str = concat!(
+    include_str!("../../assets/job/room.sh"),
+    include_str!("../../assets/job/prove.sh"),
+    include_str!("../../assets/job/push.sh")
+);
 const READ: &str = include_str!("../../assets/job/read.sh");
 const END: &str = concat!(
     include_str!("../../assets/job/prove.sh"),
@@ -81,11 +95,21 @@ pub(super) struct Remote<S> {
     token: Mutex<Option<String>>,
     /// `sudo` was refused to a probe on this connection: not asked again, since every refusal is logged there.
     plain: AtomicBool,
+    /// The password that `sudo` wants there, as long as this program runs.
+    word: tokio::sync::Mutex<Option<Secret>>,
 }
 
 impl<S: Shell> Remote<S> {
     pub(super) fn new(shell: S, name: HostName, base: String, rootless: bool) -> Self {
-        Self { shell, name, base, rootless, token: Mutex::default(), plain: AtomicBool::new(false) }
+        Self {
+            shell,
+            name,
+            base,
+            rootless,
+            token: Mutex::default(),
+            plain: AtomicBool::new(false),
+            word: tokio::sync::Mutex::default(),
+        }
     }
 
     pub(super) fn shell(&self) -> &S {
@@ -112,8 +136,31 @@ impl<S: Shell> Remote<S> {
         deadline: Duration,
         sink: &mut Sink,
     ) -> Result<Ended, HostError> {
-        let script = Script { who, text, args, input, deadline };
-        shell::run(&self.shell, script, sink).await.map_err(|error| self.named(error))
+        let mut word = if who == Who::User { None } else { self.word.lock().await.clone() };
+        loop {
+            let mut first = word.as_ref().map(|word| format!("{}\n", word.expose()).into_bytes()).unwrap_or_default();
+            let who = if word.is_some() { Who::Word } else { who };
+            let script = Script { who, text, args, input: Feed { first: &first, ..input }, deadline };
+            let done = shell::run(&self.shell, script, sink).await;
+            first.fill(0);
+            match done {
+                Err(Unrun::SudoAsks { user, why }) => match self.ask_word(&user, word.as_ref()).await {
+                    Some(given) => word = Some(given),
+                    None => return self.refuse(why),
+                },
+                done => return done.map_err(|error| self.named(error.told())),
+            }
+        }
+    }
+
+    /// The password that `sudo` wants of this user. Whoever asks while somebody else does shares the answer.
+    async fn ask_word(&self, user: &str, before: Option<&Secret>) -> Option<Secret> {
+        let mut word = self.word.lock().await;
+        if word.is_none() || word.as_ref() == before {
+            *word = self.shell.ask_word(user, before).await;
+            self.plain.store(false, Ordering::Relaxed);
+        }
+        word.clone()
     }
 
     fn root(&self) -> Who {
@@ -223,7 +270,11 @@ impl<S: Shell> Observe for Remote<S> {
             return self.refuse("what the probe printed was not kept");
         };
         let output = String::from_utf8_lossy(&kept).into_owned();
-        Ok(Probed { output, within: first.unwrap_or_else(|| asked.elapsed()) })
+        Ok(Probed { output, within: first.unwrap_or_else(|| asked.elapsed()), noise: ended.noise })
+    }
+
+    async fn try_root(&self) -> Result<(), HostError> {
+        self.ask(":", &[], &[], SOON).await.map(drop)
     }
 }
 
@@ -290,7 +341,7 @@ impl<S: Shell> Operate for Remote<S> {
         }
         let bytes = content.len().to_string();
         let (deadline, mut sink) = (transfer(content.len() as u64), Sink::Memory(Vec::new()));
-        let input = Feed { bytes: content, progress: Some(&progress) };
+        let input = Feed { progress: Some(&progress), ..Feed::from(content) };
         let args = [&self.base, &self.token(), path, mode, &bytes];
         let ended = self.run(self.root(), PUSH, &args, input, deadline, &mut sink).await?;
         self.well(&ended, deadline)?;
@@ -306,6 +357,14 @@ impl<S: Shell> Operate for Remote<S> {
             Some((b'-', _)) => Ok(None),
             _ => self.refuse(format!("{path} cannot be read")),
         }
+    }
+
+    async fn left(&self) -> Result<Leftovers, HostError> {
+        self.list_left().await
+    }
+
+    async fn remove_left(&self, left: &[Left]) -> Result<(), HostError> {
+        self.remove(left).await
     }
 
     async fn fetch(&self, path: &str, into: &Path, progress: Progress) -> Result<Fetched, HostError> {

@@ -7,12 +7,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tempfile::TempDir;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 
+use super::asking::{Asker, Question};
 use super::job::{BASE, Remote};
 use super::local::Local;
+use super::route::Route;
 use super::shell::Shell;
-use super::ssh::{Route, Ssh};
+use super::ssh::Ssh;
 use super::{HostError, Observe, Operate};
 use crate::model::inventory::{Connection, Host, Inventory};
 use crate::model::{HostKey, HostName};
@@ -40,8 +42,22 @@ impl Links {
         let home = home()?;
         sweep(&home);
         let dir = tempfile::Builder::new().prefix(&format!("{}.", std::process::id())).tempdir_in(&home)?;
-        let ways = Arc::new(Ways { dir, at_once: Semaphore::new(AT_ONCE) });
+        let ways = Arc::new(Ways { dir, at_once: Semaphore::new(AT_ONCE), asker: None });
         Ok(Self { ways, base: BASE.into(), rootless: false, known: Mutex::default() })
+    }
+
+    /// Puts what connections ask for to whoever takes the questions: passphrases, passwords, new host keys. `askpass` is this
+    /// program's own file, which ssh starts. Where ssh is too old for that, nothing is asked, as without this.
+    ///
+    /// # Errors
+    /// As `new`.
+    pub fn asking(askpass: PathBuf) -> io::Result<(Self, mpsc::Receiver<Question>)> {
+        let mut links = Self::new()?;
+        let (questions, asked) = mpsc::channel(1);
+        if let Some(ways) = Arc::get_mut(&mut links.ways) {
+            ways.asker = Asker::new(askpass, questions);
+        }
+        Ok((links, asked))
     }
 
     /// Keeps jobs and leases in another directory of the hosts, and does nothing as root there: for tests, and for
@@ -66,7 +82,7 @@ impl Links {
         match known.get(name) {
             Some(host) if *host.shell().route() == route => host.clone(),
             _ => {
-                let host = Arc::new(self.remote(Ssh::new(route, self.ways.clone()), name));
+                let host = Arc::new(self.remote(Ssh::new(route, name.clone(), self.ways.clone()), name));
                 known.insert(name.clone(), host.clone());
                 host
             }
@@ -117,12 +133,18 @@ pub async fn offered_key(inventory: &Inventory, host: &Host, links: &Links) -> R
 pub(super) struct Ways {
     dir: TempDir,
     at_once: Semaphore,
+    asker: Option<Asker>,
 }
 
 impl Ways {
     /// Where control sockets are.
     pub(super) fn dir(&self) -> &Path {
         self.dir.path()
+    }
+
+    /// Whoever may be asked for a passphrase and the like.
+    pub(super) fn asker(&self) -> Option<&Asker> {
+        self.asker.as_ref()
     }
 
     /// A turn to connect, given back when dropped.

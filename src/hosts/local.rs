@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use tokio::process::Command;
 
 use super::HostError;
-use super::shell::{Feed, Shell, Sink, pump};
+use super::shell::{Feed, Shell, Take, pump};
 
 /// Commands here. They are in a process group of their own: a Ctrl-C at the terminal is for the wizard alone.
 pub(super) struct Local;
@@ -22,7 +22,7 @@ impl Shell for Local {
         &self,
         argv: &[&str],
         feed: Feed<'_>,
-        sink: &mut Sink,
+        sink: &mut dyn Take,
         patience: Duration,
     ) -> Result<Vec<u8>, HostError> {
         let Some((program, args)) = argv.split_first() else {
@@ -39,7 +39,7 @@ impl Shell for Local {
             .map_err(|error| HostError::Refused(format!("cannot run {program} on this machine: {error}")))?;
         let (input, output, complaint) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let work = async {
-            let said = pump(input, output, complaint, feed, sink).await?;
+            let said = pump(input, output, complaint, &[], feed, sink).await?;
             let _ = child.wait().await;
             Ok(said)
         };

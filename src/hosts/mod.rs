@@ -2,16 +2,21 @@
 //!
 //! A monitor is handed `dyn Observe` only, a type that has no method to change a host.
 
+mod asking;
 mod host_key;
 mod job;
 mod links;
 mod local;
+mod master;
+mod route;
 mod shell;
 mod ssh;
 mod trouble;
 
+pub use asking::Question;
 pub use host_key::trust;
 pub use links::{Links, observe, offered_key, operate, sockets};
+pub use master::ASKPASS;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -37,6 +42,12 @@ pub trait Observe: Send + Sync {
     /// # Errors
     /// When the host does not answer, or the script does not come back in `deadline`.
     async fn probe(&self, script: &str, deadline: Duration) -> Result<Probed, HostError>;
+
+    /// Finds out whether root can be had there, by running nothing as root.
+    ///
+    /// # Errors
+    /// `Refused` says why it cannot; else when the host does not answer.
+    async fn try_root(&self) -> Result<(), HostError>;
 }
 
 /// What can be done on a host. Everything here survives the loss of its connection.
@@ -119,6 +130,53 @@ pub trait Operate: Observe {
     /// # Errors
     /// When the host does not answer, there is no such file, or the digests differ.
     async fn fetch(&self, path: &str, into: &Path, progress: Progress) -> Result<Fetched, HostError>;
+
+    /// What sessions have left there; nothing is changed by asking.
+    ///
+    /// # Errors
+    /// When the host does not answer.
+    async fn left(&self) -> Result<Leftovers, HostError>;
+
+    /// Removes some of what was listed, as whoever holds the lease; what runs meanwhile stays.
+    ///
+    /// # Errors
+    /// When the host does not answer, or the lease is not ours.
+    async fn remove_left(&self, left: &[Left]) -> Result<(), HostError>;
+}
+
+/// What sessions have left on a host.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Leftovers {
+    /// The host's own clock, in seconds since 1970.
+    pub now: i64,
+    /// Everything that a session of ours may have left.
+    pub left: Vec<Left>,
+}
+
+/// One thing that a session has left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// What it is.
+    pub kind: LeftKind,
+    /// Somebody works with it now.
+    pub running: bool,
+    /// When it changed last by the host's clock, in seconds since 1970.
+    pub at: i64,
+    /// Its size in KiB.
+    pub kib: u64,
+    /// Where it is.
+    pub path: String,
+}
+
+/// What was left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LeftKind {
+    /// The directory of a job: its script, variables and output.
+    Job(JobName),
+    /// Half a job, from a connection that broke.
+    Payload,
+    /// A copy that a step made of something before it changed that.
+    Copy,
 }
 
 /// What a read-only script printed.
@@ -128,6 +186,8 @@ pub struct Probed {
     pub output: String,
     /// How long after it was asked for its first output was here: it began there within that time.
     pub within: Duration,
+    /// What the login there prints by itself, cut from the output; without control characters.
+    pub noise: Option<String>,
 }
 
 /// As much of a file is read to be compared.

@@ -1,5 +1,7 @@
 //! Running a script on a host, by whatever way commands get there: who it runs as, its deadline, and how it ended.
 
+mod between;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -7,13 +9,15 @@ use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::Instant;
 
+use self::between::Between;
 use super::{HostError, Progress};
 use crate::model::logtail::clean;
+use crate::model::prompt::Secret;
 
 const WRAP: &str = include_str!("../../assets/job/wrap.sh");
 
-/// Beyond the deadline that the host itself keeps: for the way there and back.
-const GRACE: Duration = Duration::from_secs(5);
+/// For the way there and back.
+pub(super) const GRACE: Duration = Duration::from_secs(5);
 
 /// What goes to a command, or comes from it, at a time, in bytes.
 const PIECE: usize = 64 << 10;
@@ -36,9 +40,20 @@ pub(super) trait Shell: Send + Sync + 'static {
         &self,
         argv: &[&str],
         feed: Feed<'_>,
-        sink: &mut Sink,
+        sink: &mut dyn Take,
         patience: Duration,
     ) -> Result<Vec<u8>, HostError>;
+
+    /// Beyond the deadline that the host itself keeps: for the way there and back, and a login.
+    fn grace(&self) -> Duration {
+        GRACE
+    }
+
+    /// Asks the operator for the password that `sudo` asks this user for; `before` is what was not right. Nothing where nobody
+    /// may be asked, or the answer is no.
+    async fn ask_word(&self, _user: &str, _before: Option<&Secret>) -> Option<Secret> {
+        None
+    }
 
     /// Ends the connection, where there is one.
     async fn close(&self);
@@ -53,11 +68,15 @@ pub(super) enum Who {
     Any,
     /// The login user.
     User,
+    /// Root, by the password that `sudo` asks for, which goes before the input.
+    Word,
 }
 
 /// What a command reads on its standard input.
 #[derive(Clone, Copy)]
 pub(super) struct Feed<'a> {
+    /// Goes first, and is nobody's business.
+    pub(super) first: &'a [u8],
     pub(super) bytes: &'a [u8],
     /// Told how many bytes the command has been given, and of how many, where somebody wants to know.
     pub(super) progress: Option<&'a Progress>,
@@ -65,7 +84,7 @@ pub(super) struct Feed<'a> {
 
 impl<'a> From<&'a [u8]> for Feed<'a> {
     fn from(bytes: &'a [u8]) -> Self {
-        Self { bytes, progress: None }
+        Self { first: &[], bytes, progress: None }
     }
 }
 
@@ -88,6 +107,8 @@ pub(super) struct Ended {
     pub(super) plain: bool,
     /// What it said on standard error, without control characters.
     pub(super) complaint: String,
+    /// What the login printed by itself, before and after, without control characters.
+    pub(super) noise: Option<String>,
 }
 
 impl Ended {
@@ -97,47 +118,114 @@ impl Ended {
     }
 }
 
+/// Why a script was not run to its end.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Unrun {
+    /// For a reason that no answer of the operator changes.
+    Host(HostError),
+    /// `sudo` wants a password of this user, or another one.
+    SudoAsks {
+        user: String,
+        /// As it is told where nobody may be asked.
+        why: String,
+    },
+}
+
+impl From<HostError> for Unrun {
+    fn from(error: HostError) -> Self {
+        Self::Host(error)
+    }
+}
+
+impl Unrun {
+    /// As it is told.
+    pub(super) fn told(self) -> HostError {
+        match self {
+            Self::Host(error) => error,
+            Self::SudoAsks { why, .. } => HostError::Refused(why),
+        }
+    }
+}
+
 /// Runs a script and says how it ended; its output goes into `sink`.
 ///
 /// # Errors
 /// `Refused` where the script did not begin, `Lost` where its end was not seen.
-pub(super) async fn run(shell: &dyn Shell, script: Script<'_>, sink: &mut Sink) -> Result<Ended, HostError> {
+pub(super) async fn run(shell: &dyn Shell, script: Script<'_>, sink: &mut Sink) -> Result<Ended, Unrun> {
     let who = match script.who {
         Who::Root => "root",
         Who::Any => "any",
         Who::User => "user",
+        Who::Word => "word",
     };
     let seconds = script.deadline.as_secs().max(1).to_string();
-    let mut argv = vec!["sh", "-c", WRAP, "lockkeeper", who, &seconds, script.text];
+    let mark = uuid::Uuid::now_v7().simple().to_string();
+    let mut argv = vec!["sh", "-c", WRAP, "lockkeeper", &mark, who, &seconds, script.text];
     argv.extend(script.args);
-    let stderr = shell.run(&argv, script.input, sink, script.deadline + GRACE).await?;
-    read_marks(&String::from_utf8_lossy(&stderr))
+    let mut between = Between::new(sink, &mark);
+    let stderr = shell.run(&argv, script.input, &mut between, script.deadline + shell.grace()).await?;
+    let mut ended = read_marks(&String::from_utf8_lossy(&stderr), &mark)?;
+    ended.noise = between.end(ended.noise.as_deref())?;
+    Ok(ended)
 }
 
 /// Reads what `wrap.sh` marked on standard error.
-fn read_marks(stderr: &str) -> Result<Ended, HostError> {
-    let lost = || HostError::Lost("the connection broke before the command had ended".into());
-    let (before_end, end) = stderr.rsplit_once("\nlockkeeper: ended ").ok_or_else(lost)?;
-    let status = end.lines().next().and_then(|status| status.parse().ok()).ok_or_else(lost)?;
-    let (_, marked) = before_end.split_once("\nlockkeeper: user ").ok_or_else(lost)?;
+fn read_marks(stderr: &str, mark: &str) -> Result<Ended, Unrun> {
+    let lost = || HostError::Lost(BROKEN.into());
+    let marks = format!("\nlockkeeper {mark}: ");
+    let (before_end, end) = stderr.rsplit_once(&format!("{marks}ended ")).ok_or_else(lost)?;
+    let (status, after) = end.split_once('\n').unwrap_or((end, ""));
+    let status = status.parse().map_err(|_| lost())?;
+    let (before, marked) = before_end.split_once(&format!("{marks}user ")).ok_or_else(lost)?;
     let (user, rest) = marked.split_once('\n').unwrap_or((marked, ""));
     let (user, sudo) = user.split_once(' ').map_or((user, false), |(user, _)| (user, true));
     let user = clean(user);
-    let Some(complaint) = rest.strip_prefix("lockkeeper: begun\n").or_else(|| {
-        // sudo may greet with a lecture before it lets the script begin.
-        rest.split_once("\nlockkeeper: begun\n").map(|(_, complaint)| complaint)
-    }) else {
-        let said = said(rest);
-        return Err(HostError::Refused(if sudo {
-            format!(
-                "user {user} cannot become root with `sudo -n` ({said}); allow it on the host with a file in \
-                 /etc/sudoers.d that says `{user} ALL=(ALL) NOPASSWD: ALL`, or log in as root"
-            )
-        } else {
-            format!("no command can be run as user {user} ({said}); sh and timeout must be on the PATH there")
-        }));
+    // sudo may greet with a lecture before it lets the script begin.
+    let Some((_, complaint)) = rest.split_once(&format!("lockkeeper {mark}: begun\n")) else {
+        let missing = format!("{rest}\n");
+        let missing = missing.split_once(&format!("lockkeeper {mark}: missing "));
+        let missing = missing.and_then(|(_, missing)| missing.lines().next());
+        let why = match missing {
+            Some("sudo") => {
+                format!("user {user} cannot become root: there is no `sudo` there; install it, or log in as root")
+            }
+            Some(program) => {
+                let program = clean(program);
+                format!(
+                    "there is no `{program}` on the PATH of user {user} there: install it (it is part of coreutils)"
+                )
+            }
+            None if sudo => no_root(&user, &said(rest)),
+            None => format!("no command can be run as user {user} ({}); look at the login there", said(rest)),
+        };
+        let asks = missing.is_none() && sudo && ASKS.iter().any(|words| rest.contains(words));
+        return Err(if asks { Unrun::SudoAsks { user, why } } else { HostError::Refused(why).into() });
     };
-    Ok(Ended { status, plain: user != "root" && !sudo, complaint: said(complaint) })
+    let noise = Some(said(&format!("{before}\n{after}"))).filter(|noise| !noise.is_empty());
+    Ok(Ended { status, plain: user != "root" && !sudo, complaint: said(complaint), noise })
+}
+
+const BROKEN: &str = "the connection broke before the command had ended";
+
+/// What sudo says where it wants a password: without a way to ask for it, or after one that was wrong.
+const ASKS: [&str; 4] = ["password is required", "no askpass program", "incorrect password", "Sorry, try again"];
+
+/// Why `sudo -n` let nothing begin, and what to do about it.
+fn no_root(user: &str, said: &str) -> String {
+    let has = |words: &[&str]| words.iter().any(|words| said.contains(words));
+    let (why, also) = if has(&["must have a tty"]) {
+        ("its sudo wants a terminal", format!(" and `Defaults:{user} !requiretty`"))
+    } else if has(&ASKS) {
+        ("its sudo asks for a password", String::new())
+    } else if has(&["not in the sudoers", "may not run sudo", "not allowed to"]) {
+        ("its sudo does not allow it", String::new())
+    } else {
+        ("`sudo -n` fails", String::new())
+    };
+    format!(
+        "user {user} cannot become root: {why} ({said}); allow it on the host with a file in /etc/sudoers.d that says \
+         `{user} ALL=(ALL) NOPASSWD: ALL`{also}, or log in as root"
+    )
 }
 
 /// The last few lines of a complaint, as one.
@@ -156,8 +244,15 @@ pub(super) enum Sink {
     File { file: tokio::fs::File, bytes: u64, hash: Box<Sha256>, all: u64, progress: Progress },
 }
 
-impl Sink {
+/// Whoever takes a command's standard output.
+#[async_trait]
+pub(super) trait Take: Send {
     /// Takes what came, in order.
+    async fn take(&mut self, piece: &[u8]) -> std::io::Result<()>;
+}
+
+#[async_trait]
+impl Take for Sink {
     async fn take(&mut self, piece: &[u8]) -> std::io::Result<()> {
         match self {
             Self::Memory(kept) | Self::Timed { kept, .. } if kept.len() + piece.len() > MOST_OUTPUT => {
@@ -182,7 +277,7 @@ impl Sink {
     }
 }
 
-/// Feeds a command and takes its output until all its ends are closed. Returns its standard error.
+/// Feeds a command, `head` first, and takes its output until all its ends are closed. Returns its standard error.
 ///
 /// # Errors
 /// `Refused` where the output cannot be kept here.
@@ -190,12 +285,18 @@ pub(super) async fn pump(
     stdin: Option<impl AsyncWrite + Unpin>,
     stdout: Option<impl AsyncRead + Unpin>,
     stderr: Option<impl AsyncRead + Unpin>,
+    head: &[u8],
     input: Feed<'_>,
-    sink: &mut Sink,
+    sink: &mut dyn Take,
 ) -> Result<Vec<u8>, HostError> {
     let feed = async {
         if let Some(mut stdin) = stdin {
             let mut given = 0;
+            for piece in [head, input.first] {
+                if !piece.is_empty() && stdin.write_all(piece).await.is_err() {
+                    return Ok(());
+                }
+            }
             for piece in input.bytes.chunks(PIECE) {
                 // A command that ends before it has read everything says so by its status.
                 if stdin.write_all(piece).await.is_err() {
@@ -238,44 +339,4 @@ pub(super) async fn pump(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_end_is_read_from_the_last_mark() {
-        let ended = read_marks("motd\n\nlockkeeper: user core sudo\nlockkeeper: begun\nwarn\n\nlockkeeper: ended 7\n");
-        assert_eq!(ended, Ok(Ended { status: 7, plain: false, complaint: "warn".into() }));
-        let ended = read_marks("\nlockkeeper: user core\nlockkeeper: begun\n\nlockkeeper: ended 0\n").unwrap();
-        assert!(ended.plain);
-    }
-
-    #[test]
-    fn without_the_last_mark_the_connection_is_lost() {
-        for cut in ["", "\nlockkeeper: user core\nlockkeeper: begun\nhalf", "\nlockkeeper: ended 0\n"] {
-            assert!(matches!(read_marks(cut), Err(HostError::Lost(_))), "{cut:?}");
-        }
-    }
-
-    #[test]
-    fn a_refusal_of_sudo_names_the_user_and_the_rule() {
-        let Err(HostError::Refused(reason)) =
-            read_marks("\nlockkeeper: user core sudo\nsudo: a password is required\n\nlockkeeper: ended 1\n")
-        else {
-            panic!("not refused")
-        };
-        assert!(reason.contains("user core cannot become root"), "{reason}");
-        assert!(reason.contains("core ALL=(ALL) NOPASSWD: ALL"), "{reason}");
-        assert!(reason.contains("a password is required"), "{reason}");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_comes_first_says_when_it_began() {
-        let mut sink = Sink::Timed { kept: Vec::new(), asked: Instant::now(), first: None };
-        for piece in ["a ", "slow ", "login"] {
-            tokio::time::advance(Duration::from_millis(700)).await;
-            sink.take(piece.as_bytes()).await.unwrap();
-        }
-        let Sink::Timed { kept, first, .. } = sink else { panic!("another sink") };
-        assert_eq!((kept.as_slice(), first), (&b"a slow login"[..], Some(Duration::from_millis(700))));
-    }
-}
+mod tests;

@@ -15,12 +15,15 @@ pub(super) struct Target<'a> {
     pub(super) port: Option<u16>,
     /// The bastion, where there is one.
     pub(super) jump: Option<&'a str>,
+    /// What network and login may take together.
+    pub(super) seconds: u64,
 }
 
 /// Turns the log of a failed ssh into a message.
 pub(super) fn explain(log: &str, target: Target<'_>) -> String {
     let address = target.address;
-    let lines: Vec<String> = log.lines().map(clean).filter(|line| !line.trim().is_empty()).collect();
+    let plain = |line: &str| clean(line.strip_prefix("ssh: ").unwrap_or(line));
+    let lines: Vec<String> = log.lines().map(plain).filter(|line| !line.trim().is_empty()).collect();
     let has = |text: &str| lines.iter().any(|line| line.contains(text));
     let line = |text: &str| lines.iter().find(|line| line.contains(text)).map_or("", String::as_str);
     let last = lines.last().map_or("ssh gave no reason", String::as_str);
@@ -62,7 +65,7 @@ pub(super) fn explain(log: &str, target: Target<'_>) -> String {
         return format!(
             "{address} does not let {user} in with the keys offered{via} ({last}{key}). Check user and identity in the \
              inventory, and that the public key is in authorized_keys there; a key with a passphrase must be loaded \
-             first with `ssh-add`"
+             first with `ssh-add`, or `upgrade`, `resume` and `monitor` ask for it on their screen"
         );
     }
     if has("Could not resolve hostname") {
@@ -72,6 +75,14 @@ pub(super) fn explain(log: &str, target: Target<'_>) -> String {
         let port = target.port.map_or_else(|| "the SSH port".into(), |port| format!("port {port}"));
         return format!(
             "{address} refuses {port}{via}: the host is up, but no sshd listens there, or a firewall rejects it"
+        );
+    }
+    // There is a way to it, and whoever listens is slow to speak or to let anybody in.
+    if has("timed out during banner exchange") || has("timed out during") || has("not responding") {
+        return format!(
+            "{address} was reached{via}, but the login took more than {} s ({last}); set `connect_timeout` under `ssh` in the \
+             inventory where that is usual",
+            target.seconds
         );
     }
     if has("timed out") || has("No route to host") || has("Network is unreachable") {
@@ -122,12 +133,14 @@ fn by_hand(target: Target<'_>) -> String {
 mod tests {
     use super::*;
 
-    const TARGET: Target<'_> = Target { address: "etcd-1.example", user: Some("core"), port: Some(2222), jump: None };
+    const TARGET: Target<'_> =
+        Target { address: "etcd-1.example", user: Some("core"), port: Some(2222), jump: None, seconds: 10 };
 
     #[test]
     fn each_trouble_says_what_to_do() {
         for (log, words) in [
             ("ssh: Could not resolve hostname etcd-1.example: Name or service not known", "DNS"),
+            ("ssh: something else", "failed: something else"),
             ("ssh: connect to host 10.0.0.1 port 2222: Connection refused", "refuses port 2222"),
             ("ssh: connect to host 10.0.0.1 port 22: No route to host", "cannot be reached"),
             (

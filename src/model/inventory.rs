@@ -57,6 +57,9 @@ pub struct Ssh {
     /// A client configuration file to read instead of `~/.ssh/config`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<PathBuf>,
+    /// How long the network and the login may take together, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connect_timeout: Option<u16>,
 }
 
 /// One host.

@@ -19,6 +19,7 @@ pub mod names;
 pub mod patch;
 pub mod plan;
 pub mod progress;
+pub mod prompt;
 pub mod redact;
 pub mod runbook;
 pub mod secret;

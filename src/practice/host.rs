@@ -12,7 +12,8 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::hosts::{
-    Fetched, Held, HostError, JobNews, JobSpec, JobStatus, Lease, LeaseAnswer, Observe, Operate, Probed, Progress,
+    Fetched, Held, HostError, JobNews, JobSpec, JobStatus, Lease, LeaseAnswer, Left, Leftovers, Observe, Operate,
+    Probed, Progress,
 };
 use crate::model::{Digest, HostName, JobName};
 
@@ -238,12 +239,24 @@ impl Observe for PracticeHost {
         // A host that went down meanwhile did not send the rest.
         self.reach().await?;
         let result = result.map_err(|error| HostError::Refused(format!("{}: the probe: {error}", self.name)))?;
-        Ok(Probed { output: result.stdout.text_lossy().into_owned(), within })
+        Ok(Probed { output: result.stdout.text_lossy().into_owned(), within, noise: None })
+    }
+
+    async fn try_root(&self) -> Result<(), HostError> {
+        self.reach().await
     }
 }
 
 #[async_trait]
 impl Operate for PracticeHost {
+    async fn left(&self) -> Result<Leftovers, HostError> {
+        self.reach().await.map(|()| Leftovers::default())
+    }
+
+    async fn remove_left(&self, _left: &[Left]) -> Result<(), HostError> {
+        self.reach().await
+    }
+
     async fn take_lease(&self, lease: &Lease) -> Result<LeaseAnswer, HostError> {
         self.reach().await?;
         let mut held = locked(&self.lease);

@@ -13,6 +13,7 @@ use super::theme::{Sign, sign, spell};
 use super::usual::Usual;
 use super::{Playback, Source};
 use crate::engine::{Intent, Refusal, gate_view};
+use crate::model::prompt::{Prompt, Reply};
 use crate::model::state::Phase;
 use crate::model::{State, TaskId};
 
@@ -155,6 +156,15 @@ impl<S: Source, W: Write> Source for Attended<'_, S, W> {
 
     fn usual(&self) -> Usual {
         self.source.usual()
+    }
+
+    fn asks(&self) -> Option<&Prompt> {
+        self.source.asks()
+    }
+
+    fn answer(&mut self, reply: Reply) {
+        self.acted = Some(Instant::now());
+        self.source.answer(reply);
     }
 
     fn copy(&mut self, text: &str) -> Result<()> {

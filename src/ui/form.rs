@@ -4,7 +4,7 @@
 mod answers;
 mod draw;
 mod hosts;
-mod key;
+pub(super) mod key;
 
 pub use self::answers::{Answers, Attempt, HostAnswer, NotSeen, Proposal, Tried};
 

@@ -2,6 +2,7 @@
 //! `Source`.
 
 mod answer;
+mod ask;
 mod attention;
 pub mod chord;
 mod clock;
@@ -50,12 +51,14 @@ use ratatui::backend::{Backend, TestBackend};
 use ratatui::layout::Rect;
 use tokio::time::{Instant, MissedTickBehavior};
 
+use self::ask::Asking;
 use self::attention::Attended;
 use self::interrupt::Endings;
 use self::keymap::Command;
 use self::terminal::{Habits, Interrupt, Screen};
 use crate::engine::{Intent, Refusal};
 use crate::model::State;
+use crate::model::prompt::{Prompt, Reply};
 
 /// What a session looks like to the screen.
 pub trait Source {
@@ -116,6 +119,14 @@ pub trait Source {
     fn copy(&mut self, _text: &str) -> Result<()> {
         Ok(())
     }
+
+    /// What a connection asks the operator for; the same until it is answered.
+    fn asks(&self) -> Option<&Prompt> {
+        None
+    }
+
+    /// Answers that.
+    fn answer(&mut self, _reply: Reply) {}
 
     /// The playhead, in a replay.
     fn playback(&mut self) -> Option<&mut dyn Playback>;
@@ -193,6 +204,7 @@ where
     let mut beat = tokio::time::interval(BEAT);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut awake = opened.elapsed();
+    let mut asking: Option<Asking> = None;
     loop {
         dirty |= come_round(&mut ui, &mut awake, opened.elapsed());
         if dirty && Instant::now() >= due {
@@ -203,8 +215,12 @@ where
                 ui.say(trouble);
             }
             let mut copied = None;
+            if asking.is_none() {
+                asking = source.asks().cloned().map(Asking::new);
+            }
             terminal.draw(|frame| {
                 draw(source.state(), now, &mut ui, frame);
+                asking.iter().for_each(|asking| asking.draw(frame));
                 theme::finish(frame.buffer_mut());
                 copied = ui.copied(frame.buffer_mut());
             })?;
@@ -214,7 +230,11 @@ where
             }
             // Writing it may have taken long: it is on the screen from now on, and no sooner.
             let drawn = std::mem::replace(&mut ui.at, opened.elapsed());
-            ui.frame_written(drawn);
+            match &mut asking {
+                // What lies below it is not seen.
+                Some(asking) => asking.written(ui.at),
+                None => ui.frame_written(drawn),
+            }
             awake = ui.at;
             due = Instant::now() + FRAME;
             dirty = false;
@@ -232,7 +252,14 @@ where
                         terminal.resize(Rect::new(0, 0, columns, lines))?;
                         ui.look_anew();
                     }
-                    if take(source, &mut ui, &event)? {
+                    if let Some(asked) = asking.as_mut().filter(|_| !matches!(event, Input::Resize(..))) {
+                        if let Some(reply) = asked.take(&event, ui.at) {
+                            source.answer(reply);
+                            asking = None;
+                            // What lay below it has to be seen anew.
+                            ui.wake();
+                        }
+                    } else if take(source, &mut ui, &event)? {
                         return Ok(());
                     }
                     // What was pressed is answered at once.

@@ -303,6 +303,10 @@ pub(super) struct Visit {
     pub(super) host: String,
     /// The user id that scripts run as and the programs that are missing, or why it cannot be used.
     pub(super) answer: Result<(u32, Vec<String>), String>,
+    /// Why root cannot be had, where that is so.
+    pub(super) root: Result<(), String>,
+    /// What the login prints by itself.
+    pub(super) noise: Option<String>,
 }
 
 pub(super) fn visit(seen: &Visit) -> Vec<Finding> {
@@ -317,14 +321,19 @@ pub(super) fn visit(seen: &Visit) -> Vec<Finding> {
     };
     let mut found = Vec::new();
     if *user != 0 {
+        let why = seen.root.as_ref().err().map_or(String::new(), |why| format!(": {why}"));
         let fix = "on the host, a file in /etc/sudoers.d that says `USER ALL=(ALL) NOPASSWD: ALL`; or log in as root";
-        found.push(Finding::wrong(AREA, format!("{host}: connects, and root cannot be had there"), fix));
+        found.push(Finding::wrong(AREA, format!("{host}: connects, and root cannot be had there{why}"), fix));
     }
     if !missing.is_empty() {
         let says = format!("{host}: has no {}", missing.join(", no "));
         found.push(Finding::wrong(AREA, says, "install what is missing, or put it on the PATH that sudo uses"));
     }
-    if found.is_empty() {
+    if let Some(noise) = &seen.noise {
+        let fix = "what a login that no terminal reads prints is cut from every answer; a `.bashrc` that tests for `$PS1` prints none";
+        found.push(Finding::note(AREA, format!("{host}: the login prints by itself: {noise}"), fix));
+    }
+    if found.iter().all(|finding| finding.verdict == Verdict::Note) {
         found.push(Finding::well(AREA, format!("{host}: connects, root can be had, tools are there")));
     }
     found
@@ -438,11 +447,16 @@ mod tests {
     fn hosts_are_judged_by_their_table() {
         for (answer, expected) in [
             (Ok((0, vec![])), vec![]),
-            (Ok((1000, vec![])), vec!["root cannot be had"]),
+            (Ok((1000, vec![])), vec!["root cannot be had there: its sudo"]),
             (Ok((1000, vec!["timeout".into()])), vec!["root cannot be had", "has no timeout"]),
             (Err("etcd1 refuses port 22".into()), vec!["refuses port 22"]),
         ] {
-            let wrong = wrong(&visit(&Visit { host: "etcd1".into(), answer }));
+            let seen = Visit { host: "etcd1".into(), answer, root: Err("its sudo".into()), noise: Some("motd".into()) };
+            assert_eq!(
+                visit(&seen).iter().filter(|found| found.says.ends_with("by itself: motd")).count(),
+                usize::from(seen.answer.is_ok())
+            );
+            let wrong = wrong(&visit(&seen));
             assert_eq!(wrong.len(), expected.len(), "{wrong:?}");
             wrong.iter().zip(expected).for_each(|(said, words)| assert!(said.contains(words), "{said}"));
         }

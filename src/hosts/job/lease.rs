@@ -6,9 +6,13 @@ use crate::hosts::{Held, HostError, Lease, LeaseAnswer};
 use crate::model::JobName;
 use crate::model::logtail::clean;
 
-const LEASE: &str = concat!(include_str!("../../../assets/job/alive.sh"), include_str!("../../../assets/job/lease.sh"));
+const LEASE: &str = concat!(
+    include_str!("../../../assets/job/room.sh"),
+    include_str!("../../../assets/job/alive.sh"),
+    include_str!("../../../assets/job/lease.sh")
+);
 pub(super) const RELEASE: &str = include_str!("../../../assets/job/release.sh");
-const SEIZE: &str = include_str!("../../../assets/job/seize.sh");
+const SEIZE: &str = concat!(include_str!("../../../assets/job/room.sh"), include_str!("../../../assets/job/seize.sh"));
 
 impl<S: Shell> Remote<S> {
     /// Asks for the lease: `take`, `renew`, or `show`, which changes nothing.

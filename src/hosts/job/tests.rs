@@ -1,6 +1,8 @@
 //! The protocol on this machine, with a real `sh` and a base directory of its own.
 
 mod lease;
+mod left;
+mod room;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -14,14 +14,14 @@ use crate::model::hidden::shown;
 
 /// A key that is being compared.
 #[derive(Debug)]
-pub(super) struct Comparing {
+pub(in crate::ui) struct Comparing {
     address: String,
     key: HostKey,
     typed: Field,
 }
 
 /// What a key press comes to.
-pub(super) enum Compared {
+pub(in crate::ui) enum Compared {
     /// It goes on; why it was not accepted, if that was asked.
     NotYet(String),
     /// Nothing was accepted.
@@ -31,16 +31,16 @@ pub(super) enum Compared {
 }
 
 impl Comparing {
-    pub(super) fn new(address: String, key: HostKey) -> Self {
+    pub(in crate::ui) fn new(address: String, key: HostKey) -> Self {
         Self { address, key, typed: Field::new("") }
     }
 
     /// From the window of a console: what is pasted cannot have come from this screen.
-    pub(super) fn paste(&mut self, text: &str) {
+    pub(in crate::ui) fn paste(&mut self, text: &str) {
         self.typed.paste(text);
     }
 
-    pub(super) fn press(&mut self, key: KeyEvent) -> Compared {
+    pub(in crate::ui) fn press(&mut self, key: KeyEvent) -> Compared {
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         match key.code {
             KeyCode::Esc => return Compared::Left,
@@ -60,7 +60,7 @@ impl Comparing {
         Compared::NotYet(String::new())
     }
 
-    pub(super) fn draw(&self, area: Rect, frame: &mut Frame<'_>) {
+    pub(in crate::ui) fn draw(&self, area: Rect, frame: &mut Frame<'_>) {
         let (key, most) = (&self.key, HostKey::WITHHELD);
         let kind = key.kind.to_uppercase();
         let mut page = Page::default();

@@ -3,207 +3,25 @@
 //! Where there is no sshd the tests say so and pass, as they can tell nothing then; but not where `tests/run.sh` installs one.
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and must say that it was skipped")]
 
-use std::collections::BTreeMap;
+mod accounts;
+mod as_they_are;
+mod prompts;
+mod screen;
+mod server;
+
 use std::fs;
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
+use std::process::Command;
 use std::time::Duration;
 
-use lockkeeper::hosts::{self, HostError, JobSpec, JobStatus, Lease, LeaseAnswer, Links, Operate};
+use lockkeeper::hosts::{self, HostError, JobStatus, Links};
 use lockkeeper::model::inventory::{Connection, Host, Inventory, Role, Ssh};
-use tempfile::TempDir;
 
-const SSHD: &str = "/usr/sbin/sshd";
+use self::server::{Server, children, follow, launch, lease, spec};
 
-/// An sshd with one key that may log in, and what a client needs to know of it.
-struct Server {
-    dir: TempDir,
-    port: u16,
-    sshd: Child,
-}
-
-impl Server {
-    /// Nothing where this machine has no sshd.
-    fn start() -> Option<Self> {
-        if !Path::new(SSHD).exists() {
-            let may_skip = std::env::var_os("LOCKKEEPER_SKIP_NOTHING").is_none();
-            assert!(may_skip, "there is no {SSHD}, and it could have been installed");
-            eprintln!("SKIPPED: there is no {SSHD} on this machine, nothing is known about hosts over SSH");
-            return None;
-        }
-        // sshd wants it when it runs as root, and init scripts make it elsewhere.
-        let _ = fs::create_dir("/run/sshd");
-        let dir = tempfile::tempdir().unwrap();
-        for key in ["host", "other_host", "user", "stranger"] {
-            let made = Command::new("ssh-keygen")
-                .args(["-q", "-t", "ed25519", "-N", "", "-f"])
-                .arg(dir.path().join(key))
-                .status()
-                .unwrap();
-            assert!(made.success());
-        }
-        fs::copy(dir.path().join("user.pub"), dir.path().join("authorized_keys")).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let sshd = launch(dir.path(), port, "host");
-        let server = Self { dir, port, sshd };
-        server.trust("host");
-        Some(server)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    /// Writes the known hosts file, with that key in it.
-    fn trust(&self, key: &str) {
-        let key = fs::read_to_string(self.path(&format!("{key}.pub"))).unwrap();
-        fs::write(self.path("known_hosts"), format!("[127.0.0.1]:{0},[localhost]:{0} {key}", self.port)).unwrap();
-    }
-
-    fn inventory(&self) -> Inventory {
-        let host = Host {
-            name: "node-1".into(),
-            address: Some("127.0.0.1".into()),
-            roles: vec![Role::Etcd],
-            connection: Connection::Ssh,
-            node: None,
-            ssh: Ssh::default(),
-            vars: indexmap::IndexMap::new(),
-        };
-        fs::write(self.path("config"), "").unwrap();
-        let ssh = Ssh {
-            user: None,
-            port: Some(self.port),
-            identity: Some(self.path("user")),
-            known_hosts: Some(self.path("known_hosts")),
-            jump: None,
-            config: Some(self.path("config")),
-        };
-        Inventory { cluster: "test".into(), ssh, vars: indexmap::IndexMap::new(), hosts: vec![host] }
-    }
-
-    fn links(&self) -> Links {
-        Links::new().unwrap().rootless(self.path("base").display().to_string())
-    }
-
-    fn operate(&self, links: &Links) -> Arc<dyn Operate> {
-        let inventory = self.inventory();
-        hosts::operate(&inventory, &inventory.hosts[0], links)
-    }
-
-    /// Every connection drops, as when a cable is pulled and put back; sshd itself goes on listening.
-    fn cut(&self) -> usize {
-        let mut cut = 0;
-        for pid in children(self.sshd.id()) {
-            // With privilege separation the connection is a child's, or a child's child's.
-            for pid in children(pid).into_iter().chain([pid]) {
-                if fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.starts_with("sshd")) {
-                    cut += usize::from(
-                        Command::new("kill")
-                            .args(["-9", &pid.to_string()])
-                            .stderr(Stdio::null())
-                            .status()
-                            .unwrap()
-                            .success(),
-                    );
-                }
-            }
-        }
-        cut
-    }
-
-    fn stop(&mut self) {
-        let _ = self.sshd.kill();
-        let _ = self.sshd.wait();
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.cut();
-        self.stop();
-    }
-}
-
-fn launch(dir: &Path, port: u16, host_key: &str) -> Child {
-    let at = |name: &str| dir.join(name).display().to_string();
-    let config = format!(
-        "Port {port}\nListenAddress 127.0.0.1\nHostKey {}\nAuthorizedKeysFile {}\nPidFile none\nStrictModes no\n\
-         UsePAM no\nPasswordAuthentication no\nPermitRootLogin prohibit-password\n",
-        at(host_key),
-        at("authorized_keys"),
-    );
-    fs::write(dir.join("sshd_config"), config).unwrap();
-    let sshd = Command::new(SSHD)
-        .args(["-D", "-f", &at("sshd_config"), "-E", &at("sshd.log")])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    // It listens from a moment on that only a connection can find.
-    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-        std::thread::yield_now();
-    }
-    sshd
-}
-
-fn children(parent: u32) -> Vec<u32> {
-    let stat = |pid: u32| fs::read_to_string(format!("/proc/{pid}/stat")).ok();
-    fs::read_dir("/proc")
-        .unwrap()
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .filter(|pid| {
-            stat(*pid).is_some_and(|stat| {
-                stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1)) == Some(&parent.to_string())
-            })
-        })
-        .collect()
-}
-
-fn spec(name: &str, script: &str) -> JobSpec {
-    JobSpec {
-        name: name.into(),
-        script: script.into(),
-        env: BTreeMap::new(),
-        secrets: BTreeMap::new(),
-        timeout: Duration::from_secs(60),
-    }
-}
-
-/// The host is ours from here on.
-async fn lease(host: &dyn Operate) {
-    let lease = Lease {
-        session: "s".into(),
-        operator: "o".into(),
-        token: uuid::Uuid::now_v7().to_string(),
-        seat: "here".into(),
-    };
-    assert_eq!(host.take_lease(&lease).await, Ok(LeaseAnswer::Taken { from: None }));
-}
-
-/// Follows a job to its end, and through every lost connection.
-async fn follow(host: &dyn Operate, name: &str, mut on_news: impl FnMut(&[u8])) -> (String, JobStatus, usize) {
-    let (mut output, mut lost) = (Vec::new(), 0);
-    loop {
-        match host.poll_job(&name.into(), output.len() as u64).await {
-            Ok(news) => {
-                output.extend(news.output);
-                on_news(&output);
-                if news.status != JobStatus::Running {
-                    return (String::from_utf8(output).unwrap(), news.status, lost);
-                }
-            }
-            Err(HostError::Refused(reason) | HostError::Fenced(reason)) => panic!("{reason}"),
-            Err(HostError::Connect(_) | HostError::UnknownKey(_) | HostError::Lost(_)) => {
-                lost += 1;
-                tokio::time::sleep(Duration::from_millis(200)).await;
-            }
-        }
-        assert!(lost < 50, "it does not come back");
-    }
+/// Says why a test proves nothing here. Where `tests/run.sh` installs what tests need, it fails instead.
+pub(crate) fn skipped(why: &str) {
+    assert!(std::env::var_os("LOCKKEEPER_SKIP_NOTHING").is_none(), "skipped where it could have been run: {why}");
+    eprintln!("SKIPPED: {why}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,6 +12,9 @@ fn go(args: &[&str]) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+/// What is done to a config.
+type Change = fn(String) -> String;
+
 /// What is said of the cluster of the first runbook, with a config of one host changed.
 fn with_config(way: &str, change: impl Fn(String) -> String) -> (Option<i32>, String) {
     let configs = tempfile::tempdir().unwrap();
@@ -30,7 +33,6 @@ fn a_wrong_config_is_no_go_the_day_before() {
     for way in ["drop-in", "first-boot"] {
         let (status, said) = with_config(way, |text| text);
         assert_eq!(status, Some(0), "{way}: {said}");
-        type Change = fn(String) -> String;
         let wrong: [(Change, &str); 3] = [
             (|text| text.replace("http://10.15.4.182:2380\n", "http://10.15.4.199:2380\n"), "peer address"),
             (|_| fs::read_to_string("assets/practice/container-linux/etcd3.yaml").unwrap(), "the name that it has now"),

@@ -5,6 +5,7 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -217,7 +218,6 @@ fn a_redacted_journal_plays_and_does_not_pass_for_the_real_one() {
         copy.contains("join --token ‹redacted›") && copy.contains("\" now\\n\"") && copy.contains("10.15.3.11"),
         "{copy}"
     );
-    use std::os::unix::fs::PermissionsExt as _;
     assert_eq!(std::fs::metadata(path("copy")).unwrap().permissions().mode() & 0o777, 0o600);
     let (told, _) = lockkeeper(&["journal", "verify", &path("copy")], 0);
     assert!(told.contains("redacted") && told.contains(&head), "{told}");

@@ -52,7 +52,7 @@ fn said(payload: &dyn Any, redactor: &Redactor) -> String {
 /// # Errors
 /// Every variable that is missing, file that cannot be used, and value that cannot be kept secret.
 pub(super) fn read(plan: &Plan) -> Result<Secrets, Problems> {
-    let secrets = read_with(plan, |name| std::env::var(name).ok(), |question| rpassword::prompt_password(question))?;
+    let secrets = read_with(plan, |name| std::env::var(name).ok(), rpassword::prompt_password)?;
     // Once a process: a second session of it has the values of the first, and is not begun.
     let _ = REDACTOR.set(Redactor::new(secrets.values().flat_map(BTreeMap::values)));
     Ok(secrets)
@@ -89,7 +89,7 @@ fn read_with(
             }),
             SecretSource::File(path) => of_file(path),
         };
-        match value.and_then(|value| fit(value, &written)) {
+        match value.and_then(|value| fit(&value, &written)) {
             Ok(secret) => drop(read.insert((name, source), secret)),
             Err(why) => {
                 let message = format!("`{name}`: {why}. No host was contacted");
@@ -126,7 +126,7 @@ fn of_file(path: &Path) -> Result<String, String> {
 }
 
 /// A value as scripts get it, without the end of its last line; or why it cannot be kept secret.
-fn fit(value: String, plan: &str) -> Result<Secret, String> {
+fn fit(value: &str, plan: &str) -> Result<Secret, String> {
     let value = value.trim_end_matches(['\n', '\r']);
     if value.len() < Secret::LEAST {
         return Err(format!(

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::check::{evaluate, holds};
-use super::opening::{Opening, Standing, confirmation, open, standing};
+use super::opening::{Opening, Standing, confirmation, counts_since, open, standing};
 use super::schedule;
 use super::scope::Scope;
 use super::verification::{describe, verified};
@@ -52,6 +52,7 @@ fn next_of(state: &State, id: TaskId, now: Timestamp) -> Option<Event> {
     let job = current.job.as_ref();
     let fail = |at, reason: String| Some(Event::TaskFailed { task: id, at, reason });
     match &current.phase {
+        Phase::Gate if needless(state, id, now) => Some(Event::TaskNotNeeded { task: id }),
         Phase::Gate if confirmation(step) == Confirm::None && standing(state, id, now) == Standing::Ready => {
             open(state, now, id, &Opening::default()).ok()
         }
@@ -180,6 +181,14 @@ fn show(state: &State, id: TaskId, now: Timestamp, coming: &mut HashMap<u64, boo
             (!coming).then_some(Event::GateShown { task: id })
         }
     }
+}
+
+/// Whether a gate that stands open is of no use any more: what its step is for has come about without it. One that has been
+/// tried stays: what it has half done would look like that as well.
+fn needless(state: &State, id: TaskId, now: Timestamp) -> bool {
+    let Some((_, step, _)) = state.task(id).filter(|(_, _, task)| task.attempts == 0) else { return false };
+    let scope = || Scope::new(state, Some(id), counts_since(state, id), now);
+    step.only_if.as_ref().is_some_and(|condition| holds(condition, &scope()) == Some(false))
 }
 
 /// What the runbook promises, on facts from after the last task.

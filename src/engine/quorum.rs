@@ -29,17 +29,19 @@ pub(super) fn back(state: &State, now: Timestamp, host: &HostName, tasks: &[Task
     if tasks.iter().any(stops) { can_do_without(state, now, host) } else { Ok(()) }
 }
 
-/// A member that is down itself is no loss, and where all others are well the runbook's own checks decide: a cluster of one
+/// A member that is seen to be down itself is no loss, and where all others are well the runbook's own checks decide: a cluster of one
 /// or two has no member to spare, and is upgraded all the same.
 fn can_do_without(state: &State, now: Timestamp, host: &HostName) -> Result<(), Refusal> {
     let Some(session) = &state.session else { return Ok(()) };
     let members: Vec<&HostName> = session.inventory.with_role(Role::Etcd).map(|member| &member.name).collect();
     let scope = Scope::new(state, None, 0, now);
-    let answers = |member: &HostName| {
+    // Of a member that is not seen nothing is known: it may be down, where it is needed, and well, where it is to be stopped.
+    let told = |member: &HostName| {
         let etcd = state.host(member).and_then(|host| host.facts.as_ref()).and_then(|seen| seen.facts.etcd.as_ref());
-        scope.absence(member).is_none() && etcd.is_some_and(|etcd| etcd.healthy == Some(true))
+        etcd.and_then(|etcd| etcd.healthy).filter(|_| scope.absence(member).is_none())
     };
-    if !members.contains(&host) || !answers(host) {
+    let answers = |member: &HostName| told(member) == Some(true);
+    if !members.contains(&host) || told(host) == Some(false) {
         return Ok(());
     }
     let well = |member: &HostName| answers(member) && !state.stopped_as_planned(member, Component::Etcd);

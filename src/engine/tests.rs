@@ -4,6 +4,7 @@ mod chance;
 mod ending;
 mod play;
 mod quorum;
+mod resumed;
 mod undo;
 mod variable;
 

@@ -91,7 +91,7 @@ fn change(value: &mut Value, how: &impl Fn(&str) -> String) {
         Value::Object(fields) => {
             for (key, value) in fields.iter_mut() {
                 match value {
-                    Value::String(text) if is_secret(key) && !sourced(text) => *text = REDACTED.to_owned(),
+                    Value::String(text) if is_secret(key) && !sourced(text) => REDACTED.clone_into(text),
                     other => change(other, how),
                 }
             }

@@ -169,6 +169,10 @@ impl State {
                     JobKind::Undo => "undoing",
                 };
                 self.say_task(*task, LineKind::Wizard, what);
+                // What an earlier run left to be brought back is not what this one will leave.
+                if *kind == JobKind::Run && self.progress.forget(*task) {
+                    self.artifacts.retain(|artifact| artifact.task != *task);
+                }
                 self.enter(*task, Phase::Starting, |task| {
                     match kind {
                         JobKind::Run => task.attempts += 1,
@@ -360,15 +364,18 @@ impl State {
             host.link = Link::Connecting;
             host.stale = Some("seen before the session was resumed".into());
         }
-        let begun: Vec<TaskId> = self.gates().chain(self.under_way()).collect();
+        let (begun, now): (Vec<TaskId>, _) = (self.gates().chain(self.under_way()).collect(), self.now);
         for id in begun {
-            self.change(id, |task| {
-                if matches!(task.phase, Phase::Starting | Phase::Running) {
+            self.change(id, |task| match task.phase {
+                Phase::Starting | Phase::Running => {
                     task.phase = Phase::Uncertain { reason: "the session was resumed".into() };
-                } else if task.phase == Phase::Gate {
-                    // It is shown again, so that its checks count facts seen from now on only.
-                    task.phase = Phase::Waiting;
                 }
+                // It is shown again, so that its checks count facts seen from now on only. What it opened on was long ago as
+                // well where nothing but files, which are written again, has come of it yet.
+                Phase::Gate | Phase::Opened => task.phase = Phase::Waiting,
+                // Nobody has looked meanwhile.
+                Phase::Verifying => task.since = now,
+                _ => {}
             });
         }
     }

@@ -16,8 +16,11 @@ const AGAIN: Duration = Duration::from_secs(10);
 /// How often the host is told that we live, well within what counts as old.
 const RENEW: Duration = Duration::from_secs(30);
 
-/// Holds a host's lease until it is lost, or the host is: asks for it until it is ours, unless it has been ours before (`held`),
-/// and then says again and again that we live.
+/// Before a host that did not answer is asked again. Its probes may well get through meanwhile: nobody else would ask.
+const SILENT: Duration = Duration::from_secs(3);
+
+/// Holds a host's lease until it is lost: asks for it until it is ours, unless it has been ours before (`held`), and then says
+/// again and again that we live.
 pub(super) async fn hold(
     name: HostName,
     host: Arc<dyn Operate>,
@@ -29,16 +32,16 @@ pub(super) async fn hold(
         return;
     }
     loop {
-        match host.renew_lease(&lease).await {
+        let wait = match host.renew_lease(&lease).await {
             // Where it cannot be told now: whatever we do there proves itself.
-            Ok(LeaseAnswer::Taken { .. }) | Err(HostError::Refused(_) | HostError::Fenced(_)) => {}
+            Ok(LeaseAnswer::Taken { .. }) | Err(HostError::Refused(_) | HostError::Fenced(_)) => RENEW,
             Ok(other) => {
                 let _ = reports.send(Report::Event(lost(name, &other))).await;
                 return;
             }
-            Err(HostError::Connect(_) | HostError::UnknownKey(_) | HostError::Lost(_)) => return,
-        }
-        tokio::time::sleep(RENEW).await;
+            Err(HostError::Connect(_) | HostError::UnknownKey(_) | HostError::Lost(_)) => SILENT,
+        };
+        tokio::time::sleep(wait).await;
         if reports.is_closed() {
             return;
         }
@@ -64,7 +67,13 @@ async fn take(name: &HostName, host: &Arc<dyn Operate>, lease: &Lease, reports: 
             }
             Ok(LeaseAnswer::Free) => "its answer about the lease cannot be understood".into(),
             Err(HostError::Refused(reason) | HostError::Fenced(reason)) => reason,
-            Err(HostError::Connect(_) | HostError::UnknownKey(_) | HostError::Lost(_)) => return false,
+            Err(HostError::Connect(_) | HostError::UnknownKey(_) | HostError::Lost(_)) => {
+                tokio::time::sleep(SILENT).await;
+                if reports.is_closed() {
+                    return false;
+                }
+                continue;
+            }
         };
         let reason = clean(&reason);
         // How long ago something was is no news.

@@ -361,12 +361,9 @@ impl Runner {
         Some(Work { effect: effect.clone(), on: task.on.clone(), host, errand, redactor, reports })
     }
 
-    /// Asks for the lease of a host, unless that is being done.
+    /// Asks for the lease of a host, at once: whoever has waited to ask again need not any more.
     fn lease(&mut self, name: &HostName) {
-        let asking = self.leasing.get(name).is_some_and(|asking| !asking.is_finished());
-        let (false, Some(host), Some(session)) = (asking, self.hosts.get(name), &self.recorder.state().session) else {
-            return;
-        };
+        let (Some(host), Some(session)) = (self.hosts.get(name), &self.recorder.state().session) else { return };
         let held = match self.leases.get(name) {
             Some(Hold::Lost) => return,
             Some(Hold::Ours) => true,
@@ -385,7 +382,9 @@ impl Runner {
                 held.await;
             }
         });
-        self.leasing.insert(name.clone(), handle);
+        if let Some(before) = self.leasing.insert(name.clone(), handle) {
+            before.abort();
+        }
     }
 }
 

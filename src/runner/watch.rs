@@ -105,6 +105,8 @@ impl Watch {
                 return None;
             }
             tokio::select! {
+                // In this order: under virtual time the same seed gives the same session.
+                biased;
                 () = tokio::time::sleep(self.interval) => {}
                 () = self.nudge.notified() => {}
             }

@@ -17,18 +17,20 @@ use crate::engine::{Intent, confirmation};
 use crate::model::runbook::Confirm;
 use crate::model::{State, TaskId};
 
+/// Out of the popup, or, asked above whatever was being typed, out of the program.
+fn leave(ui: &mut UiState, popup_only: bool) {
+    if popup_only {
+        close(ui);
+    } else if !matches!(ui.popups.last(), Some(Popup::Quit)) {
+        ui.popup(Popup::Quit);
+    }
+}
+
 /// Takes a key into the topmost popup.
 pub(super) fn in_popup(state: &State, now: Timestamp, ui: &mut UiState, key: KeyEvent) -> Option<UiAction> {
     let control = key.modifiers.contains(KeyModifiers::CONTROL);
-    if control && key.code == KeyCode::Char('c') {
-        // Leaving is asked above whatever was being typed.
-        if !matches!(ui.popups.last(), Some(Popup::Quit)) {
-            ui.popup(Popup::Quit);
-        }
-        return None;
-    }
-    if key.code == KeyCode::Esc {
-        close(ui);
+    if control && key.code == KeyCode::Char('c') || key.code == KeyCode::Esc {
+        leave(ui, key.code == KeyCode::Esc);
         return None;
     }
     let sure = ui.at.saturating_sub(ui.popup_since) >= SHOWN_FOR;

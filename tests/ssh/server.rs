@@ -184,7 +184,13 @@ pub(crate) fn children(parent: u32) -> Vec<u32> {
 }
 
 pub(crate) fn spec(name: &str, script: &str) -> JobSpec {
-    JobSpec { name: name.into(), script: script.into(), env: BTreeMap::new(), timeout: Duration::from_secs(60) }
+    JobSpec {
+        name: name.into(),
+        script: script.into(),
+        env: BTreeMap::new(),
+        timeout: Duration::from_secs(60),
+        secrets: BTreeMap::new(),
+    }
 }
 
 /// The host is ours from here on.

@@ -32,10 +32,13 @@ pub(super) async fn missing(
     futures::future::join_all(asked).await.into_iter().flatten().collect()
 }
 
+/// Whether it is a unit, its name, and the step that needs it first.
+type Thing = (bool, String, String);
+
 /// What every host needs, and for which step first.
 type Wanted = BTreeMap<HostName, BTreeMap<(bool, String), String>>;
 
-fn wanted(state: &State, guards: usize) -> Vec<(HostName, Vec<(bool, String, String)>)> {
+fn wanted(state: &State, guards: usize) -> Vec<(HostName, Vec<Thing>)> {
     let mut wanted = Wanted::new();
     for (task, step, _) in state.task_ids().filter_map(|id| state.task(id)).filter(|(task, ..)| task.stage >= guards) {
         let scripts = [&step.run, &step.undo].into_iter().flatten().map(|script| needs(script));
@@ -57,7 +60,7 @@ fn wanted(state: &State, guards: usize) -> Vec<(HostName, Vec<(bool, String, Str
 }
 
 /// Names each thing that is not there, in a line of its own.
-fn script(things: &[(bool, String, String)]) -> String {
+fn script(things: &[Thing]) -> String {
     let quoted = |unit: bool| -> String {
         let names = things.iter().filter(|(is_unit, ..)| *is_unit == unit);
         names.filter_map(|(_, name, _)| shlex::try_quote(name).ok()).map(|name| format!(" {name}")).collect()
@@ -71,7 +74,7 @@ fn script(things: &[(bool, String, String)]) -> String {
     )
 }
 
-fn finding<'a>(host: HostName, things: &[(bool, String, String)], lines: impl Iterator<Item = &'a str>) -> Finding {
+fn finding<'a>(host: HostName, things: &[Thing], lines: impl Iterator<Item = &'a str>) -> Finding {
     let lines: Vec<&str> = lines.map(str::trim).collect();
     let missing: Vec<String> = things
         .iter()

@@ -11,6 +11,7 @@ mod ssh;
 mod trouble;
 
 pub use host_key::trust;
+pub use job::{read_digest, read_lease, read_news};
 pub use links::{Links, observe, offered_key, operate, sockets};
 
 use std::collections::BTreeMap;

@@ -12,7 +12,7 @@ mod read;
 pub mod sessions;
 mod write;
 
-pub use read::{Journal, read};
+pub use read::{Journal, parse, read};
 pub use write::Writer;
 
 use std::path::{Path, PathBuf};

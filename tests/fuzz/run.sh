@@ -12,9 +12,11 @@ minutes=${2:-10}
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/fuzzing
 export RUSTFLAGS="--cfg fuzzing --cfg fuzzing_libfuzzer -Cpasses=sancov-module
     -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters
-    -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares"
+    -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares
+    -Clink-arg=-Wl,--unresolved-symbols=ignore-all"
 RUSTFLAGS=$(tr -s '\n ' ' ' <<<"$RUSTFLAGS")
 
+# libFuzzer is linked into the test alone: the program, which is built beside it, does without (the last flag).
 # With a target of its own, programs that run while building are not built so.
 host=$(rustc -vV | sed -n 's/^host: //p')
 program=$(cargo test --test fuzz --profile fuzz --target "$host" --no-default-features --locked --no-run --message-format=json |

@@ -29,20 +29,22 @@ pub(super) fn back(state: &State, now: Timestamp, host: &HostName, tasks: &[Task
     if tasks.iter().any(stops) { can_do_without(state, now, host) } else { Ok(()) }
 }
 
-/// A member that is down itself is no loss, and where all others are well the runbook's own checks decide: a cluster of one
-/// or two has no member to spare, and is upgraded all the same.
+/// A member that is seen to be down is no loss; one that is not seen may well be up. Where all others are well the runbook's
+/// own checks decide: a cluster of one or two has no member to spare, and is upgraded all the same.
 fn can_do_without(state: &State, now: Timestamp, host: &HostName) -> Result<(), Refusal> {
     let Some(session) = &state.session else { return Ok(()) };
     let members: Vec<&HostName> = session.inventory.with_role(Role::Etcd).map(|member| &member.name).collect();
     let scope = Scope::new(state, None, 0, now);
-    let answers = |member: &HostName| {
+    let seen = |member: &HostName| scope.absence(member).is_none();
+    let healthy = |member: &HostName| {
         let etcd = state.host(member).and_then(|host| host.facts.as_ref()).and_then(|seen| seen.facts.etcd.as_ref());
-        scope.absence(member).is_none() && etcd.is_some_and(|etcd| etcd.healthy == Some(true))
+        etcd.is_some_and(|etcd| etcd.healthy == Some(true))
     };
-    if !members.contains(&host) || !answers(host) {
+    if !members.contains(&host) || (seen(host) && !healthy(host)) {
         return Ok(());
     }
-    let well = |member: &HostName| answers(member) && !state.stopped_as_planned(member, Component::Etcd);
+    let well =
+        |member: &HostName| seen(member) && healthy(member) && !state.stopped_as_planned(member, Component::Etcd);
     let (well, down): (Vec<&HostName>, Vec<&HostName>) =
         members.iter().copied().filter(|member| *member != host).partition(|member| well(member));
     if down.is_empty() || well.len() > members.len() / 2 {

@@ -184,7 +184,8 @@ mod tests {
         assert!(found.left[30].contains("it is not a file"), "{}", found.left[30]);
         // Each includes the next one ten times.
         for number in 0..9 {
-            std::fs::write(dir.path().join(number.to_string()), format!("Include {}\n", number + 1).repeat(10)).unwrap();
+            std::fs::write(dir.path().join(number.to_string()), format!("Include {}\n", number + 1).repeat(10))
+                .unwrap();
         }
         std::fs::write(dir.path().join("9"), "Host b\n").unwrap();
         let found = ssh_config(&dir.path().join("0"), "*").unwrap();

@@ -12,18 +12,39 @@ use super::mangled::{assert_no_control, files, json, text};
 /// What tools printed on real hosts, as the sections that a probe makes of it.
 static SECTIONS: LazyLock<Vec<String>> = LazyLock::new(|| {
     let of = [
-        ("version-client", "program 0 kubectl"), ("kubectl-1.20.2-nodes", "kube-nodes 0 "), ("kubectl-1.32.4-nodes", "kube-nodes 0 "),
-        ("-pods.json", "kube-pods 0 "), ("kubectl-1.20.2-version", "kube-version 0 "), ("kubectl-1.32.4-version", "kube-version 0 "),
-        ("healthz", "kube-health 0 "), ("kubelet", "kubelet 0 "), ("gateway-alarms", "etcd-gateway-alarms 0 "),
-        ("gateway-members", "etcd-gateway-members 0 "), ("gateway-status", "etcd-gateway-status 0 "), ("-health", "etcd-health 0 "),
-        ("v2-members", "etcd-members 0 "), ("v2-stats", "etcd-self 0 "), ("etcd-3", "etcd-version 0 "), ("alarm-list", "etcd3-alarms 0 "),
-        ("endpoint-status", "etcd3-status 0 "), ("member-list", "etcd3-members 0 "), ("os-release", "os 0 "), ("systemctl", "units 0 "),
-        ("crictl-1.25.0-program", "program 0 crictl"), ("crictl", "crictl 0 "), ("containerd", "program 0 containerd"),
-        ("dpkg", "package 0 dpkg etcd"), ("rpm", "package 0 rpm etcd"), ("pacman", "package 0 pacman etcd"),
-        ("openssl", "cert 0 /etc/kubernetes/pki/ca.crt"), ("ostree", "ostree 0 "),
+        ("version-client", "program 0 kubectl"),
+        ("kubectl-1.20.2-nodes", "kube-nodes 0 "),
+        ("kubectl-1.32.4-nodes", "kube-nodes 0 "),
+        ("-pods.json", "kube-pods 0 "),
+        ("kubectl-1.20.2-version", "kube-version 0 "),
+        ("kubectl-1.32.4-version", "kube-version 0 "),
+        ("healthz", "kube-health 0 "),
+        ("kubelet", "kubelet 0 "),
+        ("gateway-alarms", "etcd-gateway-alarms 0 "),
+        ("gateway-members", "etcd-gateway-members 0 "),
+        ("gateway-status", "etcd-gateway-status 0 "),
+        ("-health", "etcd-health 0 "),
+        ("v2-members", "etcd-members 0 "),
+        ("v2-stats", "etcd-self 0 "),
+        ("etcd-3", "etcd-version 0 "),
+        ("alarm-list", "etcd3-alarms 0 "),
+        ("endpoint-status", "etcd3-status 0 "),
+        ("member-list", "etcd3-members 0 "),
+        ("os-release", "os 0 "),
+        ("systemctl", "units 0 "),
+        ("crictl-1.25.0-program", "program 0 crictl"),
+        ("crictl", "crictl 0 "),
+        ("containerd", "program 0 containerd"),
+        ("dpkg", "package 0 dpkg etcd"),
+        ("rpm", "package 0 rpm etcd"),
+        ("pacman", "package 0 pacman etcd"),
+        ("openssl", "cert 0 /etc/kubernetes/pki/ca.crt"),
+        ("ostree", "ostree 0 "),
     ];
     let mut seeds = Vec::new();
-    for (dir, extension) in [("etcd", "json"), ("etcd", "txt"), ("kube", "json"), ("kube", "txt"), ("host", "txt"), ("ostree", "txt")] {
+    for (dir, extension) in
+        [("etcd", "json"), ("etcd", "txt"), ("kube", "json"), ("kube", "txt"), ("host", "txt"), ("ostree", "txt")]
+    {
         for (name, printed) in files(&format!("tests/fixtures/{dir}"), extension) {
             if let Some((_, head)) = of.iter().find(|(part, _)| name.contains(part)) {
                 let lines: String = printed.lines().map(|line| format!(" {line}\n")).collect();
@@ -32,9 +53,33 @@ static SECTIONS: LazyLock<Vec<String>> = LazyLock::new(|| {
         }
     }
     // Of the others, as the parsers' own tests have them: every name once, with lines of any kind of tool.
-    let plain = ["boot-id", "cmdline", "disks", "devices", "stat", "fs", "ls", "update-engine", "strategy", "journal", "etcd-on-disk",
-        "rpm-ostree", "clock", "uname", "swaps", "mounts", "inodes", "lines", "locksmith", "zincati", "containers", "api-server",
-        "api-ready", "api-unit", "no-etcdctl"];
+    let plain = [
+        "boot-id",
+        "cmdline",
+        "disks",
+        "devices",
+        "stat",
+        "fs",
+        "ls",
+        "update-engine",
+        "strategy",
+        "journal",
+        "etcd-on-disk",
+        "rpm-ostree",
+        "clock",
+        "uname",
+        "swaps",
+        "mounts",
+        "inodes",
+        "lines",
+        "locksmith",
+        "zincati",
+        "containers",
+        "api-server",
+        "api-ready",
+        "api-unit",
+        "no-etcdctl",
+    ];
     let lines = " a b c d e f g h\n KEY=value\n 1 2 3\n {\"a\": [1, {\"b\": null}]}\n /dev/sda1 ext4 0 /\n regular file 0644 root root 12 1690000000\n";
     seeds.push(plain.iter().map(|name| format!("@{name} 0 x\n{lines}")).collect::<String>() + "@end 0 \n");
     seeds

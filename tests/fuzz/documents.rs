@@ -65,7 +65,8 @@ pub(super) fn plan(input: &[u8]) {
     let (inventory, runbook) = match input.split_last() {
         Some((last, rest)) if last % 4 == 0 => (
             Source::file(Path::new("/nowhere/i.yaml"), text(rest, &INVENTORIES)),
-            find_runbook(["etcd-minor", "flatcar-update", "kubeadm-minor", "blue-green"][usize::from(last / 4) % 4]).unwrap(),
+            find_runbook(["etcd-minor", "flatcar-update", "kubeadm-minor", "blue-green"][usize::from(last / 4) % 4])
+                .unwrap(),
         ),
         _ => (
             Source::file(Path::new("/nowhere/i.yaml"), known),

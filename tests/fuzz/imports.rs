@@ -22,7 +22,9 @@ fn judge(found: Result<Found, Problems>) {
             match read_inventory(&Source::file(Path::new("/nowhere/i.yaml"), yaml.as_str())) {
                 Ok(inventory) => assert_eq!(inventory.hosts.len(), hosts, "{yaml}"),
                 // What names and addresses may be is not this one's to say.
-                Err(problems) => assert!(problems.0.iter().all(|problem| problem.place.is_some()), "{problems}\n{yaml}"),
+                Err(problems) => {
+                    assert!(problems.0.iter().all(|problem| problem.place.is_some()), "{problems}\n{yaml}")
+                }
             }
         }
         Err(_) => assert_eq!(hosts, 0),
@@ -65,7 +67,12 @@ pub(super) fn ssh(input: &[u8]) {
 }
 
 static CONFIGS: LazyLock<Vec<String>> = LazyLock::new(|| {
-    [texts("tests/fixtures/ignition", "yaml"), texts("assets/practice/container-linux", "yaml"), texts("tests/fixtures/ignition", "json")].concat()
+    [
+        texts("tests/fixtures/ignition", "yaml"),
+        texts("assets/practice/container-linux", "yaml"),
+        texts("tests/fixtures/ignition", "json"),
+    ]
+    .concat()
 });
 
 /// A Container Linux Config: what is converted is converted alike each time, is no worse for being asked less strictly, and can
@@ -99,7 +106,10 @@ static CLOUD: LazyLock<Vec<String>> = LazyLock::new(|| {
 /// A cloud-config: what is drafted is YAML that hides nothing, and every note is about a place.
 pub(super) fn cloud_config(input: &[u8]) {
     let written = text(input, &CLOUD);
-    let document = Document::new("f", if written.starts_with("#cloud-config") { written } else { format!("#cloud-config\n{written}") });
+    let document = Document::new(
+        "f",
+        if written.starts_with("#cloud-config") { written } else { format!("#cloud-config\n{written}") },
+    );
     let Ok(migration) = ignition::migrate(&document) else { return };
     assert_eq!(ignition::migrate(&document).unwrap(), migration);
     assert!(migration.notes.iter().all(|note| note.place.line > 0), "{:?}", migration.notes);

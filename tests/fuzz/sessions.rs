@@ -42,7 +42,12 @@ static EVENTS: LazyLock<Vec<String>> = LazyLock::new(|| {
 static PIECES: LazyLock<Vec<String>> = LazyLock::new(|| {
     let mut lines = GOLDEN.lines();
     let head = lines.next().unwrap();
-    vec![format!("{head}\n"), String::new(), "{\"lockkeeper_journal\":2}\n".into(), GOLDEN.lines().take(6).map(|line| format!("{line}\n")).collect()]
+    vec![
+        format!("{head}\n"),
+        String::new(),
+        "{\"lockkeeper_journal\":2}\n".into(),
+        GOLDEN.lines().take(6).map(|line| format!("{line}\n")).collect(),
+    ]
 });
 
 /// Lines with a chain that holds, as a hand that knows how would write them.
@@ -51,7 +56,8 @@ fn chained(events: impl Iterator<Item = serde_json::Value>) -> String {
     let mut prev = Digest::of(text.as_bytes());
     text.push('\n');
     for (seq, event) in (1_u64..).zip(events) {
-        let line = serde_json::json!({"seq": seq, "at": "2017-04-22T13:00:00Z", "prev": prev, "event": event}).to_string();
+        let line =
+            serde_json::json!({"seq": seq, "at": "2017-04-22T13:00:00Z", "prev": prev, "event": event}).to_string();
         prev = Digest::of(line.as_bytes());
         text += &line;
         text.push('\n');
@@ -95,7 +101,9 @@ pub(super) fn session(input: &[u8]) {
     let mut state = STATES[from].clone();
     let mut ui = UiState::default();
     for part in input.get(1..).unwrap_or_default().chunks(21) {
-        let Some(event) = json(part, &EVENTS).and_then(|event| serde_json::from_value::<Event>(event).ok()) else { continue };
+        let Some(event) = json(part, &EVENTS).and_then(|event| serde_json::from_value::<Event>(event).ok()) else {
+            continue;
+        };
         state.apply(&Record { seq: state.seq + 1, at: state.now, event });
         let _ = (advance(&state, state.now), wanted(&state), state.tally());
         for id in state.gates().collect::<Vec<_>>() {
@@ -128,8 +136,22 @@ pub(super) fn keys(input: &[u8]) {
     for part in input.get(1..).unwrap_or_default().chunks(3).take(48) {
         let &[kind, a, b] = part else { break };
         let codes = [
-            KeyCode::Enter, KeyCode::Esc, KeyCode::Tab, KeyCode::BackTab, KeyCode::Up, KeyCode::Down, KeyCode::Left, KeyCode::Right,
-            KeyCode::PageUp, KeyCode::PageDown, KeyCode::Home, KeyCode::End, KeyCode::Backspace, KeyCode::Delete, KeyCode::Insert, KeyCode::F(1),
+            KeyCode::Enter,
+            KeyCode::Esc,
+            KeyCode::Tab,
+            KeyCode::BackTab,
+            KeyCode::Up,
+            KeyCode::Down,
+            KeyCode::Left,
+            KeyCode::Right,
+            KeyCode::PageUp,
+            KeyCode::PageDown,
+            KeyCode::Home,
+            KeyCode::End,
+            KeyCode::Backspace,
+            KeyCode::Delete,
+            KeyCode::Insert,
+            KeyCode::F(1),
         ];
         let modifiers = KeyModifiers::from_bits_truncate(b);
         ui.at += Duration::from_millis(u64::from(b) * 8);
@@ -147,9 +169,20 @@ pub(super) fn keys(input: &[u8]) {
             }
             6 => {
                 let left = MouseButton::Left;
-                let kinds = [MouseEventKind::Down(left), MouseEventKind::Drag(left), MouseEventKind::Up(left), MouseEventKind::ScrollDown, MouseEventKind::ScrollUp];
+                let kinds = [
+                    MouseEventKind::Down(left),
+                    MouseEventKind::Drag(left),
+                    MouseEventKind::Up(left),
+                    MouseEventKind::ScrollDown,
+                    MouseEventKind::ScrollUp,
+                ];
                 let kind = kinds[usize::from(kind / 8) % kinds.len()];
-                Input::Mouse(MouseEvent { kind, column: u16::from(a), row: u16::from(b), modifiers: KeyModifiers::NONE })
+                Input::Mouse(MouseEvent {
+                    kind,
+                    column: u16::from(a),
+                    row: u16::from(b),
+                    modifiers: KeyModifiers::NONE,
+                })
             }
             _ => {
                 if let Some(record) = SESSION.get(usize::try_from(state.seq).unwrap_or_default()) {

@@ -274,9 +274,10 @@ impl Play {
 
     /// A host is asked to start a job: never one that it was asked for before, and no step's script before its files are there.
     pub(super) fn start(&mut self, task: TaskId, job: JobName) {
-        let since = self.records.iter().rposition(|record| {
-            matches!(&record.event, Event::GateOpened { task: opened, .. } if *opened == task)
-        });
+        let since = self
+            .records
+            .iter()
+            .rposition(|record| matches!(&record.event, Event::GateOpened { task: opened, .. } if *opened == task));
         let pushed = |path: &str| {
             self.records[since.expect("its gate was opened")..].iter().any(|record| {
                 matches!(&record.event, Event::FilePushed { task: of, path: there, .. } if *of == task && there == path)

@@ -35,7 +35,7 @@ pub(super) fn units(section: &Section<'_>, facts: &mut Facts) -> Result<(), Stri
 
 /// The lines that were looked for; several texts of a unit come as several sections.
 pub(super) fn journal(section: &Section<'_>, facts: &mut Facts) -> Result<(), String> {
-    let lines = facts.journal.entry(section.argument.to_owned()).or_default();
+    let lines = facts.journal.entry(section.argument.clone()).or_default();
     lines.extend(section.text.lines().map(tidy));
     Ok(())
 }

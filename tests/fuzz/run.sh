@@ -29,7 +29,7 @@ mkdir -p "$found" "$kept" "$failed"
 
 export BOLERO_TEST_NAME=$target BOLERO_LIBTEST_HARNESS=1
 if [ "$minutes" = keep ]; then
-    export BOLERO_LIBFUZZER_ARGS="-merge=1 -max_len=2048 $kept $found"
+    export BOLERO_LIBFUZZER_ARGS="-set_cover_merge=1 -max_len=512 $kept $found"
 else
     export BOLERO_LIBFUZZER_ARGS="-max_total_time=$((minutes * 60)) -timeout=10 -rss_limit_mb=2048 -max_len=4096 -print_final_stats=1 -artifact_prefix=$failed/ $found $kept"
 fi

@@ -158,7 +158,8 @@ mod tests {
 
     #[test]
     fn what_a_section_is_about_has_no_control_characters_either() {
-        let facts = facts("@program 0 cri\u{1b}[31m\rctl\n crictl version v1.25.0\n@lines 0 /etc/\u{7}x\n a\n@end 0 \n");
+        let facts =
+            facts("@program 0 cri\u{1b}[31m\rctl\n crictl version v1.25.0\n@lines 0 /etc/\u{7}x\n a\n@end 0 \n");
         let kept = serde_json::to_string(&facts).unwrap();
         assert!(kept.contains("crictl") && kept.contains("/etc/x") && !kept.contains("\\u00"), "{kept}");
     }

@@ -187,7 +187,7 @@ proptest! {
                 Chance::Lost => {
                     for effect in wanted(&play.state) {
                         if let Act::Start(job) = effect.act {
-                            play.start(effect.task, job);
+                            play.start(effect.task, &job);
                             play.record(Event::JobUncertain { task: effect.task, reason: "lost".into() });
                         }
                     }

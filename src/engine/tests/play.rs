@@ -235,7 +235,7 @@ impl Play {
     pub(super) fn carry_out(&mut self, Effect { task, act }: Effect, exit: i32) {
         match act {
             Act::Start(job) => {
-                self.start(task, job);
+                self.start(task, &job);
                 self.record(Event::JobStarted { task });
             }
             Act::Follow(_) => {
@@ -273,7 +273,7 @@ impl Play {
     }
 
     /// A host is asked to start a job: never one that it was asked for before, and no step's script before its files are there.
-    pub(super) fn start(&mut self, task: TaskId, job: JobName) {
+    pub(super) fn start(&mut self, task: TaskId, job: &JobName) {
         let since = self
             .records
             .iter()

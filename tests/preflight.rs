@@ -81,7 +81,7 @@ fn path(path: &Path) -> &str {
 fn a_preflight_is_go_or_no_go_and_names_a_dead_host_once() {
     let (status, said) = go(&["--cluster", "arch-arm", "--runbook", "kubeadm-minor"]);
     assert_eq!(status, Some(0), "{said}");
-    assert!(said.contains("\nGO: ") && said.contains("looked at: Facts, "), "{said}");
+    assert!(said.contains("\nGO: ") && said.contains("looked at: Root, Facts, "), "{said}");
     let (status, said) = go(&["--cluster", "system-containers", "--runbook", "system-containers-deploy"]);
     assert_eq!(status, Some(1), "{said}");
     assert!(said.contains("there is a cluster already") && said.contains("NO-GO: 3 of"), "{said}");

@@ -15,7 +15,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use lockkeeper::documents::{builtin_runbooks, find_runbook, read_runbook};
-use lockkeeper::engine::check::evaluate;
+use lockkeeper::engine::check::{evaluate, names_in};
 use lockkeeper::engine::scope::Scope;
 use lockkeeper::engine::{Refusal, gate_view};
 use lockkeeper::model::event::{Event, Verdict};
@@ -198,6 +198,28 @@ fn can_be_shut(state: &State, id: TaskId, number: usize) -> bool {
     })
 }
 
+/// On hosts of which nothing is known no check holds that asks about a host: neither of a gate, nor of what a step should
+/// bring about, nor of the promise.
+fn assert_nothing_holds_unseen(state: &State, id: TaskId) {
+    let mut unseen = state.clone();
+    for host in unseen.hosts.values_mut() {
+        host.facts = None;
+    }
+    let (_, step, _) = unseen.task(id).unwrap();
+    let promise = &unseen.plan.as_ref().unwrap().runbook.promise;
+    let of_task = step.require.iter().chain(&step.verify).map(|check| (check, Some(id)));
+    let mut asked = 0;
+    for (check, task) in of_task.chain(promise.iter().map(|check| (check, None))) {
+        let of_hosts = |name: &&str| ["host", "hosts", "etcd", "kube"].contains(name);
+        if names_in(&check.that).iter().any(of_hosts) {
+            asked += 1;
+            let judged = evaluate(check, &Scope::new(&unseen, task, 0, unseen.now));
+            assert!(!judged.passed(), "{}: holds of hosts that nobody has seen: {}", step.name, check.that.0);
+        }
+    }
+    assert!(asked > 0, "{}: no promise asks about a host", step.name);
+}
+
 /// The checks of a session's gates that nothing could shut, and how many there were.
 fn unshut(records: &[Record], proven: &mut BTreeSet<Check>, missed: &mut BTreeSet<Check>) {
     let mut state = State::default();
@@ -207,6 +229,7 @@ fn unshut(records: &[Record], proven: &mut BTreeSet<Check>, missed: &mut BTreeSe
             at.now = record.at;
             let (_, step, current) = at.task(*id).unwrap();
             assert_eq!(current.phase, Phase::Gate);
+            assert_nothing_holds_unseen(&at, *id);
             for (number, check) in step.require.iter().enumerate() {
                 let key = (step.name.clone(), check.that.0.clone());
                 if proven.contains(&key) {

@@ -29,8 +29,8 @@ pub(super) fn back(state: &State, now: Timestamp, host: &HostName, tasks: &[Task
     if tasks.iter().any(stops) { can_do_without(state, now, host) } else { Ok(()) }
 }
 
-/// A member that is seen to be down itself is no loss, and where all others are well the runbook's own checks decide: a cluster of one
-/// or two has no member to spare, and is upgraded all the same.
+/// A member that is seen to be down is no loss; one that is not seen may well be up. Where all others are well the runbook's
+/// own checks decide: a cluster of one or two has no member to spare, and is upgraded all the same.
 fn can_do_without(state: &State, now: Timestamp, host: &HostName) -> Result<(), Refusal> {
     let Some(session) = &state.session else { return Ok(()) };
     let members: Vec<&HostName> = session.inventory.with_role(Role::Etcd).map(|member| &member.name).collect();

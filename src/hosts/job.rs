@@ -19,6 +19,8 @@
 mod lease;
 mod left;
 
+pub use lease::read_lease;
+
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -422,7 +424,8 @@ fn exports<'e>(env: impl Iterator<Item = (&'e String, &'e str)>) -> Result<Strin
 }
 
 /// Reads what `poll.sh` printed; nothing where it is not exactly that.
-fn read_news(output: &[u8]) -> Option<JobNews> {
+#[must_use]
+pub fn read_news(output: &[u8]) -> Option<JobNews> {
     let end = output.iter().position(|byte| *byte == b'\n')?;
     let (header, rest) = (std::str::from_utf8(&output[..end]).ok()?, &output[end + 1..]);
     let mut words = header.split(' ');
@@ -442,8 +445,9 @@ fn read_news(output: &[u8]) -> Option<JobNews> {
     (bytes.parse() == Ok(rest.len())).then(|| JobNews { output: rest.to_vec(), status })
 }
 
-/// Reads what `digest.sh` printed.
-fn read_digest(output: &[u8]) -> Option<(u64, Digest)> {
+/// Reads what `digest.sh` printed; nothing where it is not exactly that.
+#[must_use]
+pub fn read_digest(output: &[u8]) -> Option<(u64, Digest)> {
     let line = std::str::from_utf8(output).ok()?.trim_end();
     let (bytes, sum) = line.strip_prefix("lockkeeper-file ")?.split_once(' ')?;
     let hex = sum.len() == 64 && sum.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));

@@ -15,6 +15,7 @@ mod trouble;
 
 pub use asking::Question;
 pub use host_key::trust;
+pub use job::{read_digest, read_lease, read_news};
 pub use links::{Links, observe, offered_key, operate, sockets};
 pub use master::ASKPASS;
 

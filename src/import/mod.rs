@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use indexmap::IndexMap;
 use serde_yaml::{Mapping, Value};
 
+use crate::model::hidden::{first_hidden, shown};
 use crate::model::inventory::Role;
 use crate::yaml::{Problem, Problems};
 
@@ -87,7 +88,9 @@ impl Found {
             problems.extend(self.left.iter().map(|left| Problem::of("import", left.clone())));
             return Err(Problems(problems));
         }
-        let text = |text: &str| Value::String(text.to_owned());
+        // Whoever reads it through before it is used must see all there is: what is hidden stands there by its number.
+        let plain = |text: &str| if first_hidden(text).is_some() { shown(text) } else { text.to_owned() };
+        let text = |text: &str| Value::String(plain(text));
         let hosts = self.hosts.iter().map(|(name, host)| {
             let mut map = Mapping::new();
             map.insert(text("name"), text(name));
@@ -111,49 +114,73 @@ impl Found {
             Mapping::from_iter([(text("cluster"), text(cluster)), (text("hosts"), Value::Sequence(hosts.collect()))]);
         let yaml = serde_yaml::to_string(&whole).map_err(|error| Problem::of("import", error.to_string()))?;
         let head: String =
-            self.left.iter().map(|left| format!("# not carried over: {}\n", left.replace('\n', " "))).collect();
+            self.left.iter().map(|left| format!("# not carried over: {}\n", plain(&left.replace('\n', " ")))).collect();
         Ok(head + &yaml)
     }
 }
 
 /// Whether a name fits a pattern in which `*` stands for anything and `?` for one letter.
 fn glob(pattern: &str, name: &str) -> bool {
-    let mut letters = pattern.chars();
-    match letters.next() {
-        None => name.is_empty(),
-        Some('*') => {
-            let rest = letters.as_str();
-            name.char_indices().map(|(at, _)| at).chain([name.len()]).any(|at| glob(rest, &name[at..]))
+    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
+    let (mut at, mut here) = (0, 0);
+    // The last star, and up to where of the name it stands: only its share has ever to grow, whatever stood before it.
+    let mut star: Option<(usize, usize)> = None;
+    while here < name.len() {
+        if pattern.get(at) == Some(&'*') {
+            star = Some((at, here));
+            at += 1;
+        } else if pattern.get(at).is_some_and(|letter| *letter == '?' || *letter == name[here]) {
+            (at, here) = (at + 1, here + 1);
+        } else if let Some((before, taken)) = star {
+            star = Some((before, taken + 1));
+            (at, here) = (before + 1, taken + 1);
+        } else {
+            return false;
         }
-        Some('?') => name.chars().next().is_some_and(|letter| glob(letters.as_str(), &name[letter.len_utf8()..])),
-        Some(letter) => name.strip_prefix(letter).is_some_and(|rest| glob(letters.as_str(), rest)),
     }
+    pattern[at..].iter().all(|letter| *letter == '*')
 }
 
-/// The names that a pattern with ranges stands for: `node-[1:3]`, `n[01:10:2]`, `[a:c]`, any number of them.
+/// One pattern stands for no more names than this: that is no cluster, but a slip of the hand.
+const MOST_NAMES: usize = 10_000;
+
+/// The names that a pattern with ranges stands for: `node-[1:3]`, `n[01:10:2]`, `[a:c]`, any number of them. What is no range,
+/// or too long a one, stays as it is, and cannot name a host.
 fn ranges(pattern: &str) -> Vec<String> {
-    let Some((before, rest)) = pattern.split_once('[') else { return vec![pattern.to_owned()] };
-    let Some((range, after)) = rest.split_once(']') else { return vec![pattern.to_owned()] };
+    all_of(pattern).unwrap_or_else(|| vec![pattern.to_owned()])
+}
+
+fn all_of(pattern: &str) -> Option<Vec<String>> {
+    let Some((before, rest)) = pattern.split_once('[') else { return Some(vec![pattern.to_owned()]) };
+    let (range, after) = rest.split_once(']')?;
     let parts: Vec<&str> = range.split(':').collect();
-    let ([from, to] | [from, to, _]) = parts.as_slice() else { return vec![pattern.to_owned()] };
+    let ([from, to] | [from, to, _]) = parts.as_slice() else { return None };
     let step = parts.get(2).and_then(|step| step.parse().ok()).filter(|step| *step > 0).unwrap_or(1_usize);
-    let between: Vec<String> = match (from.parse::<u32>(), to.parse::<u32>()) {
+    let few = |names: &mut dyn Iterator<Item = String>| -> Option<Vec<String>> {
+        let names: Vec<String> = names.take(MOST_NAMES + 1).collect();
+        (names.len() <= MOST_NAMES).then_some(names)
+    };
+    let between = match (from.parse::<u32>(), to.parse::<u32>()) {
         (Ok(first), Ok(last)) => {
             let width = if from.starts_with('0') { from.len() } else { 0 };
-            (first..=last.min(first.saturating_add(9999)))
-                .step_by(step)
-                .map(|number| format!("{number:0width$}"))
-                .collect()
+            // More digits than a name has letters.
+            if width > 63 {
+                return None;
+            }
+            few(&mut (first..=last).step_by(step).map(|number| format!("{number:0width$}")))?
         }
         _ => match (from.chars().next(), to.chars().next()) {
             (Some(first), Some(last)) if from.len() == 1 && to.len() == 1 => {
-                (first..=last).step_by(step).map(String::from).collect()
+                few(&mut (first..=last).step_by(step).map(String::from))?
             }
-            _ => return vec![pattern.to_owned()],
+            _ => return None,
         },
     };
-    let tails = ranges(after);
-    between.iter().flat_map(|middle| tails.iter().map(move |tail| format!("{before}{middle}{tail}"))).collect()
+    let tails = all_of(after)?;
+    let names = between.len().saturating_mul(tails.len());
+    (names <= MOST_NAMES).then(|| {
+        between.iter().flat_map(|middle| tails.iter().map(move |tail| format!("{before}{middle}{tail}"))).collect()
+    })
 }
 
 #[cfg(test)]
@@ -169,6 +196,32 @@ mod tests {
         assert_eq!(ranges("r[a:b]-[1:2]"), ["ra-1", "ra-2", "rb-1", "rb-2"]);
         assert_eq!(ranges("plain"), ["plain"]);
         assert_eq!(ranges("[oops"), ["[oops"]);
+    }
+
+    #[test]
+    fn ranges_without_end_stand_for_no_names() {
+        let zeros = format!("n[{}1:2]", "0".repeat(70_000));
+        for pattern in ["n[0:4294967295]", "[1:9999][1:9999][1:9999]", "a[1:200]-[1:200]", &zeros] {
+            assert_eq!(ranges(pattern), [pattern]);
+        }
+        assert_eq!(ranges("n[1:4294967295:1000000]").len(), 4295);
+    }
+
+    #[test]
+    fn a_pattern_of_many_stars_takes_no_longer_for_it() {
+        let (pattern, name) = ("*a".repeat(40) + "b", "a".repeat(4_000));
+        assert!(!glob(&pattern, &name));
+        assert!(glob(&pattern, &(name + "b")));
+    }
+
+    #[test]
+    fn an_imported_inventory_hides_nothing_from_whoever_reads_it() {
+        let mut found = Found { left: vec!["group \u{1b}[2J\r\nhosts: x".into()], ..Found::default() };
+        let host = FoundHost { roles: BTreeSet::from([Role::Worker]), ..FoundHost::default() };
+        found.hosts.insert("a\u{a0}b\u{202e}".into(), host);
+        let yaml = found.inventory("c").unwrap();
+        assert_eq!(first_hidden(&yaml), None, "{yaml:?}");
+        assert!(yaml.contains("a<U+00A0>b<U+202E>") && yaml.contains("<U+001B>[2J<U+000D> hosts: x"), "{yaml}");
     }
 
     #[test]

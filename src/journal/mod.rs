@@ -15,7 +15,7 @@ pub mod sessions;
 pub(crate) mod thread;
 mod write;
 
-pub use read::{Journal, read};
+pub use read::{Journal, parse, read};
 pub use redact::redacted;
 pub use thread::{Behind, Thread};
 pub use write::Writer;

@@ -29,7 +29,14 @@ pub struct Journal {
 /// # Errors
 /// When it cannot be read, is of another format, or a line does not fit the one before.
 pub fn read(path: &Path) -> Result<Journal, JournalError> {
-    let bytes = std::fs::read(path).map_err(JournalError::io("cannot read the journal", path))?;
+    parse(path, &std::fs::read(path).map_err(JournalError::io("cannot read the journal", path))?)
+}
+
+/// The journal that these bytes are, by the name of `path` in what is wrong with it.
+///
+/// # Errors
+/// As [`read`], but for the file.
+pub fn parse(path: &Path, bytes: &[u8]) -> Result<Journal, JournalError> {
     let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
     let broken = |line, what: String| JournalError::Broken { path: path.to_owned(), line, what };
     let text = std::str::from_utf8(&bytes[..whole]).map_err(|error| broken(1, error.to_string()))?;

@@ -63,7 +63,7 @@ pub(super) fn lines(section: &Section<'_>, facts: &mut Facts) -> Result<(), Stri
     if section.status > 2 {
         return Err(format!("grep ended with {}", section.status));
     }
-    let lines = facts.lines.entry(section.argument.to_owned()).or_default();
+    let lines = facts.lines.entry(section.argument.clone()).or_default();
     lines.extend(section.text.lines().map(tidy));
     Ok(())
 }
@@ -76,7 +76,7 @@ pub(super) fn cert(section: &Section<'_>, begun: Option<Timestamp>, facts: &mut 
     let end = jiff::civil::DateTime::strptime("%b %d %H:%M:%S %Y", &words).map_err(|_| "its end is no date")?;
     let end = end.to_zoned(jiff::tz::TimeZone::UTC).map_err(|_| "its end is no date")?.timestamp();
     if let Some(begun) = begun {
-        facts.certs.insert(section.argument.to_owned(), (end.as_second() - begun.as_second()).div_euclid(86_400));
+        facts.certs.insert(section.argument.clone(), (end.as_second() - begun.as_second()).div_euclid(86_400));
     }
     Ok(())
 }
@@ -192,7 +192,7 @@ pub(super) fn devices(section: &Section<'_>, facts: &mut Facts) -> Result<(), St
 
 /// `stat -c '%F|%U|%a|%s'`. Status 1 is "not there".
 pub(super) fn stat(section: &Section<'_>, facts: &mut Facts) -> Result<(), String> {
-    let path = section.argument.to_owned();
+    let path = section.argument.clone();
     if section.status == 1 {
         facts.paths.insert(path, PathFact::default());
         return Ok(());
@@ -221,7 +221,7 @@ pub(super) fn stat(section: &Section<'_>, facts: &mut Facts) -> Result<(), Strin
 
 pub(super) fn file_system(section: &Section<'_>, facts: &mut Facts) -> Result<(), String> {
     let row = rows(&section.text).next().flatten().ok_or("df was not understood")?;
-    if let Some(path) = facts.paths.get_mut(section.argument) {
+    if let Some(path) = facts.paths.get_mut(&section.argument) {
         path.fs = tidy(row.0);
     }
     Ok(())
@@ -231,7 +231,7 @@ pub(super) fn file_system(section: &Section<'_>, facts: &mut Facts) -> Result<()
 const ENTRIES: usize = 100;
 
 pub(super) fn entries(section: &Section<'_>, facts: &mut Facts) -> Result<(), String> {
-    if let Some(path) = facts.paths.get_mut(section.argument) {
+    if let Some(path) = facts.paths.get_mut(&section.argument) {
         path.entries = section.text.lines().take(ENTRIES).map(tidy).collect();
     }
     Ok(())

@@ -28,7 +28,7 @@ struct Section<'o> {
     name: &'o str,
     status: i32,
     /// The path or unit it is about, or nothing.
-    argument: &'o str,
+    argument: String,
     text: String,
 }
 
@@ -115,7 +115,7 @@ fn sections(output: &str) -> Vec<Section<'_>> {
             let (name, status) =
                 (words.next().unwrap_or_default(), words.next().and_then(|status| status.parse().ok()));
             if let Some(status) = status {
-                let argument = words.next().unwrap_or_default().trim_end();
+                let argument = tidy(words.next().unwrap_or_default());
                 sections.push(Section { name, status, argument, text: String::new() });
             }
         } else if let (Some(text), Some(section)) = (line.strip_prefix(' '), sections.last_mut()) {
@@ -156,6 +156,14 @@ mod tests {
         let facts = facts("@os 0 \n ID=debian\n @boot-id 0 \n x\n@end 0 \n");
         assert_eq!(facts.boot_id, None);
         assert_eq!(facts.os.unwrap().id, "debian");
+    }
+
+    #[test]
+    fn what_a_section_is_about_has_no_control_characters_either() {
+        let facts =
+            facts("@program 0 cri\u{1b}[31m\rctl\n crictl version v1.25.0\n@lines 0 /etc/\u{7}x\n a\n@end 0 \n");
+        let kept = serde_json::to_string(&facts).unwrap();
+        assert!(kept.contains("crictl") && kept.contains("/etc/x") && !kept.contains("\\u00"), "{kept}");
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub(super) fn program(section: &Section<'_>, facts: &mut Facts) -> Result<(), St
         return Err(format!("it ended with {}", section.status));
     }
     let version = version_in(&section.text).ok_or("no version in what it printed")?;
-    facts.programs.insert(section.argument.to_owned(), version);
+    facts.programs.insert(section.argument.clone(), version);
     Ok(())
 }
 
@@ -42,7 +42,7 @@ pub(super) fn package(section: &Section<'_>, facts: &mut Facts) -> Result<(), St
     let words: Vec<_> = section.text.split_whitespace().collect();
     let [name, version, ..] = words.as_slice() else { return Err("not a name and a version".into()) };
     // Where something else provides it, its own name is printed; asked for was this one.
-    let name = if section.argument.is_empty() { name } else { section.argument };
+    let name = if section.argument.is_empty() { name } else { section.argument.as_str() };
     facts.packages.insert(name.to_owned(), tidy(version));
     Ok(())
 }

@@ -53,7 +53,7 @@ fn environment(shown: &str) -> Vec<String> {
 
 /// The lines that were looked for; several texts of a unit come as several sections.
 pub(super) fn journal(section: &Section<'_>, facts: &mut Facts) -> Result<(), String> {
-    let lines = facts.journal.entry(section.argument.to_owned()).or_default();
+    let lines = facts.journal.entry(section.argument.clone()).or_default();
     lines.extend(section.text.lines().map(tidy));
     Ok(())
 }

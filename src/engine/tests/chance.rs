@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
-use super::play::{HOSTS, Play, check, plan, steps};
+use super::play::{HOSTS, Play, check, plan, rich_plan, steps};
 use crate::engine::*;
 use crate::model::Plan;
 use crate::model::event::Event;
@@ -52,28 +52,30 @@ fn what_is_remembered_changes_no_answer_of_a_recorded_session() {
 #[derive(Clone, Debug)]
 enum Chance {
     Probe,
-    Open,
+    Open(usize),
+    /// All that is wanted, scripts ending so.
     Work(i32),
+    /// One thing that is wanted, whichever, its script ending so.
+    Bit(usize, i32),
     Lost,
     Crash,
     Retry,
-    Undo,
-    Skip,
+    Undo(usize),
+    Skip(usize),
     Pause,
     Wait(i64),
     MemberDown(usize),
     MemberUp(usize),
-    Set(bool),
+    Set(usize, bool),
 }
 
-/// A way back that is verified, and a variable that two steps name.
-fn steps_that_name() -> Plan {
-    let mut steps = steps();
+/// With a way back that is verified, and a variable that two steps name.
+fn that_names(mut plan: Plan) -> Plan {
+    let steps = &mut plan.runbook.stages[0].steps;
     steps[0].undone = vec![check("host.etcd.healthy")];
     for step in &mut steps[..2] {
         step.run.as_mut().into_iter().for_each(|run| run.push_str(" # $allow"));
     }
-    let mut plan = plan(steps, Order::OneAtATime);
     plan.runbook.vars.insert("allow".into(), VarSpec::default());
     plan.vars.values_mut().for_each(|vars| drop(vars.insert("allow".into(), "false".into())));
     plan
@@ -82,68 +84,126 @@ fn steps_that_name() -> Plan {
 fn chance() -> impl Strategy<Value = Chance> {
     prop_oneof![
         6 => Just(Chance::Probe),
-        6 => Just(Chance::Open),
+        6 => (0..3_usize).prop_map(Chance::Open),
         4 => Just(Chance::Work(0)),
         1 => Just(Chance::Work(1)),
+        6 => (0..6_usize, prop_oneof![5 => Just(0), 1 => Just(1)]).prop_map(|(which, exit)| Chance::Bit(which, exit)),
         1 => Just(Chance::Lost),
         2 => Just(Chance::Crash),
         2 => Just(Chance::Retry),
-        1 => Just(Chance::Undo),
-        1 => Just(Chance::Skip),
+        1 => (0..3_usize).prop_map(Chance::Undo),
+        1 => (0..3_usize).prop_map(Chance::Skip),
         1 => Just(Chance::Pause),
         2 => (1..90_i64).prop_map(Chance::Wait),
         1 => (0..3_usize).prop_map(Chance::MemberDown),
         1 => (0..3_usize).prop_map(Chance::MemberUp),
-        2 => any::<bool>().prop_map(Chance::Set),
+        2 => (0..3_usize, any::<bool>()).prop_map(|(which, allow)| Chance::Set(which, allow)),
     ]
 }
 
+fn order() -> impl Strategy<Value = Order> {
+    prop::sample::select(vec![Order::OneAtATime, Order::Batch(25), Order::Batch(70), Order::AllAtOnce])
+}
+
+/// One stage without a way back from its end, or two with files to push, to fetch and to take back, in any order of hosts.
+fn any_plan() -> impl Strategy<Value = Plan> {
+    prop_oneof![
+        1 => order().prop_map(|order| that_names(plan(steps(), order))),
+        3 => (order(), order()).prop_map(|(order, second)| that_names(rich_plan(order, second))),
+    ]
+}
+
+/// How many hosts of a stage may be worked on at once.
+fn room(order: Order) -> usize {
+    match order {
+        Order::OneAtATime => 1,
+        Order::Batch(percent) => (HOSTS.len() * usize::from(percent) / 100).max(1),
+        Order::AllAtOnce => HOSTS.len(),
+    }
+}
+
+/// One of these, whichever.
+fn pick<T>(all: impl IntoIterator<Item = T>, which: usize) -> Option<T> {
+    let mut all: Vec<T> = all.into_iter().collect();
+    if all.is_empty() { None } else { Some(all.swap_remove(which % all.len())) }
+}
+
+/// Opens a gate, which then was one that may be open.
+fn open(play: &mut Play, task: TaskId) {
+    let asked = play.state.hosts.values().filter_map(|host| host.current()).map(|seen| seen.asked).min();
+    let shown = play.state.tasks[task.index()].since_seq;
+    let (planned, step, _) = play.state.task(task).unwrap();
+    let (typed, stage, guarded) = (Some(planned.host.to_string()), planned.stage, !step.require.is_empty());
+    let whole = step.require.iter().any(|check| check.that.0.contains("members"));
+    if play.submit(&Intent::OpenGate { task, typed, shown_ms: None, together: None }).is_err() {
+        return;
+    }
+    let earlier = play.state.plan.as_ref().unwrap().tasks.iter().filter(|other| other.stage < stage);
+    for other in earlier {
+        assert!(play.state.tasks[other.id.index()].phase.is_over(), "opened before an earlier stage was over");
+    }
+    if guarded {
+        assert!(asked.is_some_and(|asked| asked >= shown), "opened on facts from before it was shown");
+    }
+    if whole {
+        let known = play.state.hosts.values().filter(|host| {
+            host.facts.as_ref().is_some_and(|seen| seen.facts.etcd.as_ref().unwrap().healthy == Some(true))
+        });
+        assert_eq!(known.count(), HOSTS.len(), "opened with a member known to be down");
+    }
+}
+
+/// What must be so after everything that happens.
+fn assert_safe(play: &Play) {
+    let state = &play.state;
+    let plan = state.plan.as_ref().unwrap();
+    let busy: BTreeSet<_> = state
+        .task_ids()
+        .filter(|id| state.tasks[id.index()].phase.is_under_way())
+        .map(|id| (plan.task(id).stage, plan.task(id).host.clone()))
+        .collect();
+    let stages: BTreeSet<usize> = busy.iter().map(|(stage, _)| *stage).collect();
+    assert!(stages.len() <= 1, "two stages are worked on: {busy:?}");
+    for stage in stages {
+        let most = room(plan.runbook.stages[stage].order);
+        assert!(busy.len() <= most, "{} hosts are worked on, of at most {most}: {busy:?}", busy.len());
+    }
+    assert!(play.stopped_by_us.len() <= 1, "two members were stopped: {:?}", play.stopped_by_us);
+    let unbrought = state.task_ids().find(|id| {
+        let (_, step, now) = state.task(*id).unwrap();
+        now.phase == Phase::Done && !step.fetch.iter().all(|fetch| state.brought(*id, &fetch.path))
+    });
+    assert_eq!(unbrought.map(|id| play.label(id)), None, "done, and what it brings back is not here");
+}
+
 proptest! {
-    /// Whatever happens in whatever order: no gate opens without its checks on facts asked for after it was shown, no
-    /// job is started twice, only one member at a time is worked on, and the fold of the journal is the state.
+    /// Whatever happens in whatever order: no gate opens without its checks on facts asked for after it was shown, or before its
+    /// stage; no job is started twice, or before its files are there; no more hosts are worked on than the order says, and of
+    /// members only one is ever stopped; what is done has brought back what it should; and the fold of the journal is the state.
     #[test]
-    fn nothing_unsafe_happens_by_chance(chances in proptest::collection::vec(chance(), 1..120)) {
-        let mut play = Play::new(steps_that_name());
-        let mut started = BTreeSet::new();
-        let value = |play: &Play, id: TaskId| {
-            let plan = play.state.plan.as_ref().unwrap();
-            plan.vars_of(plan.task(id))["allow"].clone()
-        };
+    fn nothing_unsafe_happens_by_chance(plan in any_plan(), chances in proptest::collection::vec(chance(), 1..120)) {
+        let mut play = Play::new(plan);
         // What each task was opened with.
         let mut opened: BTreeMap<TaskId, String> = BTreeMap::new();
         play.settle();
         for chance in chances {
-            let first = play.state.gates().next();
             match chance {
                 Chance::Probe => play.probe(),
-                Chance::Open => {
-                    if let Some(task) = first {
-                        let asked = play.state.hosts.values().filter_map(|host| host.current()).map(|seen| seen.asked).min();
-                        let shown = play.state.tasks[task.index()].since_seq;
-                        let host = play.state.task(task).unwrap().0.host.to_string();
-                        let guarded = !play.state.task(task).unwrap().1.require.is_empty();
-                        let healthy = play.up.values().filter(|up| **up).count();
-                        if play.submit(&Intent::OpenGate { task, typed: Some(host), shown_ms: None, together: None }).is_ok() && guarded {
-                            prop_assert!(asked.is_some_and(|asked| asked >= shown), "opened on facts from before it was shown");
-                            let known = play.state.hosts.values().filter(|host| {
-                                host.facts.as_ref().is_some_and(|seen| seen.facts.etcd.as_ref().unwrap().healthy == Some(true))
-                            });
-                            prop_assert_eq!(known.count(), 3, "opened with a member known to be down ({} up)", healthy);
-                        }
+                Chance::Open(which) => {
+                    if let Some(task) = pick(play.state.gates(), which) {
+                        open(&mut play, task);
                     }
                 }
-                Chance::Work(exit) => {
-                    for effect in wanted(&play.state) {
-                        if let Act::Start(job) = effect.act {
-                            prop_assert!(started.insert(job.clone()), "{} was started twice", job);
-                        }
+                Chance::Work(exit) => play.work(exit),
+                Chance::Bit(which, exit) => {
+                    if let Some(effect) = pick(wanted(&play.state), which) {
+                        play.carry_out(effect, exit);
                     }
-                    play.work(exit);
                 }
                 Chance::Lost => {
                     for effect in wanted(&play.state) {
                         if let Act::Start(job) = effect.act {
-                            prop_assert!(started.insert(job.clone()), "{} was started twice", job);
+                            play.start(effect.task, &job);
                             play.record(Event::JobUncertain { task: effect.task, reason: "lost".into() });
                         }
                     }
@@ -163,9 +223,9 @@ proptest! {
                         let _ = play.submit(&Intent::Retry { task });
                     }
                 }
-                Chance::Undo => { let _ = play.submit(&Intent::Undo { host: "etcd1".into() }); }
-                Chance::Skip => {
-                    if let Some(task) = first {
+                Chance::Undo(n) => { let _ = play.submit(&Intent::Undo { host: HOSTS[n].into() }); }
+                Chance::Skip(which) => {
+                    if let Some(task) = pick(play.state.gates(), which) {
                         let _ = play.submit(&Intent::Skip { task, reason: "chance".into() });
                     }
                 }
@@ -177,10 +237,13 @@ proptest! {
                     play.pass(seconds);
                     play.settle();
                 }
-                Chance::MemberDown(n) => { play.up.insert(HOSTS[n], false); }
-                Chance::MemberUp(n) => { play.up.insert(HOSTS[n], true); }
-                Chance::Set(allow) => {
-                    if let Some(task) = first {
+                // What somebody else does to a member is none of our doing.
+                Chance::MemberDown(n) | Chance::MemberUp(n) => {
+                    play.up.insert(HOSTS[n], matches!(chance, Chance::MemberUp(_)));
+                    play.stopped_by_us.remove(HOSTS[n]);
+                }
+                Chance::Set(which, allow) => {
+                    if let Some(task) = pick(play.state.gates(), which) {
                         let (name, value) = ("allow".to_owned(), allow.to_string());
                         let _ = play.submit(&Intent::SetVar { task, name, value, reason: "chance".into() });
                     }
@@ -190,15 +253,12 @@ proptest! {
                 if matches!(play.state.tasks[id.index()].phase, Phase::Waiting | Phase::Gate | Phase::NotNeeded) {
                     opened.remove(&id);
                 } else {
-                    let now = value(&play, id);
+                    let plan = play.state.plan.as_ref().unwrap();
+                    let now = plan.vars_of(plan.task(id))["allow"].clone();
                     prop_assert_eq!(opened.entry(id).or_insert_with(|| now.clone()), &now, "it was opened with another");
                 }
             }
-            let busy: BTreeSet<_> = play.state.task_ids()
-                .filter(|id| play.state.tasks[id.index()].phase.is_under_way())
-                .map(|id| play.state.task(id).unwrap().0.host.clone())
-                .collect();
-            prop_assert!(busy.len() <= 1, "several hosts are worked on: {:?}", busy);
+            assert_safe(&play);
         }
         assert_told_alike(&play.state, play.now);
     }

@@ -1,16 +1,18 @@
 //! A cluster of three members that obeys, and a session on it that is driven event by event.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::engine::*;
+use crate::model::diff::{Comparison, There};
 use crate::model::event::{Event, FailedAt, Record};
 use crate::model::facts::{Etcd, Facts, Member, Unit};
 use crate::model::inventory::{Host, Inventory, Role};
-use crate::model::plan::{Plan, Task};
+use crate::model::plan::{Plan, PushFile, Task};
 use crate::model::progress::tests::{assert_counted, started};
-use crate::model::runbook::{Check, Expression, Order, Runbook, Stage, Step};
+use crate::model::runbook::{Check, Component, Convert, Expression, Fetch, Order, Runbook, Stage, Step};
+use crate::model::{Digest, JobName};
 
 pub(super) const HOSTS: [&str; 3] = ["etcd1", "etcd2", "etcd3"];
 
@@ -91,12 +93,56 @@ pub(super) fn plan(steps: Vec<Step>, order: Order) -> Plan {
     }
 }
 
+/// The same steps with all that a step can be: files go and come, every step owns up to what it stops and leads back, and a
+/// second stage looks through all members once more, a file for each.
+pub(super) fn rich_plan(order: Order, second: Order) -> Plan {
+    let mut steps = steps();
+    steps[0].stops = vec![Component::Etcd];
+    steps[1].fetch = vec![Fetch { path: "/var/backup".into(), name: "backup".into() }];
+    steps[2].starts = vec![Component::Etcd];
+    (steps[2].point_of_no_return, steps[2].undo) = (None, Some("systemctl stop etcd".into()));
+    let mut plan = plan(steps, order);
+    let look = Step {
+        name: "look".into(),
+        require: vec![check("host.etcd.healthy")],
+        run: Some("look".into()),
+        fetch: vec![Fetch { path: "/var/seen".into(), name: "seen".into() }],
+        ..Step::default()
+    };
+    let mut stage = plan.runbook.stages[0].clone();
+    (stage.name, stage.steps, stage.order) = ("look-through".into(), vec![look], second);
+    plan.runbook.stages.push(stage);
+    let file = |path: &str| PushFile {
+        path: path.into(),
+        mode: "0644".into(),
+        content: "x".into(),
+        sha256: Digest::of(b"x"),
+        artifact: None,
+        source: None,
+        convert: Convert::None,
+        config: None,
+    };
+    for task in plan.tasks.iter_mut().filter(|task| task.step == 1) {
+        task.pushes = vec![file("/etc/a"), file("/etc/b")];
+    }
+    for host in HOSTS {
+        let id = TaskId(plan.tasks.len() as u32);
+        let (host, pushes) = (HostName::from(host), vec![file("/etc/c")]);
+        plan.tasks.push(Task { id, stage: 1, step: 0, on: host.clone(), host, pushes, kept: BTreeMap::new() });
+    }
+    plan
+}
+
 /// A cluster that obeys, and a session on it.
 pub(super) struct Play {
     pub(super) state: State,
     pub(super) records: Vec<Record>,
     pub(super) now: Timestamp,
     pub(super) up: BTreeMap<&'static str, bool>,
+    /// Members that our scripts left stopped.
+    pub(super) stopped_by_us: BTreeSet<&'static str>,
+    /// Jobs that a host was asked to start.
+    started: BTreeSet<JobName>,
 }
 
 impl Play {
@@ -106,6 +152,8 @@ impl Play {
             records: Vec::new(),
             now: Timestamp::UNIX_EPOCH,
             up: HOSTS.iter().map(|host| (*host, true)).collect(),
+            stopped_by_us: BTreeSet::new(),
+            started: BTreeSet::new(),
         };
         play.record(started(plan));
         play
@@ -178,32 +226,70 @@ impl Play {
         id
     }
 
-    /// The host carries out whatever is wanted of it, the script ending with `exit`.
+    /// The hosts carry out whatever is wanted of them, scripts ending with `exit`.
     pub(super) fn work(&mut self, exit: i32) {
         while let Some(effect) = wanted(&self.state).into_iter().next() {
-            let task = effect.task;
-            match effect.act {
-                Act::Start(_) => self.record(Event::JobStarted { task }),
-                Act::Follow(_) => {
-                    let (planned, step, current) = self.state.task(task).unwrap();
-                    let host = HOSTS.into_iter().find(|host| *host == planned.host.as_str()).unwrap();
-                    let undo = current.job.as_ref().unwrap().kind == JobKind::Undo;
-                    let effect = match (step.name.as_str(), undo) {
-                        ("stop", false) => Some(false),
-                        ("stop", true) | ("start", false) => Some(true),
-                        _ => None,
-                    };
-                    if let (Some(up), 0) = (effect, exit) {
-                        self.up.insert(host, up);
-                    }
-                    self.record(Event::JobFinished { task, exit });
-                }
-                Act::Claim(_) => self.record(Event::JobAbsent { task }),
-                Act::End(_) => self.record(Event::JobEndSent { task }),
-                Act::Compare(_) | Act::Push(_) | Act::Fetch(_) => unreachable!("this plan has none"),
-            }
-            self.settle();
+            self.carry_out(effect, exit);
         }
+    }
+
+    /// A host carries out one thing that is wanted of it.
+    pub(super) fn carry_out(&mut self, Effect { task, act }: Effect, exit: i32) {
+        match act {
+            Act::Start(job) => {
+                self.start(task, &job);
+                self.record(Event::JobStarted { task });
+            }
+            Act::Follow(_) => {
+                let (planned, step, current) = self.state.task(task).unwrap();
+                let host = HOSTS.into_iter().find(|host| *host == planned.host.as_str()).unwrap();
+                let undo = current.job.as_ref().unwrap().kind == JobKind::Undo;
+                let effect = match (step.name.as_str(), undo) {
+                    ("stop", false) | ("start", true) => Some(false),
+                    ("stop", true) | ("start", false) => Some(true),
+                    _ => None,
+                };
+                if let (Some(up), 0) = (effect, exit) {
+                    if up {
+                        self.stopped_by_us.remove(host);
+                    } else if self.up[host] {
+                        self.stopped_by_us.insert(host);
+                    }
+                    self.up.insert(host, up);
+                }
+                self.record(Event::JobFinished { task, exit });
+            }
+            Act::Claim(_) => self.record(Event::JobAbsent { task }),
+            Act::End(_) => self.record(Event::JobEndSent { task }),
+            Act::Compare(path) => {
+                let comparison = Comparison { there: There::Nothing, lines: Vec::new(), more: 0 };
+                self.record(Event::FileCompared { task, path, comparison: Box::new(comparison) });
+            }
+            Act::Push(path) => self.record(Event::FilePushed { task, path, sha256: Digest::of(b"pushed") }),
+            Act::Fetch(path) => {
+                let (to, bytes, sha256) = (path.clone(), 1, Digest::of(b"fetched"));
+                self.record(Event::ArtifactFetched { task, path, to, bytes, sha256 });
+            }
+        }
+        self.settle();
+    }
+
+    /// A host is asked to start a job: never one that it was asked for before, and no step's script before its files are there.
+    pub(super) fn start(&mut self, task: TaskId, job: &JobName) {
+        let since = self
+            .records
+            .iter()
+            .rposition(|record| matches!(&record.event, Event::GateOpened { task: opened, .. } if *opened == task));
+        let pushed = |path: &str| {
+            self.records[since.expect("its gate was opened")..].iter().any(|record| {
+                matches!(&record.event, Event::FilePushed { task: of, path: there, .. } if *of == task && there == path)
+            })
+        };
+        let (planned, _, current) = self.state.task(task).unwrap();
+        if current.job.as_ref().unwrap().kind == JobKind::Run {
+            assert!(planned.pushes.iter().all(|push| pushed(&push.path)), "{job} runs without its files");
+        }
+        assert!(self.started.insert(job.clone()), "{job} was started twice");
     }
 
     /// Opens so many gates, one after the other, and has their work done.

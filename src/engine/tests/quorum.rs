@@ -56,6 +56,22 @@ fn a_member_is_not_taken_back_while_another_has_died_by_itself_or_is_not_seen() 
 }
 
 #[test]
+fn a_member_that_nobody_has_seen_yet_does_not_count_as_down_itself() {
+    // Found by chance: etcd3 was left stopped, the session was resumed, and etcd1 taken back before it had been seen again.
+    let mut play = Play::new(plan(unguarded(), Order::OneAtATime));
+    play.settle();
+    play.walk(5);
+    let start = play.gate();
+    play.submit(&Intent::Skip { task: start, reason: "later".into() }).unwrap();
+    play.record(Event::SessionResumed { operator: "o".into() });
+    let refusal = play.submit(&Intent::Undo { host: "etcd1".into() }).unwrap_err();
+    assert_eq!(refusal, down("etcd1", &["etcd2", "etcd3"]), "none of them has been seen since");
+    play.probe();
+    assert_eq!(play.submit(&Intent::Undo { host: "etcd1".into() }), Err(down("etcd1", &["etcd3"])));
+    play.submit(&Intent::Undo { host: "etcd3".into() }).unwrap();
+}
+
+#[test]
 fn a_runbook_without_checks_stops_one_member_at_a_time() {
     let mut play = Play::new(plan(unguarded(), Order::AllAtOnce));
     play.settle();

@@ -20,20 +20,7 @@ impl<S: Shell> Remote<S> {
         let operator = clean(&lease.operator);
         let args = [&self.base, lease.session.as_str(), &operator, &lease.token, &lease.seat, asked];
         let output = self.ask(LEASE, &args, &[], SOON).await?;
-        let output = String::from_utf8_lossy(&output);
-        let mut lines = output.lines().map(clean);
-        match lines.next().as_deref() {
-            Some("free") => Ok(LeaseAnswer::Free),
-            Some("taken") => Ok(LeaseAnswer::Taken { from: lines.next().filter(|from| !from.is_empty()) }),
-            Some("busy") => Ok(LeaseAnswer::Busy(JobName::from(lines.next().unwrap_or_default()))),
-            Some("held") => {
-                let mut word = || lines.next().filter(|line| !line.is_empty()).unwrap_or_else(|| "unknown".into());
-                let (session, operator, since) = (word(), word(), word());
-                let renewed = lines.next().and_then(|age| age.parse().ok());
-                Ok(LeaseAnswer::HeldBy(Held { session: session.into(), operator, since, renewed }))
-            }
-            _ => self.refuse("its answer about the lease cannot be read"),
-        }
+        read_lease(&output).map_or_else(|| self.refuse("its answer about the lease cannot be read"), Ok)
     }
 
     /// Takes it from whoever was shown to have it, for the operator's next session; whether that is still who has it.
@@ -41,5 +28,24 @@ impl<S: Shell> Remote<S> {
         let args = [&self.base, &clean(operator), from.session.as_str()];
         let output = self.ask(SEIZE, &args, &[], SOON).await?;
         Ok(output.starts_with(b"seized"))
+    }
+}
+
+/// Reads what `lease.sh` printed; nothing where it is no such answer.
+#[must_use]
+pub fn read_lease(output: &[u8]) -> Option<LeaseAnswer> {
+    let output = String::from_utf8_lossy(output);
+    let mut lines = output.lines().map(clean);
+    match &*lines.next()? {
+        "free" => Some(LeaseAnswer::Free),
+        "taken" => Some(LeaseAnswer::Taken { from: lines.next().filter(|from| !from.is_empty()) }),
+        "busy" => Some(LeaseAnswer::Busy(JobName::from(lines.next().unwrap_or_default()))),
+        "held" => {
+            let mut word = || lines.next().filter(|line| !line.is_empty()).unwrap_or_else(|| "unknown".into());
+            let (session, operator, since) = (word(), word(), word());
+            let renewed = lines.next().and_then(|age| age.parse().ok());
+            Some(LeaseAnswer::HeldBy(Held { session: session.into(), operator, since, renewed }))
+        }
+        _ => None,
     }
 }

@@ -94,7 +94,7 @@ enum Hold {
 pub struct Runner {
     recorder: Recorder,
     hosts: IndexMap<HostName, Arc<dyn Operate>>,
-    nudges: Vec<Arc<Notify>>,
+    nudges: BTreeMap<HostName, Arc<Notify>>,
     artifacts: PathBuf,
     operator: String,
     tasks: JoinSet<()>,
@@ -116,7 +116,7 @@ impl Runner {
         let mut runner = Self {
             recorder,
             hosts: IndexMap::new(),
-            nudges: Vec::new(),
+            nudges: BTreeMap::new(),
             artifacts: setup.artifacts,
             operator: setup.operator,
             tasks: JoinSet::new(),
@@ -145,7 +145,7 @@ impl Runner {
                 }
                 .run(),
             );
-            runner.nudges.push(nudge);
+            runner.nudges.insert(name.clone(), nudge);
             runner.hosts.insert(name, host);
         }
         runner
@@ -226,7 +226,10 @@ impl Runner {
 
     fn record(&mut self, event: Event) -> Result<(), JournalError> {
         // What was seen before a gate was shown does not count for it: look again at once.
-        let look_again = matches!(event, Event::GateShown { .. } | Event::VerifyStarted { .. });
+        let waits = match &event {
+            Event::GateShown { task } | Event::VerifyStarted { task } => Some(*task),
+            _ => None,
+        };
         match &event {
             Event::LeaseTaken { host, .. } => drop(self.leases.insert(host.clone(), Hold::Ours)),
             Event::LeaseLost { host, .. } => drop(self.leases.insert(host.clone(), Hold::Lost)),
@@ -243,8 +246,10 @@ impl Runner {
             self.lease(&host);
         }
         // Not before it is written: a probe that sets out meanwhile would still count as sent before it.
-        if look_again {
-            self.nudges.iter().for_each(|nudge| nudge.notify_one());
+        for host in waits.map(|task| engine::asked(self.state(), task)).unwrap_or_default() {
+            if let Some(nudge) = self.nudges.get(&host) {
+                nudge.notify_one();
+            }
         }
         Ok(())
     }

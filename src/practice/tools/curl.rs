@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::model::HostName;
 
-use super::super::cluster::{Key, Member, Release};
+use super::super::cluster::{Alarm, Key, Member, Release};
 use super::super::world::World;
 use super::etcdctl3::{as_gateway, members, status};
 use super::kubectl::{own_api, told};
@@ -135,7 +135,12 @@ fn ask_etcd(world: &World, host: &HostName, path: &str) -> Met {
             Answer::json(200, members(world, true).to_string())
         }
         _ if path == format!("/{}/maintenance/alarm", gateway_prefix(process.release)) => {
-            Answer::json(200, json!({"header": {"revision": "1"}}).to_string())
+            let mut body = json!({"header": {"revision": "1"}});
+            if !cluster.alarms.is_empty() {
+                let alarm = |alarm: &Alarm| json!({"memberID": alarm.member.to_string(), "alarm": alarm.name});
+                body["alarms"] = cluster.alarms.iter().map(alarm).collect();
+            }
+            Answer::json(200, body.to_string())
         }
         // From 3.4 on the v2 API is off unless asked for.
         path if path.starts_with("/v2/") && process.release >= Release(3, 4, 0) => {

@@ -7,8 +7,7 @@ use clap::{Args, ValueHint};
 use clap_complete::engine::ArgValueCompleter;
 
 use super::window::Window;
-use super::{Output, PRACTICE_RUNBOOK, count, variable};
-use crate::commands::complete;
+use super::{Output, PRACTICE_RUNBOOK, complete, count, variable};
 
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]

@@ -42,7 +42,7 @@ impl FaultKind {
     #[must_use]
     pub fn occasion(self) -> Option<&'static str> {
         Some(match self {
-            Self::MemberUnhealthy => "an etcd member",
+            Self::MemberUnhealthy | Self::Diverged => "an etcd member",
             Self::SlowStart | Self::WontStart => "an etcd member that is started",
             Self::DiskFull => "an etcd member whose data is archived",
             Self::CorruptFetch => "an etcd member from which a file is fetched",
@@ -50,7 +50,6 @@ impl FaultKind {
             Self::BudgetBlocks => "a step that drains",
             Self::PackageGone => "a step that layers flannel",
             Self::NoSpace | Self::Corrupt => "an etcd of 3.0 or later",
-            Self::Diverged => "an etcd member",
             Self::ConnectionDrop | Self::LostAck | Self::ProbeTimeouts => return None,
         })
     }

@@ -353,7 +353,7 @@ impl Practice {
         self.sim.with(|world| {
             let kubes = std::iter::once(&world.kube).chain(world.second.as_ref().map(|(_, kube)| kube));
             let pending =
-                kubes.flat_map(|kube| kube.pending()).map(|pod| format!("the pod {} is left pending", pod.name));
+                kubes.flat_map(kube::Kube::pending).map(|pod| format!("the pod {} is left pending", pod.name));
             let diverged = world.cluster.members.iter().filter(|member| member.diverged);
             pending
                 .chain(diverged.map(|member| format!("the keys of {} are not what the others have", member.host)))

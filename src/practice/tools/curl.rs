@@ -62,7 +62,7 @@ pub(super) fn ask(world: &mut World, from: &HostName, url: &str) -> Met {
         // As kubeadm sets it up the API server speaks TLS alone; of old it spoke plainly to its own host.
         "6443" | "8080" if path == "/version" || port == "6443" => match own_api(world, &host) {
             Some((version, tls)) if tls == (port == "6443") && tls == url.starts_with("https://") => {
-                let ok = super::kubectl::etcd_answers(world);
+                let ok = world.etcd_answers();
                 // `/readyz` came with 1.16; what there is not, nobody unknown may see.
                 let old = Release::parse(&version).is_some_and(|release| release < Release(1, 16, 0));
                 Met::Answer(match path {
@@ -76,7 +76,7 @@ pub(super) fn ask(world: &mut World, from: &HostName, url: &str) -> Met {
             _ => Met::Refused,
         },
         "8080" if world.machine(&host).serves_api() => {
-            let ok = super::kubectl::etcd_answers(world);
+            let ok = world.etcd_answers();
             Met::Answer(Answer::json(
                 if ok { 200 } else { 500 },
                 if ok { "ok" } else { "[+]ping ok\n[-]etcd failed: reason withheld\n" },

@@ -87,11 +87,7 @@ pub(super) async fn run(call: &Call<'_>, host: &HostName, disk: &Arc<Disk>, word
         }
         ["alarm", "list"] => call.say(call.world(|world| alarms(world))).await,
         ["alarm", "disarm"] => {
-            let disarmed = call.world(|world| {
-                let disarmed = alarms(world);
-                world.cluster.alarms.clear();
-                disarmed
-            });
+            let disarmed = call.world(|world| (alarms(world), world.cluster.alarms.clear()).0);
             call.say(disarmed).await
         }
         ["put", ..] if call.world(|world| !world.cluster.alarms.is_empty()) => {

@@ -10,11 +10,6 @@ use super::super::world::World;
 use super::{Call, Exit};
 use crate::model::{HostName, Role};
 
-/// Whether the API server gets an answer from the cluster below it.
-pub(super) fn etcd_answers(world: &World) -> bool {
-    world.etcd_answers()
-}
-
 /// The version of the API server that is reached from a host: its own, or another's.
 fn api(world: &World, host: &HostName) -> Option<String> {
     let side = world.is_second(host);
@@ -233,9 +228,8 @@ fn pod_object(pod: &Pod, now: Duration) -> Value {
     }
     let volumes = if pod.local_data { json!([{"name": "data", "emptyDir": {}}]) } else { json!([]) };
     if pod.is_pending() {
-        let why = json!([{"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}]);
-        return json!({"kind": "Pod", "metadata": metadata, "spec": {"volumes": volumes},
-            "status": {"phase": "Pending", "conditions": why}});
+        let status = json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False"}]});
+        return json!({"kind": "Pod", "metadata": metadata, "spec": {"volumes": volumes}, "status": status});
     }
     json!({"kind": "Pod", "metadata": metadata, "spec": {"nodeName": pod.node, "volumes": volumes},
         "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": ready}]}})

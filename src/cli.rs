@@ -5,6 +5,7 @@
 pub mod clean;
 pub mod journal;
 pub mod lease;
+pub mod practice;
 pub mod window;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::engine::ArgValueCompleter;
 
+pub use self::practice::Practice;
 use self::window::Window;
 use crate::commands::complete;
 use crate::model::HostName;
@@ -126,52 +128,6 @@ pub enum Command {
     },
     /// Print the manual, with everything in one page: lockkeeper man | man -l -
     Man,
-}
-
-#[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
-pub struct Practice {
-    /// List the clusters, the faults and the runbooks that can be practised, and end
-    #[arg(long)]
-    pub list: bool,
-    /// The runbook: a built-in name, or a file [`--list` names them]
-    #[arg(long, short, default_value = PRACTICE_RUNBOOK, add = ArgValueCompleter::new(complete::runbooks))]
-    pub runbook: String,
-    /// The simulated cluster; by default the first one that suits the runbook [`--list` names them]
-    #[arg(long, value_name = "KIND", add = ArgValueCompleter::new(complete::clusters))]
-    pub cluster: Option<String>,
-    /// How many workers the simulated cluster has, where its kind leaves that open
-    #[arg(long, value_name = "COUNT", value_parser = count)]
-    pub hosts: Option<usize>,
-    /// A variable of the runbook
-    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
-    pub vars: Vec<(String, String)>,
-    /// Decides every delay and every random fault: the same seed, the same run
-    #[arg(long, default_value_t = 1)]
-    pub seed: u64,
-    /// Break something on purpose, such as etcd1:lost-ack; may be given more than once [`--list` names hosts and kinds]
-    #[arg(long = "fault", value_name = "HOST:KIND", add = ArgValueCompleter::new(complete::faults))]
-    pub faults: Vec<String>,
-    /// Also break this many things at random; the seed decides which
-    #[arg(long, value_name = "COUNT", value_parser = count, default_value_t = 0)]
-    pub random_faults: usize,
-    /// Open every gate without asking, as fast as virtual time allows, and print one line of summary; needs no terminal
-    #[arg(long)]
-    pub auto: bool,
-    /// With --auto: in every stage, take back what was done on a host and do it again: before its last step, midway, and after
-    #[arg(long, requires = "auto")]
-    pub take_back: bool,
-    /// With --auto: run every repeatable script twice in a row, as after a connection that broke at the wrong moment
-    #[arg(long, requires = "auto")]
-    pub twice: bool,
-    /// The format of the summary that --auto prints
-    #[arg(long, value_enum, default_value_t = Output::Table)]
-    pub output: Output,
-    /// Where to record the session; by default in the state directory, with --auto nowhere
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub journal: Option<PathBuf>,
-    #[command(flatten)]
-    pub window: Window,
 }
 
 #[derive(Debug, Args)]

@@ -1,8 +1,9 @@
 //! The operator that practice has and nothing else: opens every gate as soon as it opens, and never skips.
 
 use std::collections::BTreeSet;
+use std::mem::Discriminant;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::engine::{Intent, confirmation, gate_view, undo_chain};
@@ -33,73 +34,102 @@ pub(super) struct Summary {
     pub(super) json: serde_json::Value,
 }
 
-/// Drives a session to its end, or to where nobody can go on. What has to be done by hand is `followed` up elsewhere.
-///
-/// With `take_back`, what was done in a stage is taken back on one host and done again, once at every [`Moment`].
-pub(super) async fn drive(
-    runner: &mut Runner,
+/// Who opens the gates, with what they remember of the session so far. A wizard that was killed does not take it along.
+#[derive(Debug)]
+pub(super) struct Driver {
+    /// What was done in a stage is taken back on one host and done again, once at every [`Moment`].
     take_back: bool,
-    mut followed: impl FnMut(&State),
-) -> Result<Summary, JournalError> {
-    let began = runner.now();
-    let mut retries = vec![0; runner.state().tasks.len()];
-    let mut phases = Vec::new();
-    let mut moved = began;
-    let mut taken_back = BTreeSet::new();
-    let mut undone: BTreeSet<TaskId> = BTreeSet::new();
-    loop {
-        runner.changed().await?;
-        followed(runner.state());
-        if runner.state().outcome.is_some() {
-            return Ok(summary(runner.state(), None));
+    began: Option<Timestamp>,
+    moved: Timestamp,
+    retries: Vec<usize>,
+    phases: Vec<Discriminant<Phase>>,
+    taken_back: BTreeSet<(usize, Moment)>,
+    undone: BTreeSet<TaskId>,
+}
+
+impl Driver {
+    pub(super) fn new(take_back: bool) -> Self {
+        Self {
+            take_back,
+            began: None,
+            moved: Timestamp::UNIX_EPOCH,
+            retries: Vec::new(),
+            phases: Vec::new(),
+            taken_back: BTreeSet::new(),
+            undone: BTreeSet::new(),
         }
-        let now: Vec<_> = runner.state().tasks.iter().map(|task| std::mem::discriminant(&task.phase)).collect();
-        let idle = runner.state().tasks.iter().all(|task| {
-            matches!(task.phase, Phase::Waiting | Phase::Gate | Phase::Done | Phase::NotNeeded | Phase::Skipped { .. })
-        });
-        if now != phases || !idle {
-            (phases, moved) = (now, runner.now());
-        }
-        if runner.now().duration_since(began) > LONGEST || runner.now().duration_since(moved) > SHUT {
-            let waiting = runner.state().gates().next().and_then(|id| gate_view(runner.state(), id, runner.now()));
-            let why = waiting
-                .and_then(|gate| gate.refusal)
-                .map_or_else(|| "nothing moves".into(), |refusal| refusal.to_string());
-            return Ok(summary(runner.state(), Some(("stuck", why))));
-        }
-        for id in runner.state().task_ids() {
-            match &runner.state().tasks[id.index()].phase {
-                Phase::Gate => {
-                    if take_back && let Some((host, when)) = may_take_back(runner.state(), id, &taken_back) {
-                        let chain = undo_chain(runner.state(), &host).unwrap_or_default();
-                        let done = |id: &TaskId| runner.state().tasks[id.index()].phase == Phase::Done;
-                        let again: Vec<TaskId> = chain.into_iter().filter(done).collect();
-                        if runner.submit(&Intent::Undo { host })?.is_ok() {
-                            undone.extend(again);
-                            taken_back.insert(when);
-                            break;
+    }
+
+    /// Drives a session to its end, or to where nobody can go on; nothing where it has come to so many events before.
+    /// What has to be done by hand is `followed` up elsewhere.
+    pub(super) async fn drive(
+        &mut self,
+        runner: &mut Runner,
+        until: Option<u64>,
+        mut followed: impl FnMut(&State),
+    ) -> Result<Option<Summary>, JournalError> {
+        let began = *self.began.get_or_insert(runner.now());
+        self.retries.resize(runner.state().tasks.len(), 0);
+        loop {
+            runner.changed().await?;
+            followed(runner.state());
+            if runner.state().outcome.is_some() {
+                return Ok(Some(summary(runner.state(), None)));
+            }
+            if until.is_some_and(|until| runner.state().seq >= until) {
+                return Ok(None);
+            }
+            let now: Vec<_> = runner.state().tasks.iter().map(|task| std::mem::discriminant(&task.phase)).collect();
+            let idle = runner.state().tasks.iter().all(|task| {
+                matches!(
+                    task.phase,
+                    Phase::Waiting | Phase::Gate | Phase::Done | Phase::NotNeeded | Phase::Skipped { .. }
+                )
+            });
+            if now != self.phases || !idle {
+                (self.phases, self.moved) = (now, runner.now());
+            }
+            if runner.now().duration_since(began) > LONGEST || runner.now().duration_since(self.moved) > SHUT {
+                let waiting = runner.state().gates().next().and_then(|id| gate_view(runner.state(), id, runner.now()));
+                let why = waiting
+                    .and_then(|gate| gate.refusal)
+                    .map_or_else(|| "nothing moves".into(), |refusal| refusal.to_string());
+                return Ok(Some(summary(runner.state(), Some(("stuck", why)))));
+            }
+            for id in runner.state().task_ids() {
+                match &runner.state().tasks[id.index()].phase {
+                    Phase::Gate => {
+                        if self.take_back
+                            && let Some((host, when)) = may_take_back(runner.state(), id, &self.taken_back)
+                        {
+                            let chain = undo_chain(runner.state(), &host).unwrap_or_default();
+                            let done = |id: &TaskId| runner.state().tasks[id.index()].phase == Phase::Done;
+                            let again: Vec<TaskId> = chain.into_iter().filter(done).collect();
+                            if runner.submit(&Intent::Undo { host })?.is_ok() {
+                                self.undone.extend(again);
+                                self.taken_back.insert(when);
+                                break;
+                            }
+                        }
+                        open(runner, id)?;
+                    }
+                    // What was done, and taken back, is there to be done again.
+                    Phase::NotNeeded if self.undone.contains(&id) => {
+                        let label = runner.state().plan.as_ref().map(|plan| plan.label(id)).unwrap_or_default();
+                        let why = format!("the undo of {label} took nothing back");
+                        return Ok(Some(summary(runner.state(), Some(("failed", why)))));
+                    }
+                    Phase::Failed { reason, .. } => {
+                        let reason = reason.clone();
+                        self.retries[id.index()] += 1;
+                        let given_up =
+                            self.retries[id.index()] > RETRIES || runner.submit(&Intent::Retry { task: id })?.is_err();
+                        if given_up {
+                            return Ok(Some(summary(runner.state(), Some(("failed", reason)))));
                         }
                     }
-                    open(runner, id)?;
+                    _ => {}
                 }
-                // What was done, and taken back, is there to be done again.
-                Phase::NotNeeded if undone.contains(&id) => {
-                    let label = runner.state().plan.as_ref().map(|plan| plan.label(id)).unwrap_or_default();
-                    return Ok(summary(
-                        runner.state(),
-                        Some(("failed", format!("the undo of {label} took nothing back"))),
-                    ));
-                }
-                Phase::Failed { reason, .. } => {
-                    let reason = reason.clone();
-                    retries[id.index()] += 1;
-                    let given_up =
-                        retries[id.index()] > RETRIES || runner.submit(&Intent::Retry { task: id })?.is_err();
-                    if given_up {
-                        return Ok(summary(runner.state(), Some(("failed", reason))));
-                    }
-                }
-                _ => {}
             }
         }
     }

@@ -1,33 +1,33 @@
 //! `practice`: the whole program, on hosts that cannot be hurt.
 
-use std::collections::HashSet;
+mod exercise;
+mod hands;
+mod many;
+
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use color_eyre::eyre::Result;
 use indexmap::IndexMap;
 
+use self::exercise::Exercise;
+use self::hands::Hands;
 use super::acting::Acting;
 use super::asked::Asked;
-use super::{
-    artifacts_of, auto, begun, cluster, complain, default_journal, given, new_session, operator, print, refuse,
-};
-use super::{usual, window};
-use crate::cli::{Output, Practice as Args};
+use super::{artifacts_of, begun, cluster, complain, default_journal, given, new_session, operator, print, refuse};
+use super::{secrets, usual, window};
+use crate::cli::Practice as Args;
 use crate::documents;
 use crate::hosts::Operate;
 use crate::journal::Writer;
 use crate::model::event::Mode;
 use crate::model::runbook::Runbook;
-use crate::model::state::Phase;
-use crate::model::{HostName, State, TaskId};
+use crate::model::{Host, HostName, Plan, State};
 use crate::practice::{Fault, FaultKind, Kind, Practice};
 use crate::probe::Request;
-use crate::runner::{Clock, INTERVAL, Recorder, Runner, Setup};
+use crate::runner::{Clock, Recorder, Runner, Setup};
 use crate::yaml::{Problem, Problems};
-
-/// The moment that virtual time begins at: the night of the published run that the first runbook retells.
-const EPOCH: &str = "2017-04-22T13:00:00Z";
 
 pub(super) fn run(args: &Args) -> Result<ExitCode> {
     if args.list {
@@ -50,6 +50,23 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         Ok(faults) => faults,
         Err(problems) => return Ok(refuse(&problems)),
     };
+    let inventory = {
+        let mut inventory = Practice::with_workers(kind, args.hosts, args.seed, Vec::new()).inventory();
+        inventory.vars.extend(values);
+        inventory.vars.extend(cluster::made_up(&runbook));
+        inventory
+    };
+    let mut plan = match documents::plan::build(&inventory, &cluster::source(), &runbook, &source, &args.vars) {
+        Ok(plan) => plan,
+        Err(problems) => return Ok(refuse(&cluster::unsuited(problems, kind, &runbook))),
+    };
+    if args.twice {
+        repeat(&mut plan.runbook);
+    }
+    let exercise = Exercise { kind, plan, args };
+    if let Some(seeds) = &args.seeds {
+        return many::run(&exercise, seeds.clone(), &faults);
+    }
     if !args.auto
         && let Some(code) = super::lacks_terminal("`lockkeeper practice --auto`")
     {
@@ -61,63 +78,28 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         complain(&format!("faults at random: {}", named.join(", ")));
     }
     faults.extend(by_chance);
-    // One thread: with its clock paused, the same seed gives the same run. Where somebody looks on, hosts do not make the
-    // screen wait.
-    let runtime =
-        if args.auto { tokio::runtime::Builder::new_current_thread().enable_all().build()? } else { super::runtime()? };
+    if args.auto {
+        return exercise.once(&faults);
+    }
+    let runtime = super::runtime()?;
     runtime.block_on(async {
-        if args.auto {
-            tokio::time::pause();
-        }
-        let well = faults.is_empty();
         let practice = Practice::with_workers(kind, args.hosts, args.seed, faults.clone());
-        let mut inventory = practice.inventory();
-        inventory.vars.extend(values);
-        inventory.vars.extend(cluster::made_up(&runbook));
-        let mut plan = match documents::plan::build(&inventory, &cluster::source(), &runbook, &source, &args.vars) {
-            Ok(plan) => plan,
-            Err(problems) => return Ok(refuse(&cluster::unsuited(problems, kind, &runbook))),
+        let plan = exercise.plan;
+        let path = match &args.journal {
+            Some(path) => path.clone(),
+            None => default_journal(Clock::Real.now(), &plan.inventory.cluster, &plan.runbook.name)?,
         };
-        if args.twice {
-            repeat(&mut plan.runbook);
-        }
-        let clock = if args.auto { Clock::virtual_from(EPOCH.parse()?) } else { Clock::Real };
-        let journal = match (&args.journal, args.auto) {
-            (Some(path), _) => Some(path.clone()),
-            (None, true) => None,
-            (None, false) => Some(default_journal(clock.now(), &plan.inventory.cluster, &plan.runbook.name)?),
-        };
-        let scratch = tempfile::tempdir()?;
-        let artifacts = journal.as_deref().map_or_else(|| scratch.path().to_owned(), artifacts_of);
-        let hosts: IndexMap<HostName, (std::sync::Arc<dyn Operate>, String)> = plan
-            .inventory
-            .hosts
-            .iter()
-            .map(|host| {
-                let request = Request::for_host(host, &plan.runbook.probe, &plan.vars[&host.name]);
-                (host.name.clone(), (practice.host(&host.name), request.script()))
-            })
-            .collect();
-        let session = if args.auto { format!("practice-{}", args.seed).into() } else { new_session() };
-        let secrets = super::secrets::practised(&plan);
-        let started = begun(session, Mode::Practice, plan.inventory.clone(), Some(plan));
-        let writer = journal.as_deref().map(Writer::create).transpose()?;
-        let mut recorder = Recorder::new(State::default(), writer, clock);
-        recorder.record(started)?;
-        // Nobody looks on, and whatever waits for an answer asks for it.
-        let interval = if args.auto { 3 * INTERVAL } else { super::interval().max(PROBE * hosts.len() as u32) };
+        let hosts = hosts_of(&practice, &plan);
+        let interval = super::interval().max(PROBE * hosts.len() as u32);
+        let mut recorder = Recorder::new(State::default(), Some(Writer::create(&path)?), Clock::Real);
+        let secrets = secrets::practised(&plan);
+        recorder.record(begun(new_session(), Mode::Practice, plan.inventory.clone(), Some(plan)))?;
+        let artifacts = artifacts_of(&path);
         let mut runner = Runner::new(
             recorder,
             Setup { hosts, artifacts, operator: operator(), seat: "practice".into(), interval, secrets },
         );
-
-        let mut hands = Hands { practice: practice.clone(), lent: HashSet::new() };
-        if args.auto {
-            let summary = auto::drive(&mut runner, args.take_back, |state| hands.lend(state)).await?;
-            runner.close().await?;
-            tell_of_idle(&practice.never_struck(&faults));
-            return report(&summary, &practice.invariants(), args);
-        }
+        let mut hands = Hands::new(practice.clone());
         if let Some(intent) = window {
             runner.submit(&intent)?.ok();
         }
@@ -126,18 +108,25 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         let left = crate::ui::run(&mut acting, super::habits()).await;
         let code = super::upgrade::exit_code(runner.state());
         // What was broken on purpose is not how it usually goes.
-        if well {
+        if faults.is_empty() {
             usual::learn(runner.state());
         }
         let closed = runner.close().await;
         let code = super::ended(left?, code);
         closed?;
         tell_of_idle(&practice.never_struck(&faults));
-        if let Some(path) = journal {
-            complain(&format!("recorded in {}; play it with: lockkeeper replay {0}", path.display()));
-        }
+        complain(&format!("recorded in {}; play it with: lockkeeper replay {0}", path.display()));
         Ok(code)
     })
+}
+
+/// The simulated hosts of a plan, each with its probe.
+fn hosts_of(practice: &Practice, plan: &Plan) -> IndexMap<HostName, (Arc<dyn Operate>, String)> {
+    let host = |host: &Host| {
+        let request = Request::for_host(host, &plan.runbook.probe, &plan.vars[&host.name]);
+        (host.name.clone(), (practice.host(&host.name), request.script()))
+    };
+    plan.inventory.hosts.iter().map(host).collect()
 }
 
 /// A simulated host's share of the time between two rounds of probes: half a core at most goes into them.
@@ -199,73 +188,4 @@ fn repeat(runbook: &mut Runbook) {
             *run = format!("(\n{run}\n)\nsleep 1\n(\n{run}\n)");
         }
     }
-}
-
-/// What is typed at a Container Linux console to force a first boot.
-const AT_CONSOLE: &str = "coreos.first_boot=1";
-
-/// The operator's hands at the consoles, which nobody has in memory: what a step asks to be done by hand is done.
-struct Hands {
-    practice: Practice,
-    lent: HashSet<(TaskId, u64)>,
-}
-
-impl Hands {
-    fn lend(&mut self, state: &State) {
-        for id in state.task_ids() {
-            let Some((task, step, current)) = state.task(id) else { continue };
-            if current.taking_back() {
-                continue;
-            }
-            let asked = step.hands.is_some() && step.reboots && current.phase == Phase::Verifying;
-            if asked && self.lent.insert((id, current.since_seq)) {
-                self.practice.restart_at_console(&task.host, AT_CONSOLE);
-            }
-            let begun = matches!(current.phase, Phase::Verifying | Phase::Done);
-            let by_hand = step.hands.is_some() && !step.reboots && begun;
-            if by_hand && self.lent.insert((id, current.since_seq)) {
-                match step.name.as_str() {
-                    "deploy" => self.practice.deploy_to_second(),
-                    "switch" => self.practice.switch_traffic(),
-                    "turn-off" => self.practice.turn_off(std::slice::from_ref(&task.host)),
-                    _ => {}
-                }
-            }
-        }
-    }
-}
-
-/// One line of summary; 0 only where the cluster ended as promised and nothing unsafe was seen on the way.
-fn report(summary: &auto::Summary, unsafe_acts: &[String], args: &Args) -> Result<ExitCode> {
-    let mut json = summary.json.clone();
-    if let Some(map) = json.as_object_mut() {
-        map.insert("seed".into(), args.seed.into());
-        if !unsafe_acts.is_empty() {
-            map.insert("outcome".into(), "unsafe".into());
-            map.insert("unsafe".into(), unsafe_acts.into());
-        }
-    }
-    match args.output {
-        Output::Json => print(&format!("{json}\n"))?,
-        Output::Table => {
-            let count = |key: &str| json[key].to_string();
-            let why = summary.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-            print(&format!(
-                "{}{why} ({} of {} tasks done, {} not needed, {} failed, {} skipped; {} events; seed {})\n",
-                json["outcome"].as_str().unwrap_or(summary.outcome),
-                count("done"),
-                count("tasks"),
-                count("not_needed"),
-                count("failed"),
-                count("skipped"),
-                count("events"),
-                args.seed,
-            ))?;
-            for act in unsafe_acts {
-                print(&format!("unsafe: {act}\n"))?;
-            }
-        }
-    }
-    let well = summary.outcome == "completed" && unsafe_acts.is_empty();
-    Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

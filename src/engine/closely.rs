@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::verification;
 use crate::model::drift::Closely;
 use crate::model::event::Event;
 use crate::model::runbook::{Check, Expression};
@@ -36,8 +37,8 @@ impl Awaited {
         for id in state.gates().chain(state.under_way()) {
             let Some((task, step, current)) = state.task(id) else { continue };
             let checks = match current.phase {
-                Phase::Gate => &step.require,
-                Phase::Verifying => &step.verify,
+                Phase::Gate => step.require.as_slice(),
+                Phase::Verifying => verification::awaited(step, current),
                 _ => continue,
             };
             let since = super::opening::counts_since(state, id);

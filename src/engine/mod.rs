@@ -6,6 +6,7 @@
 //! from the state alone, so that a resumed session wants just what the interrupted one did.
 
 pub mod advance;
+mod asked;
 pub mod check;
 mod closely;
 pub mod decide;
@@ -29,6 +30,7 @@ mod version;
 mod tests;
 
 pub use advance::{PROMISE_WITHIN, advance, promise};
+pub use asked::asked;
 pub use closely::Awaited;
 pub use decide::decide;
 pub use gate::{GateView, gate_view, harm, variables, variables_of_undo};

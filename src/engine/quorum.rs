@@ -10,7 +10,7 @@ use crate::model::runbook::{Component, Step};
 use crate::model::{HostName, State, TaskId};
 
 /// Whether a step takes the host's etcd member down, on its way forward or back.
-fn stops_etcd(step: &Step, back: bool) -> bool {
+pub(super) fn stops_etcd(step: &Step, back: bool) -> bool {
     let which = if back { &step.starts } else { &step.stops };
     step.reboots || which.contains(&Component::Etcd)
 }

@@ -31,6 +31,7 @@ impl World {
         if !machine.up && !machine.emergency {
             return;
         }
+        self.leave_undrained(host);
         if let Some(unit) = self.cluster.processes.get(host).map(|process| process.unit.clone()) {
             self.end_process(host, &unit, Some(&format!("rebooting {host}")));
         }
@@ -44,6 +45,16 @@ impl World {
             machine.random.millis(6000..15_000)
         };
         self.after(delay, Happening::Up { host: host.clone(), cmdline });
+    }
+
+    /// What runs on a host that goes down should have been moved before.
+    fn leave_undrained(&mut self, host: &HostName) {
+        let kube = self.kube_of(host);
+        let left: Vec<&str> = kube.pods.iter().filter(|pod| pod.node == *host).map(|pod| pod.name.as_str()).collect();
+        if !left.is_empty() {
+            let left = left.join(", ");
+            self.break_rule(format_args!("{host} was rebooted undrained, with {left} on it"));
+        }
     }
 
     pub(super) fn come_up(&mut self, host: &HostName, mut cmdline: String) {

@@ -78,14 +78,9 @@ pub(super) struct Etcd {
 pub(super) fn world(plans: &[Plan], etcd: Etcd, seed: u64) -> World {
     let scheme = if etcd.tls { "https" } else { "http" };
     let members = plans.iter().filter(|plan| plan.roles.contains(&Role::Etcd)).enumerate();
-    let members = members.map(|(number, plan)| Member {
-        id: member_id(number),
-        name: plan.name.into(),
-        host: plan.name.into(),
-        peer_url: format!("{scheme}://{}:2380", plan.address),
-        client_url: format!("{scheme}://{}:2379", plan.address),
-        acknowledged: INDEX,
-        ill: false,
+    let members = members.map(|(number, plan)| {
+        let url = |port| format!("{scheme}://{}:{port}", plan.address);
+        Member::old(member_id(number), plan.name, url(2380), url(2379), INDEX)
     });
     let mut cluster = Cluster::new(CLUSTER_ID, members.collect(), etcd.release.cluster(), INDEX);
     cluster.leader = cluster.members.first().map(|member| member.id);

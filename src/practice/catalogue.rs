@@ -42,13 +42,14 @@ impl FaultKind {
     #[must_use]
     pub fn occasion(self) -> Option<&'static str> {
         Some(match self {
-            Self::MemberUnhealthy => "an etcd member",
+            Self::MemberUnhealthy | Self::Diverged => "an etcd member",
             Self::SlowStart | Self::WontStart => "an etcd member that is started",
             Self::DiskFull => "an etcd member whose data is archived",
             Self::CorruptFetch => "an etcd member from which a file is fetched",
             Self::RebootHangs => "a step that reboots",
             Self::BudgetBlocks => "a step that drains",
             Self::PackageGone => "a step that layers flannel",
+            Self::NoSpace | Self::Corrupt => "an etcd of 3.0 or later",
             Self::ConnectionDrop | Self::LostAck | Self::ProbeTimeouts => return None,
         })
     }
@@ -70,6 +71,9 @@ impl FaultKind {
                 "for two and a half minutes of its first drain, a disruption budget allows no eviction"
             }
             Self::PackageGone => "the repository no longer has one of the packages",
+            Self::NoSpace => "the etcd member has raised the alarm NOSPACE: its database is full",
+            Self::Corrupt => "the etcd member has raised the alarm CORRUPT",
+            Self::Diverged => "the etcd member's keys are not what the others have, and nothing says so but hashkv",
         }
     }
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use crate::model::HostName;
 
+use super::faults::FaultKind;
+
 /// A release of etcd.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Release(pub(super) u32, pub(super) u32, pub(super) u32);
@@ -58,6 +60,26 @@ pub(super) struct Member {
     pub(super) acknowledged: u64,
     /// Does not answer its peers.
     pub(super) ill: bool,
+    /// It has joined once: the others know it, and its data cannot be begun anew.
+    pub(super) published: bool,
+    /// Its data is not what the others have.
+    pub(super) diverged: bool,
+}
+
+impl Member {
+    /// A member that has been one for some time.
+    pub(super) fn old(id: u64, name: &str, peer_url: String, client_url: String, acknowledged: u64) -> Self {
+        let (name, host) = (name.to_owned(), name.into());
+        Self { id, name, host, peer_url, client_url, acknowledged, ill: false, published: true, diverged: false }
+    }
+}
+
+/// What a member has cried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Alarm {
+    pub(super) member: u64,
+    /// `NOSPACE` or `CORRUPT`.
+    pub(super) name: &'static str,
 }
 
 /// An etcd process.
@@ -97,8 +119,8 @@ pub(super) struct Cluster {
     /// Entries in the log.
     pub(super) index: u64,
     pub(super) keys: BTreeMap<String, Key>,
-    /// It has never had a quorum: who starts with no data begins it.
-    pub(super) new: bool,
+    /// What was cried out and nobody has taken back.
+    pub(super) alarms: Vec<Alarm>,
     /// Its clients come by TLS, with a certificate.
     pub(super) tls: bool,
     /// Counts elections, so that an overtaken one is passed over.
@@ -120,7 +142,7 @@ impl Cluster {
             term: 5,
             index,
             keys: BTreeMap::from([("/canary".into(), canary)]),
-            new: false,
+            alarms: Vec::new(),
             tls: false,
             round: 0,
             spare: Duration::ZERO,
@@ -129,13 +151,35 @@ impl Cluster {
 
     /// Makes it a cluster that has yet to begin.
     pub(super) fn fresh(&mut self) {
-        self.new = true;
         (self.index, self.version) = (1, Release(3, 0, 0));
         (self.leader, self.processes) = (None, BTreeMap::new());
         self.keys.clear();
         for member in &mut self.members {
-            member.acknowledged = 0;
+            (member.acknowledged, member.published) = (0, false);
         }
+    }
+
+    /// What is wrong with a member from the beginning. Alarms came with the third version.
+    pub(super) fn go_wrong(&mut self, host: &HostName, fault: FaultKind) {
+        let third = self.version >= Release(3, 0, 0);
+        let Some(member) = self.members.iter_mut().find(|member| member.host == *host) else { return };
+        match fault.alarm() {
+            Some(name) if third => self.alarms.push(Alarm { member: member.id, name }),
+            Some(_) => {}
+            None => member.diverged = true,
+        }
+    }
+
+    /// What `hashkv` finds in a member's keys.
+    pub(super) fn hash_of(&self, member: &Member) -> u64 {
+        // FNV-1a over what is kept, as far as all members of a quorum have it.
+        let mut text: String =
+            self.keys.iter().map(|(key, kept)| format!("{key}={}@{};", kept.value, kept.modified)).collect();
+        if member.diverged {
+            text += "and something more";
+        }
+        let fold = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0193) & 0xffff_ffff;
+        text.bytes().fold(0x811c_9dc5, fold)
     }
 
     pub(super) fn quorum(&self) -> usize {
@@ -178,12 +222,14 @@ impl Cluster {
 
     /// Lets the log grow while somebody writes and a quorum takes it.
     pub(super) fn write_on(&mut self, from: Duration, to: Duration, writes: bool) {
-        const A_WRITE_EVERY: Duration = Duration::from_millis(500);
+        // Leases are renewed every ten seconds, and most of what is written is that.
+        const RENEWED_EVERY: Duration = Duration::from_secs(10);
+        const LEASES: u64 = 20;
         if writes && self.leader.is_some() {
             self.spare += to.saturating_sub(from);
-            let count = self.spare.as_millis() / A_WRITE_EVERY.as_millis();
-            self.spare -= A_WRITE_EVERY * count as u32;
-            self.index += count as u64;
+            let rounds = self.spare.as_millis() / RENEWED_EVERY.as_millis();
+            self.spare -= RENEWED_EVERY * rounds as u32;
+            self.index += rounds as u64 * LEASES;
         }
         if self.leader.is_some() {
             let hosts: Vec<HostName> = self.together().iter().map(|member| member.host.clone()).collect();
@@ -203,15 +249,7 @@ mod tests {
 
     fn cluster(releases: &[&str]) -> Cluster {
         let host = |n: usize| HostName::from(format!("etcd{}", n + 1));
-        let member = |n: usize| Member {
-            id: n as u64,
-            name: host(n).to_string(),
-            host: host(n),
-            peer_url: String::new(),
-            client_url: String::new(),
-            acknowledged: 0,
-            ill: false,
-        };
+        let member = |n: usize| Member::old(n as u64, host(n).as_str(), String::new(), String::new(), 0);
         let mut cluster = Cluster::new(1, (0..3).map(member).collect(), Release(2, 3, 0), 100);
         for (n, release) in releases.iter().enumerate() {
             let release = Release::parse(release).unwrap();
@@ -240,12 +278,12 @@ mod tests {
     }
 
     #[test]
-    fn the_log_grows_by_two_a_second_and_only_while_somebody_writes() {
+    fn the_log_grows_by_twenty_in_ten_seconds_and_only_while_somebody_writes() {
         let mut cluster = cluster(&["2.3.8", "2.3.8", "2.3.8"]);
-        cluster.write_on(Duration::ZERO, Duration::from_millis(700), true);
-        cluster.write_on(Duration::from_millis(700), Duration::from_secs(1), true);
-        assert_eq!((cluster.index, cluster.members[0].acknowledged), (102, 102));
-        cluster.write_on(Duration::from_secs(1), Duration::from_secs(9), false);
-        assert_eq!(cluster.index, 102);
+        cluster.write_on(Duration::ZERO, Duration::from_secs(7), true);
+        cluster.write_on(Duration::from_secs(7), Duration::from_secs(10), true);
+        assert_eq!((cluster.index, cluster.members[0].acknowledged), (120, 120));
+        cluster.write_on(Duration::from_secs(10), Duration::from_secs(90), false);
+        assert_eq!(cluster.index, 120);
     }
 }

@@ -149,14 +149,9 @@ pub(super) fn hosts() -> impl Iterator<Item = (&'static str, &'static [Role])> {
 
 /// The cluster as it has run for some days.
 pub(super) fn world(clock: Clock, seed: u64) -> World {
-    let members = HOSTS.iter().filter(|(_, _, role, _)| *role == Role::Etcd).map(|(name, address, _, id)| Member {
-        id: *id,
-        name: (*name).into(),
-        host: (*name).into(),
-        peer_url: format!("http://{address}:2380"),
-        client_url: format!("http://{address}:2379"),
-        acknowledged: INDEX,
-        ill: false,
+    let members = HOSTS.iter().filter(|(_, _, role, _)| *role == Role::Etcd).map(|(name, address, _, id)| {
+        let url = |port| format!("http://{address}:{port}");
+        Member::old(*id, name, url(2380), url(2379), INDEX)
     });
     let cluster = Cluster::new(CLUSTER_ID, members.collect(), Release::ETCD2.cluster(), INDEX);
     let mut world = World::new(cluster, seed);

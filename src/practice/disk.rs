@@ -61,6 +61,8 @@ pub(super) struct Disk {
     nodes: Mutex<BTreeMap<PathBuf, Node>>,
     /// The next archive does not fit.
     full: std::sync::atomic::AtomicBool,
+    /// Counts what was written, moved and taken away.
+    changes: std::sync::atomic::AtomicU64,
 }
 
 type Nodes = BTreeMap<PathBuf, Node>;
@@ -75,8 +77,8 @@ fn not_found() -> IoError {
 
 impl Disk {
     pub(super) fn new(clock: Clock, mounts: &'static [Mount]) -> Self {
-        let disk = Self { clock, mounts, nodes: Mutex::default(), full: false.into() };
-        disk.nodes().insert("/".into(), disk.node(Kind::Directory, 0o755));
+        let disk = Self { clock, mounts, nodes: Mutex::default(), full: false.into(), changes: 0.into() };
+        disk.nodes_mut().insert("/".into(), disk.node(Kind::Directory, 0o755));
         for mount in mounts {
             disk.make_dir(mount.at);
         }
@@ -85,6 +87,16 @@ impl Disk {
 
     fn nodes(&self) -> MutexGuard<'_, Nodes> {
         self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn nodes_mut(&self) -> MutexGuard<'_, Nodes> {
+        self.changes.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.nodes()
+    }
+
+    /// Another number than before where anything may have changed.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     fn node(&self, kind: Kind, mode: u32) -> Node {
@@ -174,7 +186,7 @@ impl Disk {
         for part in path.as_ref() {
             here.push(part);
             let node = self.node(Kind::Directory, 0o755);
-            self.nodes().entry(here.clone()).or_insert(node);
+            self.nodes_mut().entry(here.clone()).or_insert(node);
         }
     }
 
@@ -188,7 +200,7 @@ impl Disk {
         if let Some(old) = self.get(path) {
             (node.owner, node.mode) = (old.owner, old.mode);
         }
-        self.nodes().insert(path.into(), node);
+        self.nodes_mut().insert(path.into(), node);
     }
 
     /// Puts a node at a path as it is, parents made.
@@ -197,7 +209,7 @@ impl Disk {
         if let Some(parent) = path.parent() {
             self.make_dir(parent);
         }
-        self.nodes().insert(path.into(), node);
+        self.nodes_mut().insert(path.into(), node);
     }
 
     pub(super) fn link(&self, path: impl AsRef<Path>, target: impl Into<PathBuf>) {
@@ -207,7 +219,7 @@ impl Disk {
 
     /// Changes owner, where one is given, and mode, where one is given.
     pub(super) fn own(&self, path: impl AsRef<Path>, owner: Option<&str>, mode: Option<u32>) -> bool {
-        let mut nodes = self.nodes();
+        let mut nodes = self.nodes_mut();
         let Some(node) = nodes.get_mut(path.as_ref()) else { return false };
         if let Some(owner) = owner {
             owner.clone_into(&mut node.owner);
@@ -221,7 +233,7 @@ impl Disk {
     /// Takes away whatever stands there and below.
     pub(super) fn delete(&self, path: impl AsRef<Path>) {
         let path = path.as_ref();
-        self.nodes().retain(|child, _| !child.starts_with(path));
+        self.nodes_mut().retain(|child, _| !child.starts_with(path));
     }
 
     /// What a power cycle does: memory is empty afterwards.
@@ -238,7 +250,7 @@ impl Disk {
             return Err(io(ErrorKind::StorageFull, "No space left on device"));
         }
         let mut node = self.node(Kind::File(content), 0o644);
-        let mut nodes = self.nodes();
+        let mut nodes = self.nodes_mut();
         match path.parent().and_then(|parent| nodes.get(parent)).map(|parent| &parent.kind) {
             Some(Kind::Directory) => {}
             Some(_) => return Err(io(ErrorKind::NotADirectory, "Not a directory")),
@@ -313,8 +325,7 @@ impl FileSystem for Disk {
     }
 
     async fn stat(&self, path: &Path) -> bashkit::Result<Metadata> {
-        let node = self.get(normalize_path(path)).ok_or_else(not_found)?;
-        Ok(metadata(&node))
+        Ok(self.nodes().get(&normalize_path(path)).map(metadata).ok_or_else(not_found)?)
     }
 
     async fn read_dir(&self, path: &Path) -> bashkit::Result<Vec<DirEntry>> {
@@ -324,8 +335,10 @@ impl FileSystem for Disk {
             Some(_) => return Err(io(ErrorKind::NotADirectory, "Not a directory").into()),
             None => return Err(not_found().into()),
         }
-        let entry = |name: String| Some(DirEntry { metadata: metadata(&self.get(path.join(&name))?), name });
-        Ok(self.names(&path).into_iter().filter_map(entry).collect())
+        let names = self.names(&path);
+        let nodes = self.nodes();
+        let entry = |name: String| Some(DirEntry { metadata: metadata(nodes.get(&path.join(&name))?), name });
+        Ok(names.into_iter().filter_map(entry).collect())
     }
 
     async fn exists(&self, path: &Path) -> bashkit::Result<bool> {
@@ -340,7 +353,7 @@ impl FileSystem for Disk {
         }
         self.delete(&to);
         self.delete(&from);
-        let mut nodes = self.nodes();
+        let mut nodes = self.nodes_mut();
         for (path, node) in moved {
             let below = path.strip_prefix(&from).unwrap_or(Path::new(""));
             let path = if below.as_os_str().is_empty() { to.clone() } else { to.join(below) };
@@ -373,7 +386,7 @@ impl FileSystem for Disk {
 
     /// `touch`: the shell offers the time of the machine it runs on, and gets the cluster's instead.
     async fn set_modified_time(&self, path: &Path, _: SystemTime) -> bashkit::Result<()> {
-        match self.nodes().get_mut(&normalize_path(path)) {
+        match self.nodes_mut().get_mut(&normalize_path(path)) {
             Some(node) => {
                 node.modified = self.clock.system_time();
                 Ok(())

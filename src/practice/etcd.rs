@@ -145,7 +145,12 @@ impl World {
         self.log_etcd(host, name, 'I', &format!("etcdmain: etcd Version: {release}"));
         self.repair_layout(host, name, release, data_dir, &disk);
         let Some(member) = self.cluster.member_of(host).cloned() else { return self.unit_failed(host, name) };
-        if self.cluster.new && Data::read(&disk, data_dir).is_none() {
+        let empty = Data::read(&disk, data_dir).is_none();
+        if empty && member.published && self.cluster.members.len() == 1 {
+            self.begin_anew(host, name);
+        }
+        let unknown = self.cluster.member_of(host).is_some_and(|member| !member.published);
+        if empty && unknown {
             let data = Data { cluster: self.cluster.id, member: member.id, release, index: 1 };
             data.write(&disk, data_dir, owner.unwrap_or("root"));
         }
@@ -190,6 +195,9 @@ impl World {
         );
         self.log_etcd(host, name, 'I', &text);
         let ours = data.cluster == self.cluster.id && data.member == member.id;
+        if !ours {
+            self.break_rule(format_args!("{host}: {name} was started on the data of another member"));
+        }
         let reachable = unit.etcd_option("listen-peer-urls").is_some_and(|url| !url.contains("localhost"));
         let able = ours && reachable;
         let process = Process { unit: name.into(), release, data_dir: data_dir.into(), owner, joined: false, able };
@@ -205,6 +213,21 @@ impl World {
             self.unit_running(host, name);
         }
         self.regroup();
+    }
+
+    /// The only member finds no data and nobody to ask: it begins an empty cluster, under whatever relied on the old one.
+    fn begin_anew(&mut self, host: &HostName, name: &str) {
+        self.cluster.fresh();
+        let kube = self.kube_of(host);
+        let held = kube.nodes.len() + kube.pods.len();
+        kube.nodes.clear();
+        kube.pods.clear();
+        kube.budgets.clear();
+        kube.sets.clear();
+        self.break_rule(format_args!("{host}: {name} began an empty cluster, and all keys are lost"));
+        if held > 0 {
+            self.break_rule(format_args!("the API server answers with empty lists, since etcd on {host} is empty"));
+        }
     }
 
     /// A directory whose `member` level is missing: 3.0 and earlier put it right, later ones start empty.
@@ -234,6 +257,10 @@ impl World {
             return;
         }
         let had_quorum = self.cluster.has_quorum();
+        if let (Some(cause), Some(alarm)) = (cause, self.cluster.alarms.first()) {
+            let name = alarm.name;
+            self.break_rule(format_args!("{cause}: an etcd member was stopped while the alarm {name} was raised"));
+        }
         if let Some(process) = self.cluster.processes.remove(host) {
             self.save(host, &process);
         }
@@ -320,7 +347,6 @@ impl World {
             self.cluster.together().iter().map(|member| (member.id, member.host.clone())).collect();
         let (leader, _) = together[self.random.below(together.len() as u64) as usize];
         self.cluster.leader = Some(leader);
-        self.cluster.new = false;
         self.cluster.led_since = self.now;
         self.cluster.term += 1;
         self.cluster.index += 1;
@@ -367,7 +393,7 @@ impl World {
             );
             self.log_etcd(host, &process.unit, 'I', &text);
             if let Some(row) = self.cluster.members.iter_mut().find(|row| row.id == member.id) {
-                row.acknowledged = self.cluster.index;
+                (row.acknowledged, row.published) = (self.cluster.index, true);
             }
             self.save(host, &process);
             if !self.machine(host).is_active(&process.unit) {

@@ -41,11 +41,17 @@ pub enum FaultKind {
     BudgetBlocks,
     /// The repository has one of the packages no more.
     PackageGone,
+    /// The member has raised `NOSPACE`, and nobody has disarmed it.
+    NoSpace,
+    /// The member has raised `CORRUPT`.
+    Corrupt,
+    /// The member's keys are not what the others have, and no alarm says so.
+    Diverged,
 }
 
 impl FaultKind {
     /// All kinds.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::MemberUnhealthy,
         Self::SlowStart,
         Self::WontStart,
@@ -57,7 +63,14 @@ impl FaultKind {
         Self::ProbeTimeouts,
         Self::BudgetBlocks,
         Self::PackageGone,
+        Self::NoSpace,
+        Self::Corrupt,
+        Self::Diverged,
     ];
+
+    /// What strikes by chance: not what is wrong with the cluster from the beginning and stays so, which has no way to a
+    /// completed session.
+    const BY_CHANCE: usize = Self::ALL.len() - 3;
 
     /// What it is called on the command line.
     #[must_use]
@@ -74,13 +87,34 @@ impl FaultKind {
             Self::ProbeTimeouts => "probe-timeouts",
             Self::BudgetBlocks => "budget-blocks",
             Self::PackageGone => "package-gone",
+            Self::NoSpace => "nospace",
+            Self::Corrupt => "corrupt",
+            Self::Diverged => "diverged",
         }
     }
 
     /// Whether it needs an etcd member to go wrong.
     #[must_use]
     pub fn of_a_member(self) -> bool {
-        matches!(self, Self::MemberUnhealthy | Self::SlowStart | Self::WontStart | Self::DiskFull | Self::CorruptFetch)
+        self.alarm().is_some()
+            || matches!(
+                self,
+                Self::MemberUnhealthy
+                    | Self::SlowStart
+                    | Self::WontStart
+                    | Self::DiskFull
+                    | Self::CorruptFetch
+                    | Self::Diverged
+            )
+    }
+
+    /// The alarm that it raises, by etcd's name for it.
+    pub(super) fn alarm(self) -> Option<&'static str> {
+        match self {
+            Self::NoSpace => Some("NOSPACE"),
+            Self::Corrupt => Some("CORRUPT"),
+            _ => None,
+        }
     }
 }
 
@@ -125,7 +159,7 @@ impl Fault {
         let mut kinds = Random::new(seed, "kinds");
         (0..count)
             .filter_map(|_| {
-                let kind = FaultKind::ALL[kinds.below(FaultKind::ALL.len() as u64) as usize];
+                let kind = FaultKind::ALL[kinds.below(FaultKind::BY_CHANCE as u64) as usize];
                 Some(Self { host: pick(if kind.of_a_member() { members } else { &all })?, kind })
             })
             .collect()

@@ -17,12 +17,16 @@ use crate::hosts::{
 };
 use crate::model::{Digest, HostName, JobName};
 
+use super::clock::Clock;
 use super::faults::FaultKind;
 use super::tools::{self, Terminal};
 use super::world::Sim;
 
 /// How much of a job's output is handed over at once.
 const PIECE: usize = 64 * 1024;
+
+/// A probe that has taken no longer has not waited for anything.
+const AT_ONCE: Duration = Duration::from_millis(500);
 
 /// The exit status of a script that was told to end, and did: that of SIGTERM.
 const ENDED: i32 = 143;
@@ -40,7 +44,20 @@ pub(super) struct PracticeHost {
     broken_until: Mutex<Duration>,
     /// Probes that still will not come back.
     deaf: Mutex<u32>,
+    /// What the last probe found.
+    found: Mutex<Option<Found>>,
 }
+
+/// What a probe found, and what it could see then.
+#[derive(Debug)]
+struct Found {
+    script: String,
+    sight: u64,
+    output: String,
+}
+
+/// The head of the probe's section that every second changes.
+const CLOCK: &str = "@clock 0 \n ";
 
 /// One run of a script. What of it lies on disk outlives a reboot; its process does not.
 #[derive(Debug)]
@@ -87,6 +104,7 @@ impl PracticeHost {
             token: Mutex::default(),
             broken_until: Mutex::default(),
             deaf: Mutex::new(deaf),
+            found: Mutex::default(),
         }
     }
 
@@ -149,6 +167,20 @@ impl PracticeHost {
 
     fn boots(&self) -> u32 {
         self.sim.with(|world| world.machine(&self.name).boots)
+    }
+
+    /// What a probe would see now, and when that is.
+    fn sight(&self) -> (u64, Duration) {
+        self.sim.with(|world| (world.sight(&self.name), world.now))
+    }
+
+    /// What the last probe found, told again with the time of now, if this one would find the same.
+    fn found(&self, script: &str, sight: u64, now: Duration) -> Option<String> {
+        let found = locked(&self.found);
+        let last = found.as_ref().filter(|last| last.sight == sight && last.script == script)?;
+        let (head, rest) = last.output.split_once(CLOCK)?;
+        let (_, tail) = rest.split_once('\n')?;
+        Some(format!("{head}{CLOCK}{}\n{tail}", Clock::strftime(now, "%s.%N")))
     }
 
     fn strikes(&self, fault: FaultKind) -> bool {
@@ -234,12 +266,21 @@ impl Observe for PracticeHost {
         // Simulated hosts share a processor: in their turn, hundreds answer late; all at once, none would in time.
         let _turn = self.sim.turn().await;
         let within = asked.elapsed();
+        let (sight, now) = self.sight();
+        if let Some(output) = self.found(script, sight, now) {
+            return Ok(Probed { output, within, noise: None });
+        }
         let mut shell = self.shell(&BTreeMap::new(), None);
         let result = timeout(deadline, shell.exec(script)).await.map_err(|_| late())?;
         // A host that went down meanwhile did not send the rest.
         self.reach().await?;
         let result = result.map_err(|error| HostError::Refused(format!("{}: the probe: {error}", self.name)))?;
-        Ok(Probed { output: result.stdout.text_lossy().into_owned(), within, noise: None })
+        let output = result.stdout.text_lossy().into_owned();
+        let (after, ended) = self.sight();
+        // What waited for something was not told what it would be told now.
+        let at_once = after == sight && ended.saturating_sub(now) < AT_ONCE;
+        *locked(&self.found) = at_once.then(|| Found { script: script.into(), sight, output: output.clone() });
+        Ok(Probed { output, within, noise: None })
     }
 
     async fn try_root(&self) -> Result<(), HostError> {

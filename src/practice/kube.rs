@@ -105,14 +105,27 @@ impl Kube {
             return Eviction::Refused;
         }
         self.pods.remove(at);
-        let target = others.get(at % others.len().max(1));
-        if let (Owner::ReplicaSet, Some(node)) = (pod.owner, target) {
+        if pod.owner == Owner::ReplicaSet {
             let (stem, serial) = pod.name.rsplit_once('-').unwrap_or((&pod.name, "0"));
             let name = format!("{stem}-{}", serial.chars().rev().collect::<String>());
-            let ready_at = now + Duration::from_secs(8);
-            self.pods.push(Pod { name, node: node.clone(), ready_at, ..pod });
+            self.pods.push(Pod { name, node: NOWHERE.into(), ready_at: Duration::MAX, ..pod });
+            self.schedule(at, others, now);
         }
         Eviction::Done
+    }
+
+    /// Gives pods that wait for a node one of these, from the one at that place on.
+    pub(super) fn schedule(&mut self, at: usize, nodes: &[HostName], now: Duration) {
+        for (number, pod) in self.pods.iter_mut().filter(|pod| pod.is_pending()).enumerate() {
+            if let Some(node) = nodes.get((at + number) % nodes.len().max(1)) {
+                (pod.node, pod.ready_at) = (node.clone(), now + Duration::from_secs(8));
+            }
+        }
+    }
+
+    /// Pods that no node was found for.
+    pub(super) fn pending(&self) -> impl Iterator<Item = &Pod> {
+        self.pods.iter().filter(|pod| pod.is_pending())
     }
 
     /// Somebody scales up what a budget protects.
@@ -120,6 +133,16 @@ impl Kube {
         for budget in self.budgets.iter_mut().filter(|budget| budget.name == name) {
             budget.min = 1;
         }
+    }
+}
+
+/// The node of a pod that has none yet.
+const NOWHERE: &str = "";
+
+impl Pod {
+    /// It waits for a node.
+    pub(super) fn is_pending(&self) -> bool {
+        self.node.as_str() == NOWHERE
     }
 }
 

@@ -20,6 +20,7 @@ mod kubeadm;
 mod ostree;
 mod random;
 mod services;
+mod sight;
 mod size;
 mod software;
 #[cfg(test)]
@@ -274,6 +275,9 @@ impl Practice {
                         world.regroup();
                     }
                 }
+                FaultKind::NoSpace | FaultKind::Corrupt | FaultKind::Diverged => {
+                    world.cluster.go_wrong(&fault.host, fault.kind);
+                }
                 FaultKind::PackageGone => {
                     machine.disk.put("/var/lib/lockkeeper-practice/package-gone", "flannel\n");
                     machine.faults.insert(FaultKind::PackageGone);
@@ -343,6 +347,27 @@ impl Practice {
         self.sim.with(|world| world.broken.clone())
     }
 
+    /// What a completed session must not leave behind, and did: pods that no node was found for, members whose data differ.
+    #[must_use]
+    pub fn left_behind(&self) -> Vec<String> {
+        self.sim.with(|world| {
+            let kubes = std::iter::once(&world.kube).chain(world.second.as_ref().map(|(_, kube)| kube));
+            let pending =
+                kubes.flat_map(kube::Kube::pending).map(|pod| format!("the pod {} is left pending", pod.name));
+            let diverged = world.cluster.members.iter().filter(|member| member.diverged);
+            pending
+                .chain(diverged.map(|member| format!("the keys of {} are not what the others have", member.host)))
+                .collect()
+        })
+    }
+
+    /// After how many events each the wizard is killed, so many times: the same for the same seed.
+    pub fn kills(seed: u64) -> impl Iterator<Item = u64> {
+        const MOST: usize = 8;
+        let mut random = random::Random::new(seed, "kills");
+        std::iter::repeat_with(move || 1 + random.below(200)).take(MOST)
+    }
+
     /// Those of these faults that still wait for their occasion.
     #[must_use]
     pub fn never_struck(&self, faults: &[Fault]) -> Vec<Fault> {
@@ -350,7 +375,8 @@ impl Practice {
             self.sim.with(|world| {
                 world.machines.get(&fault.host).is_none_or(|machine| match fault.kind {
                     // It is ill from the beginning.
-                    FaultKind::MemberUnhealthy => false,
+                    FaultKind::MemberUnhealthy | FaultKind::Diverged => false,
+                    FaultKind::NoSpace | FaultKind::Corrupt => world.cluster.alarms.is_empty(),
                     FaultKind::DiskFull => machine.disk.is_full(),
                     kind => machine.faults.contains(&kind),
                 })

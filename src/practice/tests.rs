@@ -1,6 +1,8 @@
 //! The simulated hosts as one meets them over a connection: jobs, faults, reboots, and what a shell says there.
 
 mod bench;
+mod rules;
+mod sight;
 mod upgrade;
 
 use std::time::Duration;

@@ -232,6 +232,9 @@ impl World {
     }
 
     fn pass(&mut self, now: Duration) {
+        if now <= self.now {
+            return;
+        }
         let writes = self.writes();
         self.cluster.write_on(self.now, now, writes);
         self.now = self.now.max(now);

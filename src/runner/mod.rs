@@ -105,7 +105,7 @@ pub struct Runner {
     recorder: Recorder,
     sightings: Sightings,
     hosts: IndexMap<HostName, Arc<dyn Operate>>,
-    nudges: Vec<Arc<Notify>>,
+    nudges: BTreeMap<HostName, Arc<Notify>>,
     artifacts: PathBuf,
     operator: String,
     tasks: JoinSet<()>,
@@ -131,7 +131,7 @@ impl Runner {
             recorder,
             sightings: Sightings::new(),
             hosts: IndexMap::new(),
-            nudges: Vec::new(),
+            nudges: BTreeMap::new(),
             artifacts: setup.artifacts,
             operator: setup.operator,
             tasks: JoinSet::new(),
@@ -163,7 +163,7 @@ impl Runner {
                 }
                 .run(),
             );
-            runner.nudges.push(nudge);
+            runner.nudges.insert(name.clone(), nudge);
             runner.hosts.insert(name, host);
         }
         runner
@@ -279,7 +279,10 @@ impl Runner {
 
     fn record(&mut self, event: Event) -> Result<(), JournalError> {
         // What was seen before a gate was shown does not count for it: look again at once.
-        let look_again = matches!(event, Event::GateShown { .. } | Event::VerifyStarted { .. });
+        let waits = match &event {
+            Event::GateShown { task } | Event::VerifyStarted { task } => Some(*task),
+            _ => None,
+        };
         match &event {
             Event::LeaseTaken { host, .. } => drop(self.leases.insert(host.clone(), Hold::Ours)),
             Event::LeaseLost { host, .. } => drop(self.leases.insert(host.clone(), Hold::Lost)),
@@ -297,8 +300,10 @@ impl Runner {
             self.lease(&host);
         }
         // Not before it is counted: a probe that sets out meanwhile would still count as sent before it.
-        if look_again {
-            self.nudges.iter().for_each(|nudge| nudge.notify_one());
+        for host in waits.map(|task| engine::asked(self.state(), task)).unwrap_or_default() {
+            if let Some(nudge) = self.nudges.get(&host) {
+                nudge.notify_one();
+            }
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::model::HostName;
 
-use super::super::cluster::{Key, Member, Release};
+use super::super::cluster::{Alarm, Key, Member, Release};
 use super::super::world::World;
 use super::etcdctl3::{as_gateway, members, status};
 use super::kubectl::{own_api, told};
@@ -62,7 +62,7 @@ pub(super) fn ask(world: &mut World, from: &HostName, url: &str) -> Met {
         // As kubeadm sets it up the API server speaks TLS alone; of old it spoke plainly to its own host.
         "6443" | "8080" if path == "/version" || port == "6443" => match own_api(world, &host) {
             Some((version, tls)) if tls == (port == "6443") && tls == url.starts_with("https://") => {
-                let ok = super::kubectl::etcd_answers(world);
+                let ok = world.etcd_answers();
                 // `/readyz` came with 1.16; what there is not, nobody unknown may see.
                 let old = Release::parse(&version).is_some_and(|release| release < Release(1, 16, 0));
                 Met::Answer(match path {
@@ -76,7 +76,7 @@ pub(super) fn ask(world: &mut World, from: &HostName, url: &str) -> Met {
             _ => Met::Refused,
         },
         "8080" if world.machine(&host).serves_api() => {
-            let ok = super::kubectl::etcd_answers(world);
+            let ok = world.etcd_answers();
             Met::Answer(Answer::json(
                 if ok { 200 } else { 500 },
                 if ok { "ok" } else { "[+]ping ok\n[-]etcd failed: reason withheld\n" },
@@ -135,7 +135,12 @@ fn ask_etcd(world: &World, host: &HostName, path: &str) -> Met {
             Answer::json(200, members(world, true).to_string())
         }
         _ if path == format!("/{}/maintenance/alarm", gateway_prefix(process.release)) => {
-            Answer::json(200, json!({"header": {"revision": "1"}}).to_string())
+            let mut body = json!({"header": {"revision": "1"}});
+            if !cluster.alarms.is_empty() {
+                let alarm = |alarm: &Alarm| json!({"memberID": alarm.member.to_string(), "alarm": alarm.name});
+                body["alarms"] = cluster.alarms.iter().map(alarm).collect();
+            }
+            Answer::json(200, body.to_string())
         }
         // From 3.4 on the v2 API is off unless asked for.
         path if path.starts_with("/v2/") && process.release >= Release(3, 4, 0) => {

@@ -85,7 +85,14 @@ pub(super) async fn run(call: &Call<'_>, host: &HostName, disk: &Arc<Disk>, word
             let list = call.world(|world| members(world, false));
             call.say(format!("{list}\n")).await
         }
-        ["alarm", "list"] => Ok(0),
+        ["alarm", "list"] => call.say(call.world(|world| alarms(world))).await,
+        ["alarm", "disarm"] => {
+            let disarmed = call.world(|world| (alarms(world), world.cluster.alarms.clear()).0);
+            call.say(disarmed).await
+        }
+        ["put", ..] if call.world(|world| !world.cluster.alarms.is_empty()) => {
+            call.fail("Error: etcdserver: mvcc: database space exceeded", 1).await
+        }
         ["put", key, value] => {
             let key = (*key).to_owned();
             let value = (*value).to_owned();
@@ -104,6 +111,11 @@ pub(super) async fn run(call: &Call<'_>, host: &HostName, disk: &Arc<Disk>, word
     }
 }
 
+/// `alarm list`: a line an alarm.
+fn alarms(world: &World) -> String {
+    world.cluster.alarms.iter().map(|alarm| format!("memberID:{} alarm:{}\n", alarm.member, alarm.name)).collect()
+}
+
 /// `endpoint hashkv --cluster`: what the members answer, in the order of the keys that etcdctl writes, and why some do not.
 fn hashes(world: &World, rev: u64) -> (Vec<Value>, Vec<String>) {
     let cluster = &world.cluster;
@@ -116,7 +128,7 @@ fn hashes(world: &World, rev: u64) -> (Vec<Value>, Vec<String>) {
             failed.push(fail("etcdserver: mvcc: required revision is a future revision"));
         } else {
             let header = json!({"cluster_id": cluster.id, "member_id": member.id, "revision": cluster.index, "raft_term": cluster.term});
-            let hash = json!({"header": header, "hash": 774_411_521, "compact_revision": 1});
+            let hash = json!({"header": header, "hash": cluster.hash_of(member), "compact_revision": 1});
             answers.push(json!({"Endpoint": member.client_url, "HashKV": hash}));
         }
     }

@@ -10,11 +10,6 @@ use super::super::world::World;
 use super::{Call, Exit};
 use crate::model::{HostName, Role};
 
-/// Whether the API server gets an answer from the cluster below it.
-pub(super) fn etcd_answers(world: &World) -> bool {
-    world.etcd_answers()
-}
-
 /// The version of the API server that is reached from a host: its own, or another's.
 fn api(world: &World, host: &HostName) -> Option<String> {
     let side = world.is_second(host);
@@ -232,6 +227,10 @@ fn pod_object(pod: &Pod, now: Duration) -> Value {
         metadata["ownerReferences"] = json!([{"kind": kind, "controller": true}]);
     }
     let volumes = if pod.local_data { json!([{"name": "data", "emptyDir": {}}]) } else { json!([]) };
+    if pod.is_pending() {
+        let status = json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False"}]});
+        return json!({"kind": "Pod", "metadata": metadata, "spec": {"volumes": volumes}, "status": status});
+    }
     json!({"kind": "Pod", "metadata": metadata, "spec": {"nodeName": pod.node, "volumes": volumes},
         "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": ready}]}})
 }
@@ -244,9 +243,23 @@ async fn no_such_node(call: &Call<'_>, node: &str) -> Exit {
     call.fail(format!("Error from server (NotFound): nodes \"{node}\" not found"), 1).await
 }
 
+/// The nodes that take pods.
+fn schedulable(world: &mut World, host: &HostName) -> Vec<HostName> {
+    let nodes = world.kube_of(host).nodes.clone();
+    let fit = |node: &HostName| !nodes.get(node).is_some_and(|state| state.cordoned);
+    let worker = |node: &HostName| world.machines[node].roles.contains(&Role::Worker);
+    kubelets(world, host).into_iter().filter(|node| fit(node) && worker(node)).collect()
+}
+
 async fn cordon(call: &Call<'_>, node: &str, cordoned: bool) -> Exit {
     let Some(host) = known(call, node) else { return no_such_node(call, node).await };
     let was = call.world(|world| std::mem::replace(&mut world.kube_of(call.host).node(&host).cordoned, cordoned));
+    if !cordoned {
+        call.world(|world| {
+            let (nodes, now) = (schedulable(world, call.host), world.now);
+            world.kube_of(call.host).schedule(0, &nodes, now);
+        });
+    }
     let done = if cordoned { "cordoned" } else { "uncordoned" };
     let already = if was == cordoned { "already " } else { "" };
     call.say(format!("node/{node} {already}{done}\n")).await
@@ -302,12 +315,8 @@ async fn drain(call: &Call<'_>, node: &str, version: &str) -> Exit {
     loop {
         let mut waiting = Vec::new();
         for pod in left {
-            let others: Vec<HostName> = call.world(|world| {
-                let nodes = world.kube_of(call.host).nodes.clone();
-                let fit = |other: &HostName| *other != host && !nodes.get(other).is_some_and(|node| node.cordoned);
-                let workers = |other: &HostName| world.machines[other].roles.contains(&Role::Worker);
-                kubelets(world, call.host).into_iter().filter(|other| fit(other) && workers(other)).collect()
-            });
+            let others: Vec<HostName> =
+                call.world(|world| schedulable(world, call.host)).into_iter().filter(|other| *other != host).collect();
             call.progress(format!("evicting pod {}/{}", pod.namespace, pod.name)).await?;
             let evicted = call.world(|world| {
                 let now = world.now;

@@ -50,3 +50,26 @@ fn what_was_changed_or_torn_is_told() {
     let (_, why) = verify(&journal, &[], 1);
     assert!(why.contains("session.jsonl:8:"), "{why}");
 }
+
+#[test]
+fn what_was_announced_and_never_ended_is_told() {
+    let whole = std::fs::read_to_string(GOLDEN).unwrap();
+    let scratch = tempfile::tempdir().unwrap();
+    let journal = scratch.path().join("session.jsonl");
+    let up_to = |event: &str| {
+        let lines = whole.lines().position(|line| line.contains(event)).unwrap() + 1;
+        whole.lines().take(lines).map(|line| format!("{line}\n")).collect::<String>()
+    };
+    for (event, told) in [
+        ("\"gate-opened\"", "no job was announced"),
+        ("\"job-intended\"", "neither its start nor its end is recorded"),
+        ("\"job-started\"", "was started, and no end of it is recorded"),
+        ("\"job-finished\"", "whether it did its work was not seen"),
+    ] {
+        std::fs::write(&journal, up_to(event)).unwrap();
+        let (all, _) = verify(&journal, &[], 0);
+        let missing: Vec<&str> = all.lines().filter(|line| line.starts_with("missing")).collect();
+        assert!(missing.len() == 1 && missing[0].contains(told), "{event}: {all}");
+    }
+    assert!(!verify(Path::new(GOLDEN), &[], 0).0.contains("missing"));
+}

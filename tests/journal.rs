@@ -73,3 +73,22 @@ fn what_was_announced_and_never_ended_is_told() {
     }
     assert!(!verify(Path::new(GOLDEN), &[], 0).0.contains("missing"));
 }
+
+#[test]
+fn a_replay_shows_what_stands_before_a_flaw_and_says_where_and_why_it_ends() {
+    let whole = std::fs::read_to_string(GOLDEN).unwrap();
+    let scratch = tempfile::tempdir().unwrap();
+    let journal = scratch.path().join("session.jsonl");
+    let frame = |status| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lockkeeper"));
+        said(command.arg("replay").arg(&journal).args(["--print", "--size", "80x40"]), status)
+    };
+    std::fs::write(&journal, &whole[..whole.len() - 20]).unwrap();
+    let (shown, err) = frame(0);
+    assert!(shown.contains("event 994 of 994") && shown.contains("✗ after event 994: a torn last line"), "{shown}");
+    assert_eq!(err, "");
+    std::fs::write(&journal, whole.replacen("\"seq\":500,", "\"seq\":501,", 1)).unwrap();
+    let (shown, err) = frame(2);
+    assert!(shown.contains("event 499 of 499") && shown.contains("after event 499: line 501: record 501"), "{shown}");
+    assert!(err.contains("session.jsonl:501:"), "{err}");
+}

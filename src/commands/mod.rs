@@ -52,7 +52,7 @@ use crate::cli::{Cli, Command};
 use crate::journal::JournalError;
 use crate::model::event::Mode;
 use crate::model::hidden::is_hidden;
-use crate::model::{Digest, Event, Inventory, Plan, SessionId};
+use crate::model::{Digest, Event, Inventory, Plan, SessionId, State};
 use crate::settings::{self, Settings};
 use crate::ui::terminal::{Habits, Interrupt};
 use crate::yaml::Problems;
@@ -173,6 +173,22 @@ fn refuse(problems: &Problems) -> ExitCode {
 fn complain(text: &str) {
     let mut err = std::io::stderr().lock();
     let _ = writeln!(err, "{}", printable(&secrets::redacted(text.trim_end())));
+}
+
+/// What came of a session that has ended, and otherwise how to go on with it: told once its screen is gone.
+fn last_words(state: &State, journal: Option<&Path>) -> String {
+    /// Columns that a terminal has, unless it is a narrow one.
+    const WIDTH: u16 = 100;
+    let practised = state.session.as_ref().is_some_and(|session| session.mode == Mode::Practice);
+    match (crate::ui::last_words(state, WIDTH), journal) {
+        (Some(text), _) => text,
+        (None, Some(journal)) if !practised => {
+            format!("not finished; go on with: lockkeeper resume {}", journal.display())
+        }
+        (None, _) => {
+            "not finished; its hosts were simulated and are gone: it cannot be resumed, only begun anew".into()
+        }
+    }
 }
 
 /// A text without what a terminal obeys instead of showing: a space stands in its place, so that columns stay.

@@ -129,6 +129,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         if well {
             usual::learn(runner.state());
         }
+        let words = super::last_words(runner.state(), journal.as_deref());
         let closed = runner.close().await;
         let code = super::ended(left?, code);
         closed?;
@@ -136,6 +137,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         if let Some(path) = journal {
             complain(&format!("recorded in {}; play it with: lockkeeper replay {0}", path.display()));
         }
+        complain(&words);
         Ok(code)
     })
 }

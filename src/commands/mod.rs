@@ -248,3 +248,24 @@ fn default_journal(now: Timestamp, cluster: &str, runbook: &str) -> Result<PathB
 fn artifacts_of(journal: &Path) -> PathBuf {
     journal.with_extension("artifacts")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_words_say_what_is_so() {
+        let golden = crate::journal::read(Path::new("tests/journals/container-linux.jsonl")).unwrap().records;
+        let path = Some(Path::new("/s/a.jsonl"));
+        let told = last_words(&State::of(&golden), path);
+        for words in ["COMPLETED", "BEFORE → AFTER", "→ 3.0.17", "48 done, 12 not needed", "lockkeeper clean"] {
+            assert!(told.contains(words), "{words}: {told}");
+        }
+        let mut open = State::of(&golden[..500]);
+        for journal in [path, None] {
+            assert!(last_words(&open, journal).contains("cannot be resumed"), "its hosts are gone");
+        }
+        open.session.as_mut().unwrap().mode = Mode::Upgrade;
+        assert_eq!(last_words(&open, path), "not finished; go on with: lockkeeper resume /s/a.jsonl");
+    }
+}

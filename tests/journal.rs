@@ -69,7 +69,7 @@ fn what_was_announced_and_never_ended_is_told() {
         std::fs::write(&journal, up_to(event)).unwrap();
         let (all, _) = verify(&journal, &[], 0);
         let missing: Vec<&str> = all.lines().filter(|line| line.starts_with("missing")).collect();
-        assert!(missing.len() == 1 && missing[0].contains(told), "{event}: {all}");
+        assert!(missing.iter().any(|line| line.contains(told)), "{event}: {all}");
     }
     assert!(!verify(Path::new(GOLDEN), &[], 0).0.contains("missing"));
 }

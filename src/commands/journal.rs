@@ -92,7 +92,7 @@ fn verify(args: &Verify) -> Result<ExitCode> {
 /// What was announced, and of which no end is recorded.
 fn missing(state: &State) -> Vec<String> {
     let under_way = state.under_way().filter_map(|id| {
-        let (task, _, now) = state.task(id)?;
+        let (_, _, now) = state.task(id)?;
         let job = now.job.as_ref().map_or_else(|| "a job".to_owned(), |job| format!("job {}", job.name));
         let what = match &now.phase {
             Phase::Opened => "its gate was opened, and no job was announced".to_owned(),
@@ -111,7 +111,7 @@ fn missing(state: &State) -> Vec<String> {
                 return None;
             }
         };
-        Some(format!("{} on {}: {what}", state.label(id), task.on))
+        Some(format!("{}: {what}", state.label(id)))
     });
     let undo = state.undo.iter().map(|id| format!("{}: it was to be taken back, and was not", state.label(*id)));
     under_way.chain(undo).collect()

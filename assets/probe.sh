@@ -142,9 +142,8 @@ gateway() {
 on_disk() {
     for lk_unit in etcd etcd-member etcd2 etcd3; do
         systemctl is-active --quiet "$lk_unit" 2>/dev/null || continue
-        lk_pid=$(systemctl show -p MainPID "$lk_unit" 2>/dev/null)
-        lk_exe=$(readlink "/proc/${lk_pid#MainPID=}/exe" 2>/dev/null)
-        lk_exe=${lk_exe% (deleted)}
+        # What it would start: a link may lead elsewhere by now than it did when this process was started.
+        lk_exe=$(systemctl show -p ExecStart "$lk_unit" 2>/dev/null | sed -n 's/^ExecStart={ path=\([^ ;]*\).*/\1/p')
         case $lk_exe in
         */etcd | */etcd[23]) timeout 3 "$lk_exe" --version && return 0 ;;
         esac

@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 
 use assert_cmd::Command;
 use common::said;
+use lockkeeper::journal::{self, Store as _};
+use lockkeeper::model::Event;
+use lockkeeper::model::event::Mode;
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 
 fn lockkeeper() -> Command {
@@ -103,17 +106,26 @@ fn resume_lists_the_sessions_where_more_than_one_may_be_meant() {
     let scratch = tempfile::tempdir().unwrap();
     let sessions = scratch.path().join("lockkeeper/sessions");
     std::fs::create_dir_all(&sessions).unwrap();
-    let whole = std::fs::read_to_string("tests/journals/container-linux.jsonl").unwrap();
-    let whole = whole.replacen(r#""mode":"practice""#, r#""mode":"upgrade""#, 1);
-    let write = |name: &str, lines: usize| {
-        let text: String = whole.lines().take(lines).map(|line| format!("{line}\n")).collect();
-        std::fs::write(sessions.join(name), text).unwrap();
+    let mut whole = journal::read(Path::new("tests/journals/container-linux.jsonl")).unwrap().records;
+    if let Event::SessionStarted { mode, .. } = &mut whole[0].event {
+        *mode = Mode::Upgrade;
+    }
+    let write = |name: &str, records: usize| {
+        journal::Writer::create(&sessions.join(name)).unwrap().write(&whole[..records]).unwrap();
     };
     let resume = || said(lockkeeper().arg("resume").env("XDG_STATE_HOME", scratch.path()), 2).1;
-    write("ended.jsonl", usize::MAX);
+    write("ended.jsonl", whole.len());
     assert!(resume().contains("there is nothing to resume"), "a session that has ended is never opened");
-    write("early.jsonl", 200);
-    write("late.jsonl", 700);
+    write("early.jsonl", 199);
+    // One that was changed is named, though its head and its tail are as they were, and the other is not taken instead.
+    write("damaged.jsonl", 500);
+    let damaged = sessions.join("damaged.jsonl");
+    let text = std::fs::read_to_string(&damaged).unwrap();
+    std::fs::write(&damaged, text.replacen("gate-opened", "gate-0pened", 1)).unwrap();
+    let list = resume();
+    assert!(list.contains("damaged.jsonl") && list.contains("chain of digests is broken"), "{list}");
+    std::fs::remove_file(damaged).unwrap();
+    write("late.jsonl", 699);
     let list = resume();
     for words in ["which session?", "lockkeeper resume ", "early.jsonl", "late.jsonl", "42 of 60", "unfinished"] {
         assert!(list.contains(words), "{words}:\n{list}");

@@ -158,7 +158,7 @@ screens! {
 #[test]
 fn a_replay_shows_where_it_is() {
     let mut screen = Screen::at("stop", "etcd1", &Phase::Gate);
-    screen.ui.playhead = Some(Playhead { position: 200, total: 995, playing: true, speed: 2.0 });
+    screen.ui.playhead = Some(Playhead { position: 200, total: 995, playing: true, speed: 2.0, ..Playhead::default() });
     insta::assert_snapshot!(screen.shows());
 }
 

@@ -52,7 +52,7 @@ use crate::cli::{Cli, Command};
 use crate::journal::JournalError;
 use crate::model::event::Mode;
 use crate::model::hidden::is_hidden;
-use crate::model::{Digest, Event, Inventory, Plan, SessionId};
+use crate::model::{Digest, Event, Inventory, Plan, SessionId, State};
 use crate::settings::{self, Settings};
 use crate::ui::terminal::{Habits, Interrupt};
 use crate::yaml::Problems;
@@ -175,6 +175,22 @@ fn complain(text: &str) {
     let _ = writeln!(err, "{}", printable(&secrets::redacted(text.trim_end())));
 }
 
+/// What came of a session that has ended, and otherwise how to go on with it: told once its screen is gone.
+fn last_words(state: &State, journal: Option<&Path>) -> String {
+    /// Columns that a terminal has, unless it is a narrow one.
+    const WIDTH: u16 = 100;
+    let practised = state.session.as_ref().is_some_and(|session| session.mode == Mode::Practice);
+    match (crate::ui::last_words(state, WIDTH), journal) {
+        (Some(text), _) => text,
+        (None, Some(journal)) if !practised => {
+            format!("not finished; go on with: lockkeeper resume {}", journal.display())
+        }
+        (None, _) => {
+            "not finished; its hosts were simulated and are gone: it cannot be resumed, only begun anew".into()
+        }
+    }
+}
+
 /// A text without what a terminal obeys instead of showing: a space stands in its place, so that columns stay.
 fn printable(text: &str) -> String {
     text.chars().map(|c| if c != '\n' && is_hidden(c) { ' ' } else { c }).collect()
@@ -231,4 +247,25 @@ fn default_journal(now: Timestamp, cluster: &str, runbook: &str) -> Result<PathB
 /// Where the files that a session brings back are kept: beside its journal.
 fn artifacts_of(journal: &Path) -> PathBuf {
     journal.with_extension("artifacts")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_words_say_what_is_so() {
+        let golden = crate::journal::read(Path::new("tests/journals/container-linux.jsonl")).unwrap().records;
+        let path = Some(Path::new("/s/a.jsonl"));
+        let told = last_words(&State::of(&golden), path);
+        for words in ["COMPLETED", "BEFORE → AFTER", "→ 3.0.17", "48 done, 12 not needed", "lockkeeper clean"] {
+            assert!(told.contains(words), "{words}: {told}");
+        }
+        let mut open = State::of(&golden[..500]);
+        for journal in [path, None] {
+            assert!(last_words(&open, journal).contains("cannot be resumed"), "its hosts are gone");
+        }
+        open.session.as_mut().unwrap().mode = Mode::Upgrade;
+        assert_eq!(last_words(&open, path), "not finished; go on with: lockkeeper resume /s/a.jsonl");
+    }
 }

@@ -111,11 +111,13 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         if faults.is_empty() {
             usual::learn(runner.state());
         }
+        let words = super::last_words(runner.state(), Some(&path));
         let closed = runner.close().await;
         let code = super::ended(left?, code);
         closed?;
         tell_of_idle(&practice.never_struck(&faults));
         complain(&format!("recorded in {}; play it with: lockkeeper replay {0}", path.display()));
+        complain(&words);
         Ok(code)
     })
 }

@@ -43,7 +43,7 @@ pub(super) fn pick(all: Vec<Summary>) -> Pick {
         Standing::Completed | Standing::Unkept | Standing::Aborted => false,
     };
     let all: Vec<Summary> = all.into_iter().filter(open).collect();
-    if !all.iter().any(|summary| !matches!(summary.standing, Standing::Unreadable { .. })) {
+    if all.is_empty() {
         return Pick::Nothing;
     }
     let stands_back = |summary: &Summary| summary.resumable() && summary.barred && summary.over == Some(0);
@@ -132,7 +132,15 @@ mod tests {
             (vec![held("a"), open("b", 0, true)], Some("?")),
             (vec![held("a"), open("b", 11, false)], Some("?")),
             (vec![unreadable("a"), open("b", 11, false)], Some("?")),
-            (vec![unreadable("a")], None),
+            // A damaged one behind or before another is named, and so is one that is all there is.
+            (vec![open("b", 11, false), unreadable("a")], Some("?")),
+            (vec![unreadable("a"), open("b", 0, true)], Some("?")),
+            (vec![unreadable("a")], Some("?")),
+            (vec![unreadable("a"), ended("b")], Some("?")),
+            // One that has ended long ago is none to go on with, however it ended and whoever writes another.
+            (vec![session("a", Standing::Aborted, 3, false), session("b", Standing::Unkept, 48, false)], None),
+            (vec![open("b", 11, false), session("a", Standing::Aborted, 3, false)], Some("b")),
+            (vec![ended("a"), held("b")], Some("?")),
         ] {
             let names: Vec<_> = all.iter().map(|summary| summary.path.clone()).collect();
             let picked = match pick(all) {

@@ -17,7 +17,7 @@ use crate::engine::Intent;
 use crate::hosts;
 use crate::journal::{self, Writer};
 use crate::model::event::{Mode, Outcome};
-use crate::model::{Event, Secrets, State};
+use crate::model::{Event, Secrets, State, Summary};
 use crate::probe::Request;
 use crate::runner::{Clock, Recorder, Runner, Setup};
 
@@ -61,7 +61,12 @@ pub(super) fn resume(args: &Resume) -> Result<ExitCode> {
             Pick::Take(path) => path,
             Pick::Ask(all) => {
                 let list = sessions::table(&all, Clock::Real.now());
-                complain(&format!("which session? Say it by its journal:\n\n{list}"));
+                let head = if all.iter().any(Summary::resumable) {
+                    "which session? Say it by its journal:"
+                } else {
+                    "nothing here can be resumed as it is:"
+                };
+                complain(&format!("{head}\n\n{list}"));
                 return Ok(ExitCode::from(super::BAD_INPUT));
             }
             Pick::Nothing => {
@@ -136,7 +141,7 @@ fn act(recorder: Recorder, path: &Path, window: Option<&Intent>, secrets: Secret
         let mut acting = Acting { runner: &mut runner, followed: |_: &State| {}, asked };
         let left = crate::ui::run(&mut acting, super::habits()).await;
         let code = exit_code(runner.state());
-        let ended = runner.state().outcome.is_some();
+        let words = super::last_words(runner.state(), Some(path));
         usual::learn(runner.state());
         let head = runner.close().await;
         links.close().await;
@@ -147,9 +152,7 @@ fn act(recorder: Recorder, path: &Path, window: Option<&Intent>, secrets: Secret
                 path.display()
             ));
         }
-        if !ended {
-            complain(&format!("not finished; go on with: lockkeeper resume {}", path.display()));
-        }
+        complain(&words);
         Ok(code)
     });
     runtime.shutdown_background();

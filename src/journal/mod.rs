@@ -9,13 +9,15 @@
 //! The file is 0600 and locked while it is written. A last line without an end is what a crash leaves; it was never
 //! acted upon, and is cut off when the session is resumed. Anything else that does not fit the chain is an error.
 
+mod checkpoints;
 mod read;
 mod redact;
 pub mod sessions;
 pub(crate) mod thread;
 mod write;
 
-pub use read::{Journal, parse, read};
+pub use checkpoints::{Checkpoint, Extent, Index, Limits, TORN, flaw};
+pub use read::{Journal, Mark, Records, read};
 pub use redact::redacted;
 pub use thread::{Behind, Thread};
 pub use write::Writer;
@@ -236,6 +238,8 @@ mod tests {
         for bad in [
             serde_json::json!({"type": "job-intended", "task": "not a number"}),
             serde_json::json!({"type": "task-failed", "task": 1, "at": "from-the-future", "reason": "x"}),
+            // A value that is called as the event is.
+            serde_json::json!({"type": "task-failed", "task": 1, "at": "task-failed", "reason": "x"}),
             serde_json::json!({"host": "etcd1"}),
         ] {
             let (_dir, path) = written(&["one"]);

@@ -12,7 +12,7 @@ use rustix::fs::{FlockOperation, flock};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::{FORMAT, Header};
+use super::{FORMAT, Header, Records};
 use crate::model::event::{Mode, Outcome};
 use crate::model::logtail::clean;
 use crate::model::{Standing, Summary};
@@ -218,20 +218,32 @@ fn read_tail(file: &mut File, summary: &mut Summary) -> std::io::Result<()> {
     Ok(())
 }
 
+/// What every event begins with.
+const KIND: &str = "{\"type\":\"";
+
 /// The kind of event that a line records. What an event says comes after its kind, so that no text can pass for one.
 fn kind(line: &str) -> Option<&str> {
-    let (_, rest) = line.split_once("\"event\":{\"type\":\"")?;
-    rest.split_once('"').map(|(kind, _)| kind)
+    let (_, rest) = line.split_once("\"event\":")?;
+    rest.strip_prefix(KIND)?.split_once('"').map(|(kind, _)| kind)
 }
 
-/// Reads a journal through, and says how far the session is and whether it is kept out. Costs as much as its length.
+/// Reads a journal through, and says how far the session is, whether it is kept out, and where the journal was changed. Costs
+/// as much as its length.
 pub fn count(summary: &mut Summary) {
-    let Ok(file) = File::open(&summary.path) else { return };
+    let Ok(mut records) = Records::open(&summary.path) else { return };
     let (mut over, mut barred) = (BTreeSet::new(), false);
-    for line in BufReader::with_capacity(1 << 20, file).lines() {
-        let Ok(line) = line else { break };
-        let task = || serde_json::from_str::<Later<OfTask>>(&line).map(|record| record.event.task);
-        match kind(&line) {
+    while let Some(line) = records.next_raw() {
+        let event = match line {
+            Ok(line) => line.event.get(),
+            Err(error) => {
+                if summary.standing == Standing::Unfinished {
+                    summary.standing = Standing::Unreadable { why: super::flaw(&error) };
+                }
+                break;
+            }
+        };
+        let task = || serde_json::from_str::<OfTask>(event).map(|event| event.task);
+        match event.strip_prefix(KIND).and_then(|rest| rest.split_once('"')).map(|(kind, _)| kind) {
             Some("task-done" | "task-skipped" | "task-not-needed") => over.extend(task()),
             Some("task-undone" | "task-failed") => {
                 if let Ok(task) = task() {
@@ -283,6 +295,18 @@ mod tests {
             let tally = crate::model::State::of(&crate::journal::read(&path).unwrap().records).tally();
             assert_eq!(summary.over, Some(tally.done + tally.skipped + tally.not_needed), "after {lines} lines");
         }
+    }
+
+    #[test]
+    fn a_journal_that_was_changed_in_its_middle_is_named_once_it_is_counted() {
+        let (_dir, path) = golden(700);
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, text.replacen("gate-opened", "gate-0pened", 1)).unwrap();
+        let mut summary = glance(&path, &Locks::now());
+        assert_eq!(summary.standing, Standing::Unfinished, "head and tail tell nothing of it");
+        count(&mut summary);
+        let Standing::Unreadable { why } = &summary.standing else { panic!("{summary:?}") };
+        assert!(why.starts_with("line ") && why.contains("chain of digests is broken"), "{why}");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The end of a host's log, fit for a screen: bounded, counted, and free of control characters.
 
-use std::collections::VecDeque;
-
 use jiff::Timestamp;
+
+use super::queue::Queue;
 
 /// How a line came about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub struct LogLine {
 /// The last lines of a log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LogTail {
-    lines: VecDeque<LogLine>,
+    lines: Queue<LogLine>,
     dropped: u64,
     /// Of the lines kept.
     bytes: usize,
@@ -49,7 +49,7 @@ impl LogTail {
 
     /// The lines kept, oldest first.
     #[must_use]
-    pub fn lines(&self) -> &VecDeque<LogLine> {
+    pub fn lines(&self) -> &Queue<LogLine> {
         &self.lines
     }
 
@@ -57,6 +57,12 @@ impl LogTail {
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.dropped
+    }
+
+    /// Bytes of the lines kept.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Adds what the wizard says: one line for each of the text's.
@@ -73,7 +79,7 @@ impl LogTail {
             let ended = piece.ends_with('\n');
             let piece = clean(piece);
             let mut rest = piece.as_str();
-            if let Some(last) = self.lines.back_mut().filter(|_| self.open) {
+            if let Some(last) = self.lines.last_mut().filter(|_| self.open) {
                 let (more, left) = at_most(rest, Self::LONGEST.saturating_sub(last.text.len()));
                 last.text.push_str(more);
                 self.bytes += more.len();
@@ -92,14 +98,14 @@ impl LogTail {
 
     fn push(&mut self, line: LogLine) {
         self.bytes += line.text.len();
-        self.lines.push_back(line);
+        self.lines.push(line);
         self.trim();
     }
 
     /// Lets the oldest lines go.
     fn trim(&mut self) {
         while self.lines.len() > Self::KEPT || (self.bytes > Self::BYTES && self.lines.len() > 1) {
-            self.bytes -= self.lines.pop_front().map_or(0, |line| line.text.len());
+            self.bytes -= self.lines.pop().map_or(0, |line| line.text.len());
             self.dropped += 1;
         }
     }

@@ -20,6 +20,7 @@ pub mod patch;
 pub mod plan;
 pub mod progress;
 pub mod prompt;
+pub mod queue;
 pub mod redact;
 pub mod runbook;
 pub mod secret;

@@ -340,13 +340,13 @@ mod tests {
     }
 
     /// What the script's own `on_disk` tells where a unit of this name runs with this environment, and `etcd2` lies beside it.
-    fn on_disk_beside_etcd2(running: &str, environment: &str) -> String {
+    fn on_disk_beside_etcd2(running: &str, program: &str, environment: &str) -> String {
         let script = include_str!("../../assets/probe.sh");
         let from = script.find("on_disk() {").unwrap();
         let function = &script[from..from + script[from..].find("\n}\n").unwrap() + 3];
         let stand_ins = format!(
-            "have() {{ [ \"$1\" = etcd2 ]; }}\ntimeout() {{ echo 'etcd Version: 2.3.8'; }}\nsystemctl() {{ case \"$*\" in\n\
-             'is-active --quiet {running}') true ;;\n*MainPID*) echo MainPID=0 ;;\n\
+            "have() {{ [ \"$1\" = etcd2 ]; }}\ntimeout() {{ case $2 in /opt/etcd) echo 'etcd Version: 3.5.1' ;; *) echo 'etcd Version: 2.3.8' ;; esac; }}\nsystemctl() {{ case \"$*\" in\n\
+             'is-active --quiet {running}') true ;;\n*ExecStart*) echo 'ExecStart={{ path={program} ; argv[]={program} ; ignore_errors=no }}' ;;\n\
              *Environment*) echo 'Environment={environment}' ;;\n*) false ;; esac; }}\n"
         );
         let output =
@@ -357,9 +357,12 @@ mod tests {
     #[test]
     fn what_a_restart_would_run_is_the_running_units_and_not_what_lies_beside_it() {
         let environment = "ETCD_IMAGE_TAG=v3.0.17 ETCD_DATA_DIR=/var/lib/etcd";
-        assert_eq!(on_disk_beside_etcd2("etcd-member", environment), "etcd Version: 3.0.17");
         assert_eq!(
-            on_disk_beside_etcd2("none", ""),
+            on_disk_beside_etcd2("etcd-member", "/usr/lib/coreos/etcd-wrapper", environment),
+            "etcd Version: 3.0.17"
+        );
+        assert_eq!(
+            on_disk_beside_etcd2("none", "", ""),
             "etcd Version: 2.3.8",
             "nothing runs: what would be started by hand"
         );

@@ -51,7 +51,7 @@ pub fn draw(state: &State, now: Timestamp, ui: &mut UiState, frame: &mut Frame<'
     let [top, body, play, notice, keys] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Min(8),
-        Constraint::Length(u16::from(ui.playhead.is_some())),
+        Constraint::Length(ui.playhead.as_ref().map_or(0, |playhead| timeline::height(playhead, area.width))),
         Constraint::Length(said_rows),
         Constraint::Length(1),
     ])

@@ -134,19 +134,15 @@ pub trait Source {
 
 /// A journal with a playhead.
 pub trait Playback {
-    /// Events before the playhead, and in all.
-    fn position(&self) -> (usize, usize);
-    /// Whether it moves by itself.
-    fn is_playing(&self) -> bool;
+    /// Where it is, and how it moves.
+    fn playhead(&self) -> Playhead;
     /// Play, or stop.
     fn toggle(&mut self);
-    /// Times as fast as it happened.
-    fn speed(&self) -> f64;
     /// Faster, if there is a faster.
     fn faster(&mut self);
     /// Slower, if there is a slower.
     fn slower(&mut self);
-    /// To a place, counted in events.
+    /// To a place, counted in events, or to the end where there are fewer.
     fn jump(&mut self, position: usize);
 }
 
@@ -208,7 +204,7 @@ where
     loop {
         dirty |= come_round(&mut ui, &mut awake, opened.elapsed());
         if dirty && Instant::now() >= due {
-            ui.playhead = source.playback().map(|playback| playhead(playback));
+            ui.playhead = source.playback().map(|playback| playback.playhead());
             let now = source.now();
             ui.at = opened.elapsed();
             if let Some(trouble) = source.trouble() {
@@ -334,13 +330,8 @@ fn take(source: &mut impl Source, ui: &mut UiState, event: &Input) -> Result<boo
     Ok(false)
 }
 
-fn playhead(playback: &dyn Playback) -> Playhead {
-    let (position, total) = playback.position();
-    Playhead { position, total, playing: playback.is_playing(), speed: playback.speed() }
-}
-
 fn play(playback: &mut dyn Playback, command: Command) {
-    let (position, total) = playback.position();
+    let Playhead { position, total, .. } = playback.playhead();
     match command {
         Command::Play => playback.toggle(),
         Command::StepForward => playback.jump(position + 1),
@@ -365,6 +356,13 @@ pub fn frame_text(state: &State, now: Timestamp, playhead: Option<Playhead>, siz
         text.push('\n');
     }
     text
+}
+
+/// All that came of a session that has ended, as text of that width: what is said once the screen is gone.
+#[must_use]
+pub fn last_words(state: &State, width: u16) -> Option<String> {
+    let rows = panes::gate::summary(state)?.rows(width);
+    Some(rows.iter().map(|row| format!("{}\n", row.text.to_string().trim_end())).collect())
 }
 
 /// One frame as cells.

@@ -286,12 +286,16 @@ pub struct UiState {
 }
 
 /// Where a replay is.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Playhead {
     /// Events before it.
     pub position: usize,
-    /// Events in all.
+    /// Events in all, as far as they have been counted.
     pub total: usize,
+    /// They are still being counted.
+    pub counting: bool,
+    /// Why nothing after these events can be played, where something stands there.
+    pub flaw: Option<String>,
     /// It moves by itself.
     pub playing: bool,
     /// Times as fast as it happened.

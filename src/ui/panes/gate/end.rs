@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use ratatui::text::{Line, Span};
 
 use crate::engine::promise;
-use crate::model::event::Outcome;
+use crate::model::event::{Mode, Outcome};
 use crate::model::facts::Node;
 use crate::model::logtail::clean;
 use crate::model::state::Phase;
@@ -17,12 +17,31 @@ use crate::ui::theme::{Meaning, Sign, sign, style};
 
 /// What there is to say while no task is before the operator.
 pub(super) fn page(state: &State, now: Timestamp) -> Page {
+    if let Some(mut page) = summary(state) {
+        page.say(
+            "  The journal holds all of it: `lockkeeper replay` plays it. Where it lies is said as you leave, with q.",
+        );
+        return page;
+    }
     let mut page = Page::default();
-    match &state.outcome {
-        Some(Outcome::Completed) => {
+    if state.plan.is_none() {
+        page.text("Looking only: nothing can be changed from here.", Meaning::Quiet);
+    } else if state.tasks.iter().all(|task| task.phase.is_over()) {
+        verifying(state, now, &mut page);
+    } else {
+        page.text("Waiting for the hosts.", Meaning::Quiet);
+    }
+    page
+}
+
+/// All that came of a session that has ended.
+pub(in crate::ui) fn summary(state: &State) -> Option<Page> {
+    let mut page = Page::default();
+    match state.outcome.as_ref()? {
+        Outcome::Completed => {
             page.text(&format!("{} COMPLETED   Every promise of the runbook holds.", sign(Sign::Done)), Meaning::Good);
         }
-        Some(Outcome::Unkept { missing }) => {
+        Outcome::Unkept { missing } => {
             page.text(
                 &format!(
                     "{} UNKEPT   Every task is over, and the runbook's promise does not hold:",
@@ -32,26 +51,14 @@ pub(super) fn page(state: &State, now: Timestamp) -> Page {
             );
             missing.iter().for_each(|what| page.say(format!("  {} {}", sign(Sign::Failed), clean(what))));
         }
-        Some(Outcome::Aborted { reason }) => {
+        Outcome::Aborted { reason } => {
             page.text(&format!("{} ENDED by the operator: {}", sign(Sign::Failed), clean(reason)), Meaning::Bad);
-        }
-        None if state.plan.is_none() => {
-            page.text("Looking only: nothing can be changed from here.", Meaning::Quiet);
-            return page;
-        }
-        None if state.tasks.iter().all(|task| task.phase.is_over()) => {
-            verifying(state, now, &mut page);
-            return page;
-        }
-        None => {
-            page.text("Waiting for the hosts.", Meaning::Quiet);
-            return page;
         }
     }
     changes(state, &mut page);
     course(state, &mut page);
     left_behind(state, &mut page);
-    page
+    Some(page)
 }
 
 /// The promise while it is looked for.
@@ -172,7 +179,11 @@ fn course(state: &State, page: &mut Page) {
 fn left_behind(state: &State, page: &mut Page) {
     let Some(session) = &state.session else { return };
     page.gap();
-    page.text("WHAT STAYS", Meaning::Title);
+    let practised = session.mode == Mode::Practice;
+    page.text(
+        if practised { "WHAT WOULD STAY   These hosts were simulated, and are gone with it." } else { "WHAT STAYS" },
+        Meaning::Title,
+    );
     let touched = touched(state);
     if touched.is_empty() {
         page.say("  Nothing on any host: no script ran there.");
@@ -181,8 +192,8 @@ fn left_behind(state: &State, page: &mut Page) {
         page.say(format!(
             "  On {whose}, /var/lib/lockkeeper: the scripts that ran with their output, and the copies that"
         ));
-        page.say("  a way back needs. Once nobody wants to go back any more, remove it as root:");
-        page.code(format!("    rm -r /var/lib/lockkeeper/jobs/{}*", session.id));
+        page.say("  a way back needs. Once nobody wants to go back any more, this lists it, asks, and removes it:");
+        page.code("    lockkeeper clean -i INVENTORY --older-than 7d");
     }
     for (place, hosts) in backups(state, &touched) {
         page.say(format!("  Backups the runbook made, if its steps came to that, on {}:", named(&hosts)));
@@ -191,7 +202,6 @@ fn left_behind(state: &State, page: &mut Page) {
     for artifact in &state.artifacts {
         page.code(format!("  Here: {} ({} bytes, from {})", clean(&artifact.to), artifact.bytes, artifact.host));
     }
-    page.say("  The journal holds all of it: `lockkeeper replay` plays it. q leaves.");
 }
 
 /// The hosts on which a script ran, or may have.
@@ -263,10 +273,17 @@ mod tests {
         let mut state = ended();
         let text = told(&state);
         assert!(text.contains("Backups the runbook made") && text.contains("/var/lib/lockkeeper-backup"), "{text}");
+        assert!(text.contains("lockkeeper clean -i INVENTORY") && text.contains("WHAT WOULD STAY"), "{text}");
+        let mut real = state.clone();
+        real.session.as_mut().unwrap().mode = Mode::Upgrade;
+        assert!(told(&real).contains("WHAT STAYS") && !told(&real).contains("simulated"), "{}", told(&real));
         state.tasks.iter_mut().for_each(|task| {
             (task.attempts, task.undo_attempts, task.phase) = (0, 0, Phase::Waiting);
         });
         let text = told(&state);
-        assert!(text.contains("Nothing on any host") && !text.contains("rm -r") && !text.contains("Backups"), "{text}");
+        assert!(
+            text.contains("Nothing on any host") && !text.contains("lockkeeper clean") && !text.contains("Backups"),
+            "{text}"
+        );
     }
 }

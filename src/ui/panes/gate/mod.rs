@@ -98,6 +98,9 @@ pub(in crate::ui) fn unread_row(state: &State, now: Timestamp, ui: &mut UiState,
     first + ui.hand.read()
 }
 
+/// All that came of a session that has ended.
+pub(in crate::ui) use end::summary;
+
 fn page(state: &State, now: Timestamp, ui: &mut UiState, look: &Look, width: u16) -> (String, Page) {
     let Some((gate, (task, step, _))) =
         look.gate.as_ref().and_then(|gate| Some((gate.clone(), state.task(gate.task)?)))

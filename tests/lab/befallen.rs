@@ -10,7 +10,7 @@ use lockkeeper::model::state::Phase;
 use lockkeeper::model::{Record, State, TaskId};
 use tempfile::TempDir;
 
-use crate::cluster::{HOSTS, Lab};
+use crate::cluster::{HOSTS, Lab, signal_sshd};
 use crate::output_of;
 use crate::wizard::Wizard;
 
@@ -40,7 +40,7 @@ stages:
         undo: 'true'
 "#;
 
-const REBOOTS: &str = r#"runbook: reboots
+const REBOOTS: &str = r"runbook: reboots
 title: The same host again and again
 vars:
   rounds: {about: a word for each, required: true}
@@ -54,7 +54,7 @@ stages:
         title: Reboot
         run: systemctl reboot
         reboots: true
-"#;
+";
 
 /// A session on one host, which is a worker to it.
 struct Session<'l> {
@@ -97,7 +97,7 @@ impl<'l> Session<'l> {
     }
 
     /// Opens what is to be opened, to the end; how often the job has run, and what came after.
-    fn to_the_end(mut self) -> String {
+    fn finish(mut self) -> String {
         let outcome = self.wizard.walk_until("the session to end", |state, _| state.outcome.clone());
         assert_eq!(outcome, Outcome::Completed);
         self.wizard.press("q");
@@ -134,7 +134,7 @@ fn phase(state: &State, id: TaskId) -> Option<&Phase> {
     state.tasks.get(id.index()).map(|task| &task.phase)
 }
 
-fn told<'r>(records: &'r [Record], what: impl Fn(&Event) -> bool) -> Option<&'r Event> {
+fn told(records: &[Record], what: impl Fn(&Event) -> bool) -> Option<&Event> {
     records.iter().map(|record| &record.event).find(|event| what(event))
 }
 
@@ -142,12 +142,12 @@ fn told<'r>(records: &'r [Record], what: impl Fn(&Event) -> bool) -> Option<&'r 
 fn goes_silent(lab: &Lab, host: &'static str) {
     let mut session = Session::start(lab, host, RUNBOOK, &[]);
     session.at_work();
-    lab.signal_sshd(host, "STOP");
+    signal_sshd(host, "STOP");
     let heard = session.wizard.until("the silence to be told", |_, records| {
         told(records, |event| matches!(event, Event::HostLost { .. })).map(|_| output_of(records, WORK).len())
     });
     assert!(lab.printed(host).len() > heard, "the job goes on while nobody hears of it");
-    lab.signal_sshd(host, "CONT");
+    signal_sshd(host, "CONT");
     session.wizard.until("the job to be heard again", |state, records| {
         assert_eq!(phase(state, WORK), Some(&Phase::Running));
         (output_of(records, WORK).len() > heard).then_some(())
@@ -159,7 +159,7 @@ fn goes_silent(lab: &Lab, host: &'static str) {
     for (number, line) in output_of(&records, WORK).lines().enumerate() {
         assert!(line.starts_with(&format!("line {} ", number + 1)), "{line}");
     }
-    assert_eq!(session.to_the_end(), "ran\nafter");
+    assert_eq!(session.finish(), "ran\nafter");
 }
 
 /// Somebody reboots the host: it is told at once, the job is not run again by itself, and no gate opens before somebody has
@@ -181,7 +181,7 @@ fn is_rebooted(lab: &Lab, host: &'static str) {
     });
     session.wizard.press_until("v", |state| state.host(&host.into()).unwrap().rebooted.is_none());
     session.enough();
-    assert_eq!(session.to_the_end(), "ran\nran\nafter");
+    assert_eq!(session.finish(), "ran\nran\nafter");
 }
 
 /// Where jobs are kept there is no room: neither before, nor in the middle of one.
@@ -203,7 +203,7 @@ fn runs_out_of_room(lab: &Lab, host: &'static str) {
     lab.ssh(host, room);
     session.enough();
     session.wizard.press_until("r", |state| phase(state, WORK) == Some(&Phase::Gate));
-    assert_eq!(session.to_the_end(), "ran\nran\nafter");
+    assert_eq!(session.finish(), "ran\nran\nafter");
     lab.ssh(host, "umount /var/lib/lockkeeper");
 }
 
@@ -275,7 +275,7 @@ fn reboots(lab: &Lab, host: &'static str, rounds: usize) {
         count(&|event| matches!(event, Event::HostRebooted { ordered: false, .. } | Event::TaskFailed { .. })),
         0
     );
-    session.to_the_end();
+    session.finish();
 }
 
 #[test]

@@ -5,6 +5,7 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -27,7 +28,7 @@ use lockkeeper::ui::{self, UiState};
 const CANARY: &str = "canary 7f3a'unlikely";
 const TASK: TaskId = TaskId(0);
 
-/// Says its secret in every way that a script does by mistake, and in pieces.
+/// Says its secret in every way that a script does by mistake, and in pieces: each goes on once the one before was taken.
 const RUNBOOK: &str = r#"runbook: leaky
 title: A script that tells what it knows
 vars:
@@ -46,9 +47,9 @@ stages:
           set -x
           echo "$word"; printf %s "$word" | base64
           set +x
-          printf 'canary 7f'; sleep 0.5; printf "3a'unli"; sleep 0.5; echo 'kely'
+          printf 'one\ncanary 7f'; read -r _ <DIR/taken; printf "3a'unli%s\ntwo\n%s%s" kely 'canary 7f' "3a'unli"; read -r _ <DIR/taken; echo 'kely'
           echo 'kubeadm join 10.0.0.1:6443 --token abcdef.0123456789abcdef'
-          printf -- '-----BEGIN RSA PRIVATE KEY-----\nMIIEhush\n'; sleep 0.5; printf -- '-----END RSA PRIVATE KEY-----\n'
+          printf -- 'three\n-----BEGIN RSA PRIVATE KEY-----\nMIIEhush\n'; read -r _ <DIR/taken; echo '-----END RSA PRIVATE KEY-----'
           curl_said='Authorization: Bearer hush-hush-hush'; echo "$curl_said"
           echo "$word" >DIR/brought
         fetch: {path: DIR/brought, name: brought}
@@ -86,6 +87,10 @@ async fn walked(dir: &Path) -> State {
     std::fs::write(dir.join("seen"), format!("needle {CANARY}\n")).unwrap();
     std::fs::write(dir.join("there"), format!("{CANARY}\npassword: hush-hush-hush\nplain\n")).unwrap();
     std::fs::write(dir.join("new"), "plain\n").unwrap();
+    let taken = dir.join("taken");
+    assert!(std::process::Command::new("mkfifo").arg(&taken).status().unwrap().success());
+    // Open to be read as well, so that nothing here waits for whoever reads it.
+    let mut taken = std::fs::File::options().read(true).write(true).open(taken).unwrap();
     let plan = plan(dir);
     let host = plan.inventory.hosts[0].clone();
     let links = Links::new().unwrap().rootless(dir.join("host").display().to_string());
@@ -120,6 +125,15 @@ async fn walked(dir: &Path) -> State {
     .await;
     runner.submit(&Intent::Note { text: format!("its word is {CANARY}") }).unwrap().unwrap();
     runner.submit(&Intent::OpenGate { task: TASK, typed: None, shown_ms: None, together: None }).unwrap().unwrap();
+    for last in ["one", "two", "three"] {
+        // The piece behind this line came with it, and is kept back.
+        let told = |runner: &Runner| {
+            let log = &runner.state().host(&"here".into()).unwrap().log;
+            log.lines().iter().any(|line| line.text == last)
+        };
+        until(&mut runner, told).await;
+        taken.write_all(b"\n").unwrap();
+    }
     until(&mut runner, |runner| runner.state().outcome.is_some()).await;
     let state = runner.state().clone();
     runner.close().await.unwrap();

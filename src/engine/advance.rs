@@ -96,12 +96,17 @@ fn next_of(state: &State, id: TaskId, now: Timestamp) -> Option<Event> {
                     Some(ended) => ended,
                     None => "it was killed".to_owned(),
                 };
+                // As `retry` will have it.
+                let next = if step.repeatable {
+                    "look there; the step may be done twice, and retry shows its gate again"
+                } else if step.verify.is_empty() {
+                    "nothing verifies it: look there, then undo or skip it"
+                } else {
+                    "retry checks whether it was done"
+                };
                 fail(
                     FailedAt::Interrupted,
-                    format!(
-                        "the script on {} left no exit status: {why}. What it did is not known; retry checks whether it was done",
-                        task.on
-                    ),
+                    format!("the script on {} left no exit status: {why}. What it did is not known; {next}", task.on),
                 )
             }
         },

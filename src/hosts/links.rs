@@ -20,7 +20,7 @@ use crate::model::inventory::{Connection, Host, Inventory};
 use crate::model::{HostKey, HostName};
 
 /// Connections made at once, over all hosts: sshd, and so a bastion, drops some from ten on (`MaxStartups 10:30:100`).
-const AT_ONCE: usize = 8;
+const AT_ONCE: u16 = 8;
 
 /// A control socket's path may have 108 bytes, and ssh adds 17 of its own while it makes one.
 const LONGEST: usize = 50;
@@ -42,7 +42,7 @@ impl Links {
         let home = home()?;
         sweep(&home);
         let dir = tempfile::Builder::new().prefix(&format!("{}.", std::process::id())).tempdir_in(&home)?;
-        let ways = Arc::new(Ways { dir, at_once: Semaphore::new(AT_ONCE), asker: None });
+        let ways = Arc::new(Ways { dir, at_once: Semaphore::new(AT_ONCE.into()), asker: None });
         Ok(Self { ways, base: BASE.into(), rootless: false, known: Mutex::default() })
     }
 
@@ -151,6 +151,11 @@ impl Ways {
     pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
         // The semaphore is never closed.
         self.at_once.acquire().await.ok()
+    }
+
+    /// All turns: nobody else of ours connects meanwhile.
+    pub(super) async fn all_turns(&self) -> Option<SemaphorePermit<'_>> {
+        self.at_once.acquire_many(AT_ONCE.into()).await.ok()
     }
 }
 

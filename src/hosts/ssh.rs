@@ -131,7 +131,7 @@ impl Ssh {
 
     async fn attempt_launch(&self, route: &Route) -> Result<Session, HostError> {
         let failed = |reason: String| HostError::Connect(reason);
-        let _turn = self.ways.turn().await;
+        let mut turn = self.ways.turn().await;
         let asker = self.ways.asker();
         let config = self.config(route, asker.is_some()).map_err(failed)?;
         let give_up = route.login() + GIVE_UP;
@@ -146,7 +146,12 @@ impl Ssh {
                 Err(NoMaster::Log(log)) => log,
             };
             match pauses.next().filter(|_| trouble::crowded(&log)) {
-                Some(pause) => tokio::time::sleep(*pause).await,
+                Some(pause) => {
+                    // One too many makes room. Where that did not help, it was the others of ours: the last time there are none.
+                    drop(turn);
+                    tokio::time::sleep(*pause).await;
+                    turn = if pauses.len() == 0 { self.ways.all_turns().await } else { self.ways.turn().await };
+                }
                 // The ssh that goes to the bastion speaks to nobody: all that is seen of its failure is silence.
                 None if log.contains("UNKNOWN port 65535") => {
                     let config = self.config(route, false).map_err(failed)?;

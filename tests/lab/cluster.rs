@@ -50,6 +50,13 @@ impl Lab {
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
+    /// What a job has printed so far, as it lies on the disk of its host: seen from outside.
+    pub(crate) fn printed(&self, host: &str) -> String {
+        let jobs = self.dir.join("hosts").join(host).join("upper/var/lib/lockkeeper/jobs");
+        let job = std::fs::read_dir(jobs).unwrap().next().unwrap().unwrap();
+        std::fs::read_to_string(job.path().join("out")).unwrap()
+    }
+
     /// `etcdctl` on a host, of its own member.
     pub(crate) fn etcdctl(&self, host: &str, command: &str) -> String {
         let identity = match self.members.scheme {
@@ -89,6 +96,27 @@ impl Lab {
             assert!(left.lines().all(|entry| entry != "lease"), "the lease was given back on {host}");
         }
     }
+}
+
+/// Stops every sshd of a host (`STOP`), or lets it go on (`CONT`): from outside, since nobody gets in meanwhile.
+pub(crate) fn signal_sshd(host: &str, signal: &str) {
+    let mounts = std::fs::read_to_string("/proc/mounts").unwrap();
+    let mut fields = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+    let groups = fields.find(|fields| fields[2] == "cgroup2").unwrap()[1].to_owned();
+    let mut dirs = vec![PathBuf::from(groups).join("lockkeeper-lab").join(host).join("box")];
+    let mut sent = 0;
+    while let Some(dir) = dirs.pop() {
+        let entries = std::fs::read_dir(&dir).into_iter().flatten().flatten().map(|entry| entry.path());
+        dirs.extend(entries.filter(|path| path.is_dir()));
+        for process in std::fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default().lines() {
+            let name = std::fs::read_to_string(format!("/proc/{process}/comm")).unwrap_or_default();
+            if name.trim() == "sshd" {
+                let done = Command::new("kill").args(["-s", signal, process]).status().unwrap();
+                sent += usize::from(done.success());
+            }
+        }
+    }
+    assert!(sent > 0, "{host} has no sshd");
 }
 
 impl Drop for Lab {

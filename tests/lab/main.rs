@@ -1,7 +1,7 @@
 //! The whole program on real hosts: a real terminal, real sshd, systemd and etcd. One rolling upgrade from 3.4.23 to
 //! 3.5.1, in which the wizard is killed in the middle of a job on the first host, and loses its connection in the middle
-//! of a job on the second; one of a cluster that speaks only TLS, and only with those that have a certificate; and one
-//! look at a real ostree.
+//! of a job on the second; one of a cluster that speaks only TLS, and only with those that have a certificate; what befalls
+//! hosts in the middle of a job; twenty reboots in a row; that looking leaves nothing behind; and one look at a real ostree.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,7 +9,9 @@
     reason = "what a test cannot do without may end it, and it may speak"
 )]
 
+mod befallen;
 mod cluster;
+mod untouched;
 mod wizard;
 
 use std::collections::BTreeMap;

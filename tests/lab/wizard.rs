@@ -27,12 +27,20 @@ pub(crate) struct Wizard {
 
 impl Wizard {
     pub(crate) fn start(args: &[&str], journal: &Path) -> Self {
+        Self::start_with(args, journal, &[])
+    }
+
+    /// With these variables in its environment.
+    pub(crate) fn start_with(args: &[&str], journal: &Path, environment: &[(&str, &str)]) -> Self {
         let pty =
             native_pty_system().openpty(PtySize { rows: 40, cols: 120, pixel_width: 0, pixel_height: 0 }).unwrap();
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_lockkeeper"));
         command.args(args);
         command.cwd(std::env::current_dir().unwrap());
         command.env("TERM", "xterm-256color");
+        for (name, value) in environment {
+            command.env(name, value);
+        }
         let child = pty.slave.spawn_command(command).unwrap();
         drop(pty.slave);
         let screen = Arc::new(Mutex::new(vt100::Parser::new(40, 120, 0)));
@@ -62,7 +70,7 @@ impl Wizard {
     }
 
     /// Waits until the journal tells what is looked for.
-    fn until<T>(&mut self, what: &str, mut told: impl FnMut(&State, &[Record]) -> Option<T>) -> T {
+    pub(crate) fn until<T>(&self, what: &str, mut told: impl FnMut(&State, &[Record]) -> Option<T>) -> T {
         let began = Instant::now();
         loop {
             let records = self.records();
@@ -73,6 +81,29 @@ impl Wizard {
                 let last: Vec<String> =
                     records.iter().rev().take(8).map(|record| format!("{:?}", record.event)).collect();
                 panic!("waited in vain for: {what}\n{}\n{}", self.shows(), last.join("\n"));
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Waits until the screen says so.
+    pub(crate) fn until_shown(&self, text: &str) {
+        let began = Instant::now();
+        while !self.shows().contains(text) {
+            assert!(began.elapsed() < PATIENCE, "waited in vain for `{text}`:\n{}", self.shows());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Presses a key again and again, as what has just come to the screen is deaf to it, until that is so.
+    pub(crate) fn press_until(&mut self, key: &str, so: impl Fn(&State) -> bool) {
+        let began = Instant::now();
+        let mut pressed = None::<Instant>;
+        while !so(&State::of(&self.records())) {
+            assert!(began.elapsed() < PATIENCE, "pressed `{key}` in vain:\n{}", self.shows());
+            if pressed.is_none_or(|at| at.elapsed() > Duration::from_millis(1_100)) {
+                self.press(key);
+                pressed = Some(Instant::now());
             }
             std::thread::sleep(Duration::from_millis(100));
         }

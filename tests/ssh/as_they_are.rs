@@ -80,6 +80,27 @@ async fn an_sshd_that_takes_two_sessions_is_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_sshd_that_takes_three_logins_at_a_time_lets_a_whole_cluster_in() {
+    // As behind one bastion: whoever comes while three others log in is dropped.
+    let Some(server) = Server::start_with("MaxStartups 3") else { return };
+    let links = server.links();
+    let mut inventory = server.inventory();
+    let first = inventory.hosts.remove(0);
+    inventory.hosts = (1..=24)
+        .map(|number| {
+            let mut host = first.clone();
+            host.name = format!("node-{number}").as_str().into();
+            host
+        })
+        .collect();
+    let hosts: Vec<_> = inventory.hosts.iter().map(|host| hosts::operate(&inventory, host, &links)).collect();
+    for connected in futures::future::join_all(hosts.iter().map(|host| host.connect())).await {
+        connected.unwrap();
+    }
+    links.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_slow_login_is_waited_for_where_the_inventory_says_so() {
     let Some(server) = Server::start_with("ForceCommand sleep 2; sh -c \"$SSH_ORIGINAL_COMMAND\"") else { return };
     let links = server.links();

@@ -46,6 +46,7 @@ impl Desk {
         (0..HOSTS).for_each(|n| desk.record(Event::GateShown { task: TaskId(n as u32) }));
         for n in 0..HOSTS {
             let host = HostName::from(format!("node{}", n + 1).as_str());
+            desk.record(Event::LeaseTaken { host: host.clone(), from: None });
             desk.record(Event::FactsSeen { host, asked: desk.state.seq, facts: Box::new(Facts::default()) });
         }
         desk.record(Event::TaskDone { task: TaskId(0), checks: Vec::new() });

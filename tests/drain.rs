@@ -68,7 +68,8 @@ impl Screen {
             plan: Some(Box::new(plan)),
         });
         for host in hosts {
-            screen.record(Event::HostConnected { host });
+            screen.record(Event::HostConnected { host: host.clone() });
+            screen.record(Event::LeaseTaken { host, from: None });
         }
         screen.record(Event::TaskDone { task: cordon, checks: Vec::new() });
         screen.record(Event::GateShown { task: drain });

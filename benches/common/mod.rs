@@ -43,7 +43,8 @@ impl Session {
             plan: Some(Box::new(plan)),
         });
         for (host, _) in session.facts.clone() {
-            session.record(Event::HostConnected { host });
+            session.record(Event::HostConnected { host: host.clone() });
+            session.record(Event::LeaseTaken { host, from: None });
         }
         session.settle();
         session.see();

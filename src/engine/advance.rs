@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::check::{evaluate, holds};
 use super::opening::{Opening, Standing, confirmation, counts_since, open, standing};
+use super::quorum;
 use super::schedule;
 use super::scope::Scope;
 use super::verification::{describe, verified};
@@ -26,7 +27,7 @@ pub fn advance(state: &State, now: Timestamp) -> Vec<Event> {
     }
     begun(state)
         .find_map(|id| next_of(state, id, now))
-        .or_else(|| next_undo(state))
+        .or_else(|| next_undo(state, now))
         .or_else(|| {
             let mut coming = HashMap::new();
             schedule::next(state).find_map(|id| show(state, id, now, &mut coming))
@@ -61,6 +62,8 @@ fn next_of(state: &State, id: TaskId, now: Timestamp) -> Option<Event> {
                 return None;
             }
             Some(match step.run {
+                // While its files went there another member may have died.
+                Some(_) if quorum::forward(state, now, id).is_err() => Event::GateShown { task: id },
                 Some(_) => intended(state, id, JobKind::Run)?,
                 None => Event::VerifyStarted { task: id },
             })
@@ -150,15 +153,19 @@ fn intended(state: &State, id: TaskId, kind: JobKind) -> Option<Event> {
 }
 
 /// The last task of an undo that is not taken back yet.
-fn next_undo(state: &State) -> Option<Event> {
+fn next_undo(state: &State, now: Timestamp) -> Option<Event> {
     let id = *state.undo.last()?;
-    let (_, step, current) = state.task(id)?;
+    let (task, step, current) = state.task(id)?;
     if current.phase.is_under_way() {
         return None;
     }
     let untouched = matches!(current.phase, Phase::Waiting | Phase::Gate | Phase::Skipped { .. } | Phase::NotNeeded);
     match step.undo {
-        Some(_) if !untouched => intended(state, id, JobKind::Undo),
+        // Steps before it may have taken long.
+        Some(_) if !untouched => match quorum::back(state, now, &task.host, &[id]) {
+            Ok(()) => intended(state, id, JobKind::Undo),
+            Err(refusal) => Some(Event::TaskFailed { task: id, at: FailedAt::Undo, reason: refusal.to_string() }),
+        },
         _ => Some(Event::TaskUndone { task: id, checks: Vec::new() }),
     }
 }
@@ -191,7 +198,9 @@ fn show(state: &State, id: TaskId, now: Timestamp, coming: &mut HashMap<u64, boo
 /// Whether a gate that stands open is of no use any more: what its step is for has come about without it. One that has been
 /// tried stays: what it has half done would look like that as well.
 fn needless(state: &State, id: TaskId, now: Timestamp) -> bool {
-    let Some((_, step, _)) = state.task(id).filter(|(_, _, task)| task.attempts == 0) else { return false };
+    let Some((_, step, _)) = state.task(id).filter(|(_, _, task)| task.attempts == task.never_begun) else {
+        return false;
+    };
     let scope = || Scope::new(state, Some(id), counts_since(state, id), now);
     step.only_if.as_ref().is_some_and(|condition| holds(condition, &scope()) == Some(false))
 }
@@ -210,7 +219,9 @@ fn close(state: &State, now: Timestamp) -> Option<Event> {
     if state.plan.is_none() || !state.undo.is_empty() || state.current_stage().is_some() {
         return None;
     }
-    let since = state.tasks.iter().map(|task| task.since).max().unwrap_or_default();
+    // While nobody looked nothing was waited for.
+    let watched = state.session.as_ref().map(|session| session.watched_since);
+    let since = state.tasks.iter().map(|task| task.since).chain(watched).max().unwrap_or_default();
     let kept = promise(state, now);
     if kept.iter().all(CheckResult::passed) {
         return Some(Event::SessionEnded { outcome: Outcome::Completed });

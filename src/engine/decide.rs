@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::opening::{Opening, may_act, may_open_together, open};
+use super::opening::{Opening, may_act, may_open_together, open, ours};
 use super::schedule::{half_way, in_the_way};
 use super::undo::undo_chain;
 use super::{Intent, Refusal, quorum, variable};
@@ -94,10 +94,8 @@ fn end(state: &State, id: TaskId) -> Result<Vec<Event>, Refusal> {
     if job.ending.is_some() {
         return Err(Refusal::EndingAlready(state.label(id)));
     }
-    match state.host(&task.on).and_then(|host| host.barred.clone()) {
-        Some(reason) => Err(Refusal::Barred { host: task.on.clone(), reason }),
-        None => Ok(vec![Event::JobEndOrdered { task: id }]),
-    }
+    ours(state, &task.on)?;
+    Ok(vec![Event::JobEndOrdered { task: id }])
 }
 
 /// Takes back what was done on a host, unless another host of the stage is being worked on and there is no room beside it.
@@ -108,6 +106,9 @@ fn take_back(state: &State, now: Timestamp, host: &HostName) -> Result<Vec<Event
     }
     if let Some(other) = tasks.first().and_then(|id| half_way(state, *id)) {
         return Err(Refusal::HalfWay(other.clone()));
+    }
+    for (task, _, _) in tasks.iter().filter_map(|id| state.task(*id)) {
+        ours(state, &task.on)?;
     }
     quorum::back(state, now, host, &tasks)?;
     Ok(vec![Event::UndoOpened { tasks }])

@@ -293,6 +293,9 @@ pub enum Refusal {
         /// Who holds it, or what is missing.
         reason: String,
     },
+    /// Nobody is kept out of the host yet.
+    #[error("the lease of {0} is not ours yet: it is asked for as soon as the host answers")]
+    NoLease(HostName),
     /// A step that many hosts stand at has not been done on one of them yet.
     #[error("open {0} on one host alone first, and see it done: then the others can be opened together")]
     NoCanary(String),

@@ -86,17 +86,37 @@ fn at_gate(state: &State, now: Timestamp, id: TaskId) -> Result<(Scope<'_>, &Ste
     quorum::forward(state, now, id)?;
     let scope = Scope::new(state, Some(id), counts_since(state, id), now);
     for host in [&task.host, &task.on] {
-        if let Some(reason) = state.host(host).and_then(|host| host.barred.as_ref()) {
-            return Err(Refusal::Barred { host: host.clone(), reason: reason.clone() });
-        }
+        not_barred(state, host)?;
         if state.host(host).is_some_and(|host| host.rebooted.is_some()) {
             return Err(Refusal::Rebooted(host.clone()));
         }
         if let Some(why) = scope.absence(host) {
             return Err(Refusal::NoFacts { host: host.clone(), why });
         }
+        leased(state, host)?;
     }
     Ok((scope, step))
+}
+
+/// Whether this process may act on a host.
+pub(super) fn ours(state: &State, host: &HostName) -> Result<(), Refusal> {
+    not_barred(state, host)?;
+    leased(state, host)
+}
+
+fn not_barred(state: &State, host: &HostName) -> Result<(), Refusal> {
+    match state.host(host).and_then(|host| host.barred.clone()) {
+        Some(reason) => Err(Refusal::Barred { host: host.clone(), reason }),
+        None => Ok(()),
+    }
+}
+
+/// A job that had to wait for the lease would begin on facts of long ago.
+fn leased(state: &State, host: &HostName) -> Result<(), Refusal> {
+    match state.host(host) {
+        Some(known) if !known.leased => Err(Refusal::NoLease(host.clone())),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Whether the gates at a task's step may be opened many at once: one host has gone first, and nothing is lost for good.

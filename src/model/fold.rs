@@ -41,6 +41,7 @@ impl State {
                     started: record.at,
                     inventory: Arc::new((**inventory).clone()),
                     resumed: 0,
+                    watched_since: record.at,
                 });
                 let plan = plan.as_ref().filter(|plan| plan.holds_together());
                 self.plan = plan.map(|plan| Arc::new((**plan).clone()));
@@ -107,14 +108,18 @@ impl State {
                 if let Some(from) = from {
                     self.say(host, LineKind::Wizard, &format!("its lease was taken over from {from}"));
                 }
-                self.on_host(host, |host| host.barred = None);
+                self.on_host(host, |host| (host.leased, host.barred) = (true, None));
             }
             Event::HostBarred { host, reason } | Event::LeaseLost { host, reason } => {
                 self.say(host, LineKind::Trouble, reason);
-                self.on_host(host, |host| host.barred = Some(reason.clone()));
+                self.on_host(host, |host| (host.leased, host.barred) = (false, Some(reason.clone())));
             }
 
             Event::GateShown { task } => {
+                if self.task(*task).is_some_and(|(_, _, task)| task.phase == Phase::Opened) {
+                    let why = "nothing was run: another etcd member may have gone down since the gate was opened";
+                    self.say_task(*task, LineKind::Trouble, why);
+                }
                 self.take_values_up(*task);
                 self.enter(*task, Phase::Gate, |task| {
                     task.checks.clear();
@@ -153,7 +158,7 @@ impl State {
             }),
             Event::TaskSkipped { task, reason } => {
                 self.say_task(*task, LineKind::Wizard, &format!("skipped: {reason}"));
-                self.enter(*task, Phase::Skipped { reason: reason.clone() }, |task| task.failures += 1);
+                self.enter(*task, Phase::Skipped { reason: reason.clone() }, |_| {});
             }
             Event::TaskNotNeeded { task } => self.enter(*task, Phase::NotNeeded, |_| {}),
             Event::FilePushed { task, path, sha256 } => {
@@ -272,7 +277,7 @@ impl State {
             Event::TaskFailed { task, at, reason } => {
                 self.say_task(*task, LineKind::Trouble, reason);
                 self.undo.clear();
-                self.enter(*task, Phase::Failed { at: *at, reason: reason.clone() }, |_| {});
+                self.enter(*task, Phase::Failed { at: *at, reason: reason.clone() }, |task| task.failures += 1);
             }
             Event::UndoOpened { tasks } => self.undo.clone_from(tasks),
             Event::TaskUndone { task, checks: _ } => {
@@ -359,9 +364,11 @@ impl State {
         if let Some(session) = &mut self.session {
             operator.clone_into(&mut session.operator);
             session.resumed += 1;
+            session.watched_since = self.now;
         }
         for host in self.hosts.values_mut() {
             host.link = Link::Connecting;
+            host.leased = false;
             host.stale = Some("seen before the session was resumed".into());
         }
         let (begun, now): (Vec<TaskId>, _) = (self.gates().chain(self.under_way()).collect(), self.now);
@@ -393,7 +400,14 @@ impl State {
         if undo == Some(JobKind::Undo) {
             self.undo.clear();
         }
-        self.enter(id, phase, |task| task.job = None);
+        self.enter(id, phase, |task| {
+            task.job = None;
+            match undo {
+                Some(JobKind::Undo) => task.failures += 1,
+                Some(JobKind::Run) => task.never_begun += 1,
+                None => {}
+            }
+        });
     }
 
     fn enter(&mut self, id: TaskId, phase: Phase, also: impl FnOnce(&mut TaskState)) {

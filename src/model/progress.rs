@@ -60,8 +60,8 @@ pub(super) struct Progress {
     under_way: BTreeSet<TaskId>,
     failed: BTreeSet<TaskId>,
     tally: Tally,
-    /// Tasks that wait again, after the event that took them back.
-    waiting: BTreeSet<(u64, TaskId)>,
+    /// Number of the event that last made a task wait again.
+    taken_back: u64,
     /// Points of no return that were reached, after the event that began their phase.
     passed: BTreeSet<(u64, TaskId)>,
     /// By host, as the layout numbers them: tasks about it or run on it, after the event that began their phase.
@@ -212,7 +212,7 @@ impl Progress {
             return;
         }
         if sort == Sort::Waiting {
-            put(&mut self.waiting, (since, id), counts);
+            self.taken_back = self.taken_back.max(since);
         }
         if place.point_of_no_return && matches!(sort, Sort::UnderWay | Sort::Done | Sort::Failed) {
             put(&mut self.passed, (since, id), counts);
@@ -368,10 +368,10 @@ impl State {
         self.progress.brought.get(&task).is_some_and(|paths| paths.iter().any(|known| known == path))
     }
 
-    /// Number of the event that last took a task back, of those that wait since; 0 where there is none.
+    /// Number of the event that last took a task back, whatever became of the task since; 0 where there is none.
     #[must_use]
     pub fn last_taken_back(&self) -> u64 {
-        self.progress.waiting.last().map_or(0, |(seq, _)| *seq)
+        self.progress.taken_back
     }
 
     /// Number of the event that last began a phase of a task about a host, or run on it; what was found not needed does

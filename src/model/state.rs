@@ -67,6 +67,8 @@ pub struct Session {
     pub inventory: Arc<Inventory>,
     /// How often it was taken up again.
     pub resumed: u32,
+    /// Since when somebody looks: it began then, or was last taken up.
+    pub watched_since: Timestamp,
 }
 
 /// What the operator wrote down.
@@ -106,6 +108,8 @@ pub struct HostState {
     pub first: Option<Arc<Facts>>,
     /// Why the facts do not count any more, if they do not.
     pub stale: Option<String>,
+    /// Its lease is this process's: before that nothing is begun there.
+    pub leased: bool,
     /// Why the wizard may not act on it, if it may not.
     pub barred: Option<String>,
     /// When a section of the facts was last seen to change, such as `etcd`; those that never did are not in it.
@@ -161,6 +165,8 @@ pub struct TaskState {
     pub phase: Phase,
     /// Runs begun, counted from 1 once the first job is intended.
     pub attempts: u32,
+    /// Of these, the ones that never began on the host, and never will.
+    pub never_begun: u32,
     /// How often it has come to a stop.
     pub failures: u32,
     /// Undos begun.
@@ -196,6 +202,7 @@ impl Default for TaskState {
         Self {
             phase: Phase::Waiting,
             attempts: 0,
+            never_begun: 0,
             failures: 0,
             undo_attempts: 0,
             since_seq: 0,

@@ -36,7 +36,8 @@ impl Recorder {
     }
 
     /// The same, over whatever holds records.
-    pub(super) fn over(state: State, store: Option<Box<dyn Store>>, clock: Clock) -> Self {
+    #[must_use]
+    pub fn over(state: State, store: Option<Box<dyn Store>>, clock: Clock) -> Self {
         let seq = Arc::new(AtomicU64::new(state.seq));
         let sink = match (store, clock) {
             (None, _) => Sink::Nowhere,

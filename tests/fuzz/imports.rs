@@ -23,7 +23,7 @@ fn judge(found: Result<Found, Problems>) {
                 Ok(inventory) => assert_eq!(inventory.hosts.len(), hosts, "{yaml}"),
                 // What names and addresses may be is not this one's to say.
                 Err(problems) => {
-                    assert!(problems.0.iter().all(|problem| problem.place.is_some()), "{problems}\n{yaml}")
+                    assert!(problems.0.iter().all(|problem| problem.place.is_some()), "{problems}\n{yaml}");
                 }
             }
         }

@@ -70,7 +70,7 @@ pub(super) fn text(input: &[u8], seeds: &[String]) -> String {
             }
             3 => lines.truncate(at + 1),
             4 => lines[at].insert_str(0, &" ".repeat(arg % 5)),
-            5 => lines[at] = lines[at].trim_start_matches(' ').to_owned(),
+            5 => lines[at] = lines[at].trim_start_matches(' ').into(),
             6 => lines[at].truncate(column),
             7 => lines[at].insert_str(column, WORDS[(arg / 64 + usize::from(edit[1])) % WORDS.len()]),
             8 => {
@@ -80,9 +80,9 @@ pub(super) fn text(input: &[u8], seeds: &[String]) -> String {
             9 => {
                 let other = &seeds[arg % seeds.len()];
                 let line = other.lines().nth(usize::from(edit[1]) % other.lines().count().max(1));
-                lines[at] = line.unwrap_or_default().to_owned();
+                lines[at] = line.unwrap_or_default().into();
             }
-            10 => lines[at] = lines[at].split_at(column).1.to_owned(),
+            10 => lines[at] = lines[at].split_at(column).1.into(),
             _ => (0..arg % 16).for_each(|_| lines.insert(at, lines[at].clone())),
         }
     }

@@ -132,7 +132,14 @@ pub(super) fn keys(input: &[u8]) {
     let mut ui = UiState::default();
     if from >= 0x80 {
         let total = SESSION.len();
-        ui.playhead = Some(ui::Playhead { position: total / 2, total, playing: from % 2 == 0, speed: 1.0 });
+        ui.playhead = Some(ui::Playhead {
+            position: total / 2,
+            total,
+            playing: from % 2 == 0,
+            speed: 1.0,
+            counting: false,
+            flaw: None,
+        });
     }
     let mut size = (120, 40);
     show(&state, &mut ui, size);

@@ -1,7 +1,8 @@
 //! Many small sessions, each from a seed and under virtual time: the real engine, runner, recorder and journal over hosts that
 //! fail, hang, lie, reboot and come back, with a wizard that is killed after any event and taken up again.
 //!
-//! `LOCKKEEPER_SEEDS=1000000 cargo test --test small_world` plays as many, `LOCKKEEPER_SEED=17 …` that one alone.
+//! `LOCKKEEPER_SEEDS=1000000 cargo test --config profile.dev.opt-level=1 --test small_world` plays as many, `LOCKKEEPER_SEED=17 …`
+//! that one alone.
 
 #![allow(
     clippy::unwrap_used,
@@ -11,6 +12,7 @@
 )]
 
 mod chance;
+mod disk;
 mod host;
 mod operator;
 mod probe;

@@ -23,10 +23,11 @@ pub(crate) struct Moment<'m> {
 
 type Rule = (&'static str, fn(&Moment<'_>) -> Result<(), String>);
 
-pub(crate) const RULES: [Rule; 8] = [
+pub(crate) const RULES: [Rule; 9] = [
     ("no gate opens that was not shown, or while all are held shut", shown),
     ("no gate opens on facts that are stale, unknown or from before it was shown", fresh),
     ("no gate opens on a check that does not hold, or on less than the words asked for", agreed),
+    ("nothing is begun on a host whose lease is not ours", leased),
     ("the quorum is never lost by what we decide", quorum),
     ("no job twice", once),
     ("what the journal says became of a job is what became of it", outcome),
@@ -74,12 +75,7 @@ const FRESH: SignedDuration = SignedDuration::from_secs(20);
 fn fresh(moment: &Moment<'_>) -> Result<(), String> {
     let Some(id) = moment.opened() else { return Ok(()) };
     let (task, step, told) = (moment.plan.task(id), moment.step(id), moment.told);
-    let since = told
-        .shown
-        .get(&id)
-        .copied()
-        .unwrap_or_default()
-        .max(told.taken_back.values().copied().max().unwrap_or_default());
+    let since = told.shown.get(&id).copied().unwrap_or_default().max(told.taken_back);
     let whole = step.require.iter().any(|check| check.that.0.contains("etcd.members"));
     let members = moment.world.hosts.iter().filter(|host| host.member && whole).map(|host| &host.name);
     for host in [&task.host, &task.on].into_iter().chain(members) {
@@ -121,6 +117,7 @@ fn quorum(moment: &Moment<'_>) -> Result<(), String> {
     let host = match &moment.record.event {
         Event::GateOpened { task, .. } => stops(*task, false),
         Event::UndoOpened { tasks } => tasks.iter().find_map(|task| stops(*task, true)),
+        Event::JobIntended { task, kind, .. } => stops(*task, *kind == JobKind::Undo),
         _ => None,
     };
     let Some(place) = host.and_then(|host| moment.world.hosts.iter().position(|other| other.name == *host)) else {
@@ -128,6 +125,16 @@ fn quorum(moment: &Moment<'_>) -> Result<(), String> {
     };
     let down = moment.world.missing_beside(place, KNOWN);
     need(down.is_none(), || down.unwrap_or_default())
+}
+
+fn leased(moment: &Moment<'_>) -> Result<(), String> {
+    let tasks = match &moment.record.event {
+        Event::GateOpened { task, .. } => std::slice::from_ref(task),
+        Event::UndoOpened { tasks } => tasks,
+        _ => return Ok(()),
+    };
+    let unheld = tasks.iter().map(|id| &moment.plan.task(*id).on).find(|host| !moment.told.leased.contains(*host));
+    need(unheld.is_none(), || format!("{unheld:?}"))
 }
 
 fn once(moment: &Moment<'_>) -> Result<(), String> {

@@ -1,22 +1,21 @@
 //! One session from its seed: the wizard, its journal and its operator over hosts that live on when it is killed.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use indexmap::IndexMap;
-use jiff::Timestamp;
 use lockkeeper::engine::{Intent, standing};
 use lockkeeper::hosts::Operate;
-use lockkeeper::journal::Writer;
+use lockkeeper::journal::{self, JournalError, Store, Writer};
 use lockkeeper::model::event::{Event, Mode, Outcome};
 use lockkeeper::model::{HostName, Record, Secrets, State};
 use lockkeeper::runner::{Clock, Recorder, Runner, Setup};
 use lockkeeper::ui::{self, UiState};
 
 use crate::chance::Chance;
+use crate::disk::{self, Disk};
 use crate::host::Way;
 use crate::operator::{Hand, Operator};
 use crate::rules::{self, Moment};
@@ -55,8 +54,7 @@ pub(crate) struct Session {
     clock: Clock,
     directory: PathBuf,
     records: Vec<Record>,
-    /// Where each line ends, the head's first.
-    ends: Vec<u64>,
+    heard: disk::Told,
     state: State,
     told: Told,
     operator: Operator,
@@ -69,6 +67,9 @@ pub(crate) struct Session {
 
 /// After so many looks, half a second apart at most, a session has come to no end.
 const MOST_LOOKS: usize = 8_000;
+
+/// A wizard that is always killed gets nowhere.
+const MOST_KILLS: usize = 4;
 
 /// Plays one to its end.
 pub(crate) fn play(seed: u64, piece: usize, weather: Weather, directory: &Path) -> Result<Went, String> {
@@ -97,7 +98,7 @@ impl Session {
             clock,
             directory: directory.to_owned(),
             records: Vec::new(),
-            ends: Vec::new(),
+            heard: disk::Told::default(),
             state: State::default(),
             told: Told::default(),
             operator,
@@ -114,7 +115,7 @@ impl Session {
 
     fn begin(&mut self) -> Result<Runner, String> {
         let writer = Writer::create(&self.journal()).map_err(|error| error.to_string())?;
-        let mut recorder = Recorder::new(State::default(), Some(writer), self.clock);
+        let mut recorder = self.recorder(writer, State::default());
         let plan = &self.piece.plan;
         let started = Event::SessionStarted {
             session: "s".into(),
@@ -134,9 +135,22 @@ impl Session {
         if records != self.records {
             return Err("what was written is read back: it is not".into());
         }
-        let mut recorder = Recorder::new(State::of(&records), Some(writer), self.clock);
+        let mut recorder = self.recorder(writer, State::of(&records));
         recorder.record(Event::SessionResumed { operator: "o@here".into() }).map_err(|error| error.to_string())?;
         Ok(self.runner(recorder))
+    }
+
+    /// Over a disk that may fail.
+    fn recorder(&mut self, writer: Writer, state: State) -> Recorder {
+        let fails = self.weather == Weather::Storm && self.went.kills < MOST_KILLS && self.chance.in_1000(100);
+        let left = fails.then(|| 10 + self.chance.below(150));
+        *self.heard() = disk::Heard { durable: state.seq, ..disk::Heard::default() };
+        let disk: Box<dyn Store> = Box::new(Disk::new(writer, self.heard.clone(), state.seq, left));
+        Recorder::over(state, Some(disk), self.clock)
+    }
+
+    fn heard(&self) -> MutexGuard<'_, disk::Heard> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn runner(&self, recorder: Recorder) -> Runner {
@@ -168,7 +182,11 @@ impl Session {
             if self.state.outcome.is_some() {
                 break;
             }
-            if self.records.len() >= kill_after {
+            let failed = self.heard().failed;
+            if failed || self.records.len() >= kill_after {
+                if !failed {
+                    self.same_as(&runner, true)?;
+                }
                 // Nothing that these lines announce has begun: it begins when the time passes.
                 drop(runner);
                 runner = self.killed(before).await?;
@@ -194,26 +212,37 @@ impl Session {
                         _ => None,
                     };
                     // A refusal is an answer.
-                    let _ = runner.submit(&intent).map_err(|error| error.to_string())?;
+                    let answer = runner.submit(&intent).map(|_| ());
+                    self.unless_failed(answer)?;
                     continue;
                 }
                 Some(Hand::Quit) => {
-                    runner.close().await;
+                    let _ = runner.close().await;
                     runner = self.resume()?;
                     continue;
                 }
                 None => {}
             }
             self.went.looks += 1;
-            runner.changed().await.map_err(|error| error.to_string())?;
+            let answer = runner.changed().await;
+            self.unless_failed(answer)?;
         }
         self.same_as(&runner, true)?;
-        runner.close().await;
+        let _ = runner.close().await;
+        let written = journal::read(&self.journal()).map_err(|error| error.to_string())?.records;
+        if written != self.records || State::of(&written) != self.state {
+            return Err("the fold of what is read back is the state: it is not".into());
+        }
         Ok(self.ended())
     }
 
+    /// Whoever cannot write a session down stops.
+    fn unless_failed(&self, answer: Result<(), JournalError>) -> Result<(), String> {
+        answer.or_else(|error| if self.heard().failed { Ok(()) } else { Err(error.to_string()) })
+    }
+
     fn next_kill(&mut self) -> usize {
-        let most = if matches!(self.weather, Weather::Calm | Weather::Deaf) { 0 } else { 4 };
+        let most = if matches!(self.weather, Weather::Calm | Weather::Deaf) { 0 } else { MOST_KILLS };
         if self.went.kills >= most {
             return usize::MAX;
         }
@@ -223,21 +252,26 @@ impl Session {
     /// The wizard is gone; of the lines it wrote last, only some are on the disk, and the last of these may be torn.
     async fn killed(&mut self, before: usize) -> Result<Runner, String> {
         self.went.kills += 1;
-        let mut kept = before.max(1) + self.chance.below(self.records.len() - before.max(1) + 1);
+        let (failed, durable) = {
+            let heard = self.heard();
+            (heard.failed, heard.durable as usize)
+        };
+        let least = if failed { durable } else { before }.max(1);
+        let mut kept = least + self.chance.below(self.records.len() - least + 1);
         // Where the machine itself goes down, what was merely seen may be gone as well.
         if self.chance.in_1000(300) {
-            while kept > 1 && merely_seen(&self.records[kept - 1].event) {
+            while kept > 1 && !journal::is_decision(&self.records[kept - 1].event) {
                 kept -= 1;
             }
         }
-        let mut length = self.ends[kept];
-        if let Some(next) = self.ends.get(kept + 1).filter(|_| self.chance.in_1000(500)) {
+        let ends = self.ends()?;
+        let mut length = ends[kept];
+        if let Some(next) = ends.get(kept + 1).filter(|_| self.chance.in_1000(500)) {
             length += self.chance.number() % (next - length);
         }
         let file = OpenOptions::new().write(true).open(self.journal());
         file.and_then(|file| file.set_len(length)).map_err(|error| error.to_string())?;
         self.records.truncate(kept);
-        self.ends.truncate(kept + 1);
         self.state = State::of(&self.records);
         self.told = Told::of(&self.piece.plan, &self.records);
         look(&self.world).announced = self.told.announced();
@@ -249,7 +283,13 @@ impl Session {
 
     /// Takes in what was written since, line by line, and looks at every rule after each.
     fn take(&mut self, runner: &Runner) -> Result<(), String> {
-        let lines = self.written()?;
+        let (lines, durable) = {
+            let mut heard = self.heard();
+            (std::mem::take(&mut heard.records), heard.durable)
+        };
+        if lines.is_empty() {
+            return Ok(());
+        }
         let shared = self.world.clone();
         let mut world = look(&shared);
         for record in lines {
@@ -266,35 +306,22 @@ impl Session {
             self.told.take(&self.piece.plan, &record);
             self.state.apply(&record);
             self.records.push(record);
+            if self.records.len() as u64 == durable {
+                world.announced = self.told.announced();
+            }
         }
-        world.announced = self.told.announced();
         if let Some(why) = world.broken.pop().or_else(|| rules::untold(&world, &self.state)) {
             return Err(format!("after event {}: {why}", self.records.len()));
         }
         drop(world);
-        if self.chance.in_1000(30) { self.same_as(runner, false) } else { Ok(()) }
+        // Whoever could not write a line down has not taken it in.
+        if self.chance.in_1000(100) && !self.heard().failed { self.same_as(runner, false) } else { Ok(()) }
     }
 
-    /// The lines of the journal that have not been taken in.
-    fn written(&mut self) -> Result<Vec<Record>, String> {
-        let wrong = |error: std::io::Error| error.to_string();
-        let mut file = File::open(self.journal()).map_err(wrong)?;
-        let from = self.ends.last().copied().unwrap_or_default();
-        let mut text = String::new();
-        file.seek(SeekFrom::Start(from)).map_err(wrong)?;
-        file.read_to_string(&mut text).map_err(wrong)?;
-        let mut records = Vec::new();
-        let mut end = from;
-        for line in text.split_inclusive('\n') {
-            end += line.len() as u64;
-            self.ends.push(end);
-            if end == line.len() as u64 {
-                continue;
-            }
-            let line: Line = serde_json::from_str(line).map_err(|error| error.to_string())?;
-            records.push(Record { seq: line.seq, at: line.at, event: line.event });
-        }
-        Ok(records)
+    /// Where each line of the journal ends, the head's first.
+    fn ends(&self) -> Result<Vec<u64>, String> {
+        let text = std::fs::read(self.journal()).map_err(|error| error.to_string())?;
+        Ok(text.iter().zip(1..).filter(|(byte, _)| **byte == b'\n').map(|(_, end)| end).collect())
     }
 
     /// What the screen draws from is the fold of what is written, and so is the screen.
@@ -303,7 +330,7 @@ impl Session {
             return Err("the fold of what is written is the state: it is not".into());
         }
         let frame = |state: &State| ui::frame(state, self.clock.now(), &mut UiState::default(), (80, 24));
-        if drawn && self.chance.clone().in_1000(50) && frame(runner.state()) != frame(&self.state) {
+        if drawn && frame(runner.state()) != frame(&self.state) {
             return Err("the live frame is the replayed frame: it is not".into());
         }
         Ok(())
@@ -325,20 +352,4 @@ impl Session {
         drop(world);
         self.went
     }
-}
-
-/// A line of the journal after its head.
-#[derive(serde::Deserialize)]
-struct Line {
-    seq: u64,
-    at: Timestamp,
-    event: Event,
-}
-
-/// What would be seen again, and need not be on disk before anything goes on.
-fn merely_seen(event: &Event) -> bool {
-    matches!(
-        event,
-        Event::FactsSeen { .. } | Event::FactsConfirmed { .. } | Event::JobOutput { .. } | Event::FileMoved { .. }
-    )
 }

@@ -23,8 +23,10 @@ pub(crate) struct Told {
     pub(crate) open: BTreeSet<TaskId>,
     /// To be taken back.
     pub(crate) undo: BTreeSet<TaskId>,
-    /// Tasks that wait again, since they were taken back.
-    pub(crate) taken_back: BTreeMap<TaskId, u64>,
+    /// Hosts whose lease is ours.
+    pub(crate) leased: BTreeSet<HostName>,
+    /// When something was last taken back.
+    pub(crate) taken_back: u64,
     /// Job to its task.
     pub(crate) jobs: BTreeMap<String, (TaskId, JobKind)>,
     /// Runs of a task since it was last taken back.
@@ -52,21 +54,31 @@ impl Told {
             told.open.remove(task);
         };
         match &record.event {
-            Event::FactsSeen { host, asked, .. } | Event::FactsConfirmed { host, asked } => {
+            Event::FactsSeen { host, asked, .. }
+            | Event::FactsChanged { host, asked, .. }
+            | Event::FactsConfirmed { host, asked } => {
                 self.heard.insert(host.clone(), heard(*asked));
             }
+            Event::Beat { asked, seen, hosts, but } => {
+                let meant = |host: &HostName| (hosts.is_empty() || hosts.contains(host)) && !but.contains(host);
+                for (_, heard) in self.heard.iter_mut().filter(|(host, heard)| heard.counts && meant(host)) {
+                    (heard.asked, heard.at) = (heard.asked.max(*asked), heard.at.max(*seen));
+                }
+            }
+            Event::LeaseTaken { host, .. } => drop(self.leased.insert(host.clone())),
+            Event::HostBarred { host, .. } | Event::LeaseLost { host, .. } => drop(self.leased.remove(host)),
             Event::HostLost { host, .. } | Event::ProbeFailed { host, .. } => {
                 self.heard.entry(host.clone()).and_modify(|heard| heard.counts = false);
             }
             Event::SessionResumed { .. } => {
                 self.heard.values_mut().for_each(|heard| heard.counts = false);
                 self.shown.clear();
+                self.leased.clear();
             }
             Event::WorkPaused => self.paused = true,
             Event::WorkContinued => self.paused = false,
             Event::SessionEnded { .. } => self.ended = true,
             Event::GateShown { task } => {
-                self.taken_back.remove(task);
                 self.open.remove(task);
                 self.shown.insert(*task, record.seq);
             }
@@ -86,10 +98,7 @@ impl Told {
                 self.given_up = true;
                 over(self, task);
             }
-            Event::TaskDone { task, .. } | Event::TaskNotNeeded { task } => {
-                self.taken_back.remove(task);
-                over(self, task);
-            }
+            Event::TaskDone { task, .. } | Event::TaskNotNeeded { task } => over(self, task),
             Event::TaskFailed { task, .. } => {
                 *self.failed.entry(*task).or_default() += 1;
                 self.undo.clear();
@@ -103,7 +112,7 @@ impl Told {
             }
             Event::UndoOpened { tasks } => self.undo = tasks.iter().copied().collect(),
             Event::TaskUndone { task, checks: _ } => {
-                self.taken_back.insert(*task, record.seq);
+                self.taken_back = record.seq;
                 self.undo.remove(task);
                 self.runs.remove(task);
                 over(self, task);

@@ -84,7 +84,7 @@ pub(crate) struct Host {
     pub(crate) version: &'static str,
     pub(crate) files: BTreeMap<String, Vec<u8>>,
     pub(crate) cordoned: Option<By>,
-    /// We have cordoned it before. No stranger comes after us: a cordon says nothing of who made it, and the way back is blind.
+    /// We have cordoned it before, or tried to. No stranger comes after us: a cordon says nothing of who made it, and the way back is blind.
     pub(crate) ours: bool,
     /// When a stranger cordoned it.
     pub(crate) stranger: Option<Instant>,
@@ -372,6 +372,12 @@ impl World {
             return;
         }
         job.claim = Claim::Boot(boot);
+        // From here on nobody can tell whose cordon it is: a script that fails may have done it all the same.
+        let cordons = (job.script == "small cordon").then(|| job.about.clone());
+        if let Some(node) = self.hosts.iter_mut().find(|host| Some(host.name.as_str()) == cordons.as_deref()) {
+            node.ours = true;
+        }
+        let job = &self.hosts[place].jobs[name];
         let stops = matches!(job.script.as_str(), "small stop" | "small reboot");
         let task = task_of(name).to_owned();
         if let Some(why) = self.missing_beside(place, Duration::from_secs(60)).filter(|_| stops) {

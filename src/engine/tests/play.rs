@@ -177,8 +177,18 @@ impl Play {
         panic!("the engine never comes to rest");
     }
 
-    /// Every host is probed now. etcd2 leads.
+    /// Every host is held that nobody else holds.
+    fn hold(&mut self) {
+        for host in HOSTS.map(HostName::from) {
+            if self.state.host(&host).is_some_and(|known| !known.leased && known.barred.is_none()) {
+                self.record(Event::LeaseTaken { host, from: None });
+            }
+        }
+    }
+
+    /// Every host is ours and probed now. etcd2 leads.
     pub(super) fn probe(&mut self) {
+        self.hold();
         let members: Vec<Member> =
             HOSTS.iter().map(|name| Member { id: (*name).into(), name: (*name).into(), ..Member::default() }).collect();
         for host in HOSTS {

@@ -1,7 +1,9 @@
 //! No act takes a second member down, whatever the runbook's own checks say.
 
 use super::*;
-use crate::model::runbook::Component;
+use crate::model::Digest;
+use crate::model::plan::PushFile;
+use crate::model::runbook::{Component, Convert};
 
 /// stop → swap → start, each with a way back and none with a check of its own.
 fn unguarded() -> Vec<Step> {
@@ -89,4 +91,74 @@ fn a_runbook_without_checks_stops_one_member_at_a_time() {
     play.probe();
     assert!(matches!(open(&mut play, gates[1]), Err(Refusal::Quorum { .. })));
     assert_eq!(play.up.values().filter(|up| **up).count(), 2);
+}
+
+/// The gate of etcd1's first step is opened, and another member dies while its file is on the way.
+fn a_member_dies_during_a_push() -> (Play, TaskId) {
+    let mut plan = plan(unguarded(), Order::OneAtATime);
+    let path = "/etc/etcd.conf".to_owned();
+    plan.tasks[0].pushes = vec![PushFile {
+        path: path.clone(),
+        mode: "0600".into(),
+        content: String::new(),
+        sha256: Digest::of(b""),
+        artifact: None,
+        source: None,
+        convert: Convert::default(),
+        config: None,
+    }];
+    let mut play = Play::new(plan);
+    play.settle();
+    play.probe();
+    let task = play.open();
+    assert_eq!(play.state.tasks[task.index()].phase, Phase::Opened);
+    play.pass(600);
+    play.up.insert("etcd3", false);
+    play.probe();
+    play.record(Event::FilePushed { task, path, sha256: Digest::of(b"") });
+    play.settle();
+    (play, task)
+}
+
+#[test]
+fn a_member_that_dies_while_files_are_written_sends_the_task_back_to_its_gate() {
+    let (mut play, task) = a_member_dies_during_a_push();
+    assert_eq!(play.state.tasks[task.index()].phase, Phase::Gate);
+    assert!(!wanted(&play.state).iter().any(|effect| effect.act.changes_the_host()));
+    let log = &play.state.host(&"etcd1".into()).unwrap().log;
+    assert!(log.lines().iter().any(|line| line.text.contains("nothing was run")), "it is told");
+    play.probe();
+    let refusal = gate_view(&play.state, task, play.now).unwrap().refusal;
+    assert_eq!(refusal, Some(down("etcd1", &["etcd3"])));
+    // Once it is well again the gate opens, and the file is written again.
+    play.up.insert("etcd3", true);
+    play.probe();
+    play.open();
+    assert!(matches!(wanted(&play.state)[..], [Effect { act: Act::Push(_), .. }]));
+}
+
+#[test]
+fn a_way_back_asks_again_before_each_step_that_stops_a_member() {
+    let mut steps = unguarded();
+    // start is taken back first, which takes long, and then swap.
+    steps[1].starts = vec![Component::Etcd];
+    let mut play = Play::new(plan(steps, Order::OneAtATime));
+    play.settle();
+    play.walk(3);
+    play.submit(&Intent::Undo { host: "etcd1".into() }).unwrap();
+    let start = play.state.under_way().next().unwrap();
+    play.record(Event::JobStarted { task: start });
+    play.pass(600);
+    play.up.insert("etcd3", false);
+    play.probe();
+    play.record(Event::JobFinished { task: start, exit: 0 });
+    play.settle();
+    let swap = play.state.failed().next().expect("it comes to a stop");
+    let Phase::Failed { at: FailedAt::Undo, reason } = &play.state.tasks[swap.index()].phase else { panic!() };
+    assert!(reason.contains("etcd3 is not known to be well"), "{reason}");
+    assert_eq!(wanted(&play.state), []);
+    play.up.insert("etcd3", true);
+    play.probe();
+    play.submit(&Intent::Retry { task: swap }).unwrap();
+    assert!(matches!(wanted(&play.state)[..], [Effect { act: Act::Start(_), .. }]));
 }

@@ -106,6 +106,24 @@ fn facts_from_before_something_was_taken_back_open_no_gate() {
 }
 
 #[test]
+fn facts_from_before_something_was_taken_back_and_done_again_open_no_gate() {
+    let mut play = Play::new(plan(steps_with_a_way_back(), Order::AllAtOnce));
+    play.settle();
+    play.probe();
+    let first = play.open();
+    play.work(0);
+    play.probe();
+    let undone = play.state.task(first).unwrap().0.host.clone();
+    let other = play.state.gates().find(|id| play.state.task(*id).unwrap().0.host != undone).unwrap();
+    play.submit(&Intent::Undo { host: undone }).unwrap();
+    play.work(0);
+    // It is skipped at once: of all facts none is from after it was taken back.
+    play.submit(&Intent::Skip { task: first, reason: "done by hand".into() }).unwrap();
+    let refusal = gate_view(&play.state, other, play.now).unwrap().refusal;
+    assert!(matches!(refusal, Some(Refusal::NoFacts { .. })), "{refusal:?}");
+}
+
+#[test]
 fn a_host_that_came_to_a_stop_holds_its_place() {
     // Found by chance: an undo that failed on one host, and the next host's gate already before the operator.
     let mut play = Play::new(plan(steps(), Order::OneAtATime));

@@ -80,7 +80,7 @@ pub(crate) fn assert_counted(state: &State) {
         assert_eq!(state.last_touched(host), touched.unwrap_or_default(), "{host}");
     }
     let waiting = all().filter(|(_, now)| now.phase == Phase::Waiting).map(|(_, now)| now.since_seq).max();
-    assert_eq!(state.last_taken_back(), waiting.unwrap_or_default());
+    assert!(state.last_taken_back() >= waiting.unwrap_or_default());
     let passed = all()
         .filter(|(task, _)| plan.step_of(task).point_of_no_return.is_some())
         .filter(|(_, now)| now.phase.is_under_way() || matches!(now.phase, Phase::Done | Phase::Failed { .. }))

@@ -16,8 +16,8 @@ use std::sync::{Arc, Mutex};
 
 use lockkeeper::documents::{builtin_runbooks, find_runbook, read_runbook};
 use lockkeeper::engine::check::{evaluate, names_in};
+use lockkeeper::engine::gate_view;
 use lockkeeper::engine::scope::Scope;
-use lockkeeper::engine::{Refusal, gate_view};
 use lockkeeper::model::event::{Event, Verdict};
 use lockkeeper::model::state::Phase;
 use lockkeeper::model::{Facts, HostName, Record, Role, State, TaskId};
@@ -38,8 +38,8 @@ fn recorded(runbook: &str, cluster: &str, more: &[String], journal: &Path) -> Ve
     lockkeeper::journal::read(journal).unwrap().records
 }
 
-/// Every way in which one leaf of a value can be other than it is, below the keys that matter.
-fn otherwise(value: &Value, each: &mut impl FnMut(&Value) -> bool) -> bool {
+/// Every way in which one leaf of a value can be other than it is, below the keys that matter; also what the check names.
+fn otherwise(value: &Value, named: &[&str], each: &mut impl FnMut(&Value) -> bool) -> bool {
     fn leaves(value: &Value, at: &mut Vec<String>, all: &mut Vec<Vec<String>>) {
         all.push(at.clone());
         let inner: Vec<(String, &Value)> = match value {
@@ -65,13 +65,11 @@ fn otherwise(value: &Value, each: &mut impl FnMut(&Value) -> bool) -> bool {
                 let number = number.as_i64().unwrap_or_default();
                 vec![json!(0), json!(-1), json!(number + 1), json!(1_000_000_000)]
             }
-            Value::String(text) => vec![
-                json!(""),
-                json!("0.0.0"),
-                json!("99.99.99"),
-                json!(format!("{text}x")),
-                json!("x 99.99.99 masked"),
-            ],
+            Value::String(text) => {
+                let more = format!("{text}x");
+                let made = ["", "0.0.0", "99.99.99", &more, "x 99.99.99 masked"];
+                made.into_iter().chain(named.iter().copied()).map(|other| json!(other)).collect()
+            }
             Value::Array(items) => {
                 let mut more = items.clone();
                 more.extend(items.first().cloned().or(Some(json!("x"))));
@@ -115,16 +113,13 @@ fn happen(state: &mut State, event: Event) {
 fn can_be_shut(state: &State, id: TaskId, number: usize) -> bool {
     let (task, step, _) = state.task(id).unwrap();
     let text = &step.require[number].that.0;
+    let named: Vec<&str> = text.split('\'').skip(1).step_by(2).collect();
     // The one check is asked first, because a whole gate costs more.
     let shut = |state: &State| {
         // What cannot be told is shut as well, and would be so for a check that is always true.
         let judged = evaluate(&step.require[number], &Scope::new(state, Some(id), 0, state.now));
         let fails = judged.verdict == Verdict::Fail;
-        fails
-            && match gate_view(state, id, state.now).and_then(|gate| gate.refusal) {
-                Some(Refusal::Checks(checks)) => !checks[number].passed(),
-                _ => false,
-            }
+        fails && gate_view(state, id, state.now).is_none_or(|gate| gate.refusal.is_some())
     };
     // The session: nothing brought back, or all of it passed over by hand.
     let mut bare = state.clone();
@@ -148,12 +143,15 @@ fn can_be_shut(state: &State, id: TaskId, number: usize) -> bool {
     // The values of variables.
     for name in state.plan.as_ref().unwrap().vars_of(task).keys().filter(|name| text.contains(&format!("vars.{name}")))
     {
-        let named = text.split('\'').skip(1).step_by(2);
-        for value in ["", "no", "0.0.1", "99.99.99", "x"].into_iter().chain(named) {
+        for value in ["", "no", "0.0.1", "99.99.99", "x"].into_iter().chain(named.iter().copied()) {
             let mut other = state.clone();
             let plan = Arc::make_mut(other.plan.as_mut().unwrap());
             plan.vars.get_mut(&task.host).unwrap().insert(name.clone(), value.into());
             plan.runbook.stages[task.stage].vars.entry(name.clone()).and_modify(|word| *word = value.into());
+            // A path that it names is looked at, and nothing is there.
+            if let Some(seen) = other.hosts.get_mut(&task.host).and_then(|host| host.facts.as_mut()) {
+                Arc::make_mut(&mut seen.facts).paths.entry(value.into()).or_default();
+            }
             if shut(&other) {
                 return true;
             }
@@ -164,7 +162,7 @@ fn can_be_shut(state: &State, id: TaskId, number: usize) -> bool {
     if let Some(at) = config.filter(|_| text.contains("config.")) {
         let mut config = task.pushes[at].config.clone().unwrap();
         config["destructive"] = json!([]);
-        let found = otherwise(&config, &mut |config| {
+        let found = otherwise(&config, &named, &mut |config| {
             let mut other = state.clone();
             let plan = Arc::make_mut(other.plan.as_mut().unwrap());
             plan.tasks[id.index()].pushes[at].config = Some(config.clone());
@@ -186,16 +184,30 @@ fn can_be_shut(state: &State, id: TaskId, number: usize) -> bool {
         let all = serde_json::to_value(&*seen.facts).unwrap();
         let keys: Vec<String> = all.as_object().unwrap().keys().filter(|key| matters(key)).cloned().collect();
         keys.iter().any(|key| {
-            otherwise(&all[key], &mut |part| {
+            otherwise(&all[key], &named, &mut |part| {
                 let mut changed = all.clone();
                 changed[key] = part.clone();
                 let Ok(facts) = serde_json::from_value::<Facts>(changed) else { return false };
                 let mut other = state.clone();
                 other.hosts.get_mut(host).unwrap().facts.as_mut().unwrap().facts = Arc::new(facts);
-                shut(&other)
+                // What all of them have to say alike is said by all of them.
+                shut(&other) || shut(&on_all(&other, key, part))
             })
         })
     })
+}
+
+/// The state in which a section of the facts is the same on every host that has it.
+fn on_all(state: &State, key: &str, part: &Value) -> State {
+    let mut other = state.clone();
+    for seen in other.hosts.values_mut().filter_map(|host| host.facts.as_mut()) {
+        let mut all = serde_json::to_value(&*seen.facts).unwrap();
+        if let Some(held) = all.get_mut(key) {
+            *held = part.clone();
+            seen.facts = Arc::new(serde_json::from_value(all).unwrap());
+        }
+    }
+    other
 }
 
 /// On hosts of which nothing is known no check holds that asks about a host: neither of a gate, nor of what a step should

@@ -49,6 +49,7 @@ pub(super) fn faults(_: &str) -> Vec<(String, &'static str)> {
 }
 
 /// `practice`, which is not there.
+#[expect(clippy::unnecessary_wraps, reason = "it stands for a command that can fail")]
 pub(super) fn run(_: &Practice) -> Result<ExitCode> {
     Ok(refuse(&Problem::of("practice", WHY).into()))
 }

@@ -59,6 +59,7 @@ pub(super) fn read(plan: &Plan) -> Result<Secrets, Problems> {
 }
 
 /// Values for simulated hosts: nobody is asked for real ones, and a recording of it has none.
+#[cfg(feature = "practice")]
 pub(super) fn practised(plan: &Plan) -> Secrets {
     let made_up = |name: &String| (name.clone(), Secret::new(format!("practised-{name}")));
     plan.secrets.iter().map(|(host, secrets)| (host.clone(), secrets.keys().map(made_up).collect())).collect()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::event::{Event, JobKind, Record};
-use super::logtail::LineKind;
+use super::logtail::{LineKind, clean};
 use super::progress::{Progress, Stood};
 use super::state::{Artifact, Ending, HostState, JobState, Link, Moving, Note, Phase, Seen, Session, State, TaskState};
 use super::{Facts, HostName, Plan, TaskId, patch};
@@ -67,7 +67,7 @@ impl State {
                 self.say(host, LineKind::Trouble, reason);
                 self.on_reboot(host, |task| task.away = Some(task.away.unwrap_or(since)));
                 self.on_host(host, |host| {
-                    host.link = Link::Lost { since, reason: reason.clone() };
+                    host.link = Link::Lost { since, reason: clean(reason) };
                     host.stale = Some("the host does not answer".into());
                 });
             }
@@ -102,7 +102,7 @@ impl State {
             Event::WindowSet { from, until } => (self.window_from, self.window_until) = (*from, Some(*until)),
             Event::ProbeFailed { host, reason } => {
                 self.say(host, LineKind::Trouble, reason);
-                self.on_host(host, |host| host.stale = Some(reason.clone()));
+                self.on_host(host, |host| host.stale = Some(clean(reason)));
             }
             Event::LeaseTaken { host, from } => {
                 if let Some(from) = from {
@@ -112,7 +112,7 @@ impl State {
             }
             Event::HostBarred { host, reason } | Event::LeaseLost { host, reason } => {
                 self.say(host, LineKind::Trouble, reason);
-                self.on_host(host, |host| (host.leased, host.barred) = (false, Some(reason.clone())));
+                self.on_host(host, |host| (host.leased, host.barred) = (false, Some(clean(reason))));
             }
 
             Event::GateShown { task } => {
@@ -197,7 +197,7 @@ impl State {
                 }
                 self.on_task(*task, |task| {
                     if let Some(job) = &mut task.job {
-                        job.offset = offset + bytes;
+                        job.offset = offset.saturating_add(*bytes);
                     }
                 });
             }
@@ -277,7 +277,7 @@ impl State {
             Event::TaskFailed { task, at, reason } => {
                 self.say_task(*task, LineKind::Trouble, reason);
                 self.undo.clear();
-                self.enter(*task, Phase::Failed { at: *at, reason: reason.clone() }, |task| task.failures += 1);
+                self.enter(*task, Phase::Failed { at: *at, reason: clean(reason) }, |task| task.failures += 1);
             }
             Event::UndoOpened { tasks } => self.undo.clone_from(tasks),
             Event::TaskUndone { task, checks: _ } => {

@@ -108,7 +108,14 @@ pub(super) enum Unread {
     There(Problems),
 }
 
+/// More than any config has. What is pushed stands in the plan, and the plan in the journal.
+const LONGEST: u64 = 8 << 20;
+
 fn read(path: &Path) -> Result<String, Unread> {
+    let length = std::fs::metadata(path).map(|found| found.is_file().then_some(found.len()));
+    if let Ok(None | Some(LONGEST..)) = length {
+        return Err(Unread::Here(format!("{} is not a file of less than {} MiB", path.display(), LONGEST >> 20)));
+    }
     std::fs::read_to_string(path).map_err(|error| Unread::Here(format!("cannot read {}: {error}", path.display())))
 }
 

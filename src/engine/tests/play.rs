@@ -178,7 +178,7 @@ impl Play {
     }
 
     /// Every host is held that nobody else holds.
-    fn hold(&mut self) {
+    pub(super) fn hold(&mut self) {
         for host in HOSTS.map(HostName::from) {
             if self.state.host(&host).is_some_and(|known| !known.leased && known.barred.is_none()) {
                 self.record(Event::LeaseTaken { host, from: None });

@@ -66,6 +66,7 @@ fn a_member_that_nobody_has_seen_yet_does_not_count_as_down_itself() {
     let start = play.gate();
     play.submit(&Intent::Skip { task: start, reason: "later".into() }).unwrap();
     play.record(Event::SessionResumed { operator: "o".into() });
+    play.hold();
     let refusal = play.submit(&Intent::Undo { host: "etcd1".into() }).unwrap_err();
     assert_eq!(refusal, down("etcd1", &["etcd2", "etcd3"]), "none of them has been seen since");
     play.probe();

@@ -50,8 +50,4 @@ say "tests"
 # One command runs them all; the lab tests share three real hosts and take turns by a lock of their own.
 cargo test --locked
 
-say "20,000 sessions from seeds"
-# Only this program's own code is built anew for it: dependencies are those of every other test.
-LOCKKEEPER_SEEDS=20000 cargo test --locked --config profile.dev.opt-level=1 --test small_world
-
 say "all passed"

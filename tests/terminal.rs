@@ -486,8 +486,7 @@ fn a_window_that_changes_its_size_under_a_question_keeps_what_was_typed() {
     }
     // A key in the same moment as a resize may wait for the next one in the terminal's queue.
     run.insist("!", "half a thought!");
-    run.press("\x1b");
-    run.shows("Throw it away?");
+    run.insist("\x1b", "Throw it away?");
     run.press("n");
     run.insist("\r", "noted in the journal");
     run.insist("q", "Leave");

@@ -179,10 +179,11 @@ impl Session {
         loop {
             let before = self.records.len();
             self.take(&runner)?;
-            if self.state.outcome.is_some() {
+            // An end that could not be written down is none.
+            let failed = self.heard().failed;
+            if self.state.outcome.is_some() && !failed {
                 break;
             }
-            let failed = self.heard().failed;
             if failed || self.records.len() >= kill_after {
                 if !failed {
                     self.same_as(&runner, true)?;

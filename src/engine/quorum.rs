@@ -36,19 +36,22 @@ fn can_do_without(state: &State, now: Timestamp, host: &HostName) -> Result<(), 
     let members: Vec<&HostName> = session.inventory.with_role(Role::Etcd).map(|member| &member.name).collect();
     let scope = Scope::new(state, None, 0, now);
     // Of a member that is not seen nothing is known: it may be down, where it is needed, and well, where it is to be stopped.
-    let told = |member: &HostName| {
+    let seen = |member: &HostName| {
         let etcd = state.host(member).and_then(|host| host.facts.as_ref()).and_then(|seen| seen.facts.etcd.as_ref());
-        etcd.and_then(|etcd| etcd.healthy).filter(|_| scope.absence(member).is_none())
+        etcd.filter(|_| scope.absence(member).is_none())
     };
-    let answers = |member: &HostName| told(member) == Some(true);
-    if !members.contains(&host) || told(host) == Some(false) {
+    let answers = |member: &HostName| seen(member).and_then(|etcd| etcd.healthy) == Some(true);
+    // One that tells its version runs: without a quorum every member says that it is not healthy, and each is needed for one.
+    let down =
+        |member: &HostName| seen(member).is_some_and(|etcd| etcd.healthy == Some(false) && etcd.server.is_none());
+    if !members.contains(&host) || down(host) {
         return Ok(());
     }
     let well = |member: &HostName| answers(member) && !state.stopped_as_planned(member, Component::Etcd);
-    let (well, down): (Vec<&HostName>, Vec<&HostName>) =
+    let (well, missing): (Vec<&HostName>, Vec<&HostName>) =
         members.iter().copied().filter(|member| *member != host).partition(|member| well(member));
-    if down.is_empty() || well.len() > members.len() / 2 {
+    if missing.is_empty() || well.len() > members.len() / 2 {
         return Ok(());
     }
-    Err(Refusal::Quorum { host: host.clone(), down: down.into_iter().cloned().collect() })
+    Err(Refusal::Quorum { host: host.clone(), down: missing.into_iter().cloned().collect() })
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::model::Digest;
+use crate::model::facts::{Etcd, Facts};
 use crate::model::plan::PushFile;
 use crate::model::runbook::{Component, Convert};
 
@@ -72,6 +73,25 @@ fn a_member_that_nobody_has_seen_yet_does_not_count_as_down_itself() {
     play.probe();
     assert_eq!(play.submit(&Intent::Undo { host: "etcd1".into() }), Err(down("etcd1", &["etcd3"])));
     play.submit(&Intent::Undo { host: "etcd3".into() }).unwrap();
+}
+
+#[test]
+fn a_member_that_runs_and_has_no_quorum_does_not_count_as_down_itself() {
+    // Found by the small world, seed 2407: without a quorum every member that runs says that it is not healthy.
+    let after = |server: Option<&str>| {
+        let mut play = Play::new(plan(unguarded(), Order::OneAtATime));
+        play.settle();
+        play.walk(3);
+        for lost in ["etcd2", "etcd3"] {
+            play.record(Event::HostLost { host: lost.into(), reason: "silent".into() });
+        }
+        let etcd = Etcd { healthy: Some(false), server: server.map(Into::into), ..Etcd::default() };
+        let facts = Box::new(Facts { etcd: Some(etcd), boot_id: Some("boot".into()), ..Facts::default() });
+        play.record(Event::FactsSeen { host: "etcd1".into(), asked: play.state.seq, facts });
+        play.submit(&Intent::Undo { host: "etcd1".into() })
+    };
+    assert_eq!(after(Some("3.4.9")), Err(down("etcd1", &["etcd2", "etcd3"])));
+    assert_eq!(after(None), Ok(()), "one that answers nobody is no loss");
 }
 
 #[test]

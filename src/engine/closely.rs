@@ -2,10 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::check::names_in;
 use super::verification;
 use crate::model::drift::Closely;
 use crate::model::event::Event;
-use crate::model::runbook::{Check, Expression};
+use crate::model::runbook::Check;
 use crate::model::state::Phase;
 use crate::model::{HostName, Role, State};
 
@@ -65,15 +66,15 @@ impl Awaited {
 
     /// Takes in who is read by checks; `tellers` are the hosts that a root name is made of.
     fn read(&mut self, tellers: &[(&str, Vec<&HostName>)], checks: &[Check], since: u64) {
-        for Check { that: Expression(text), .. } in checks {
-            let names = |root: &str| text.match_indices(root).any(|(at, _)| !text[..at].ends_with('.'));
-            if names("hosts") {
+        for Check { that, .. } in checks {
+            let names = names_in(that);
+            if names.contains(&"hosts") {
                 self.all = self.all.max(since);
             }
-            for (_, hosts) in tellers.iter().filter(|(root, _)| names(root)) {
+            for (_, hosts) in tellers.iter().filter(|(root, _)| names.contains(root)) {
                 self.wait_for(hosts.iter().copied(), since);
             }
-            self.closely.lag |= text.contains("lag") || text.contains("raft_index");
+            self.closely.lag |= that.0.contains("lag") || that.0.contains("raft_index");
         }
     }
 
